@@ -1,0 +1,84 @@
+/* http.h: one HTTP request with a bounded body and deadlines, over libcurl.
+ *
+ * A `struct http` holds one reusable easy handle (connections are kept) and belongs to one thread. A transport
+ * failure fails the call (ERR_RETRY, ERR_STOPPING when cancelled, ERR_STOP_PROVIDER for a certificate that does
+ * not verify); any HTTP status is a success here, because services lie with status codes: the provider's client
+ * decides. Nothing is retried here; the engine parks the run instead. Bodies and URLs are never logged whole,
+ * headers never. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+
+struct http;
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+struct http_request {
+    const char *method;  /* "GET" when NULL */
+    const char *url;     /* complete */
+    const char *body;    /* NULL = none */
+    size_t body_len;
+    const struct http_header *headers; /* ends with a NULL name; NULL = none */
+    const char *basic_user;            /* HTTP Basic, when not NULL */
+    const char *basic_password;
+    const char *upload_path;      /* a file sent as multipart part "file", instead of body */
+    const char *upload_filename;  /* name the service sees; its extension matters */
+    const char *upload_mime_type;
+    const struct http_header *form; /* further multipart parts, ends with a NULL name */
+    int download_fd;      /* > 0: a 2xx body goes into this file instead of memory */
+    size_t max_bytes;     /* of the decompressed body; 0 = 16 MiB */
+    int64_t timeout_ms;   /* whole call; 0 = 30 s */
+    bool follow_redirects; /* at most 5, same checks on every hop; never together with secrets in headers */
+    bool untrusted_url;    /* the URL came from a user or a provider: private, loopback, link-local and metadata
+                            * addresses are refused after resolution unless its host is a configured base's */
+    const char *const *allowed_hosts; /* suffixes at a label boundary; NULL-terminated; NULL = any */
+    const char *proxy;                /* NULL or "" = none */
+};
+
+struct http_response {
+    long status;
+    struct buf body;
+    char content_type[128];
+    char etag[128];
+    char request_id[64];         /* x-request-id */
+    int64_t retry_after_ms;      /* -1 when absent or unreadable */
+    int should_retry;            /* x-should-retry: 1, 0, or -1 when absent */
+};
+
+struct http *http_new(void);
+void http_free(struct http *h); /* accepts NULL */
+
+/* Called during a transfer about once a second and at every chunk; true ends the transfer with ERR_STOPPING.
+ * `arg` is borrowed until the next http_set_cancel. */
+void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg);
+
+/* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
+ * to be called at start before threads exist. */
+void http_trust_base(const char *base_url);
+
+/* On success *ret is filled and the caller calls http_response_release. On failure *ret is untouched. */
+bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
+               struct err *e) MUST_CHECK;
+void http_response_release(struct http_response *r);
+
+/* Default mapping of a status to an error class (used when the service's own rules say nothing): sets e from
+ * status, retry-after and the best message found in the body, and returns false. `service` heads the message. */
+bool http_status_err(const struct http_response *r, const char *service, struct err *e);
+
+/* The human message in an error body of any shape seen in the wild, at most 200 bytes, into out. */
+void http_error_message(const struct http_response *r, char *out, size_t out_size);
+
+/* base + "/" + path with exactly one slash between; path is already encoded. false: longer than out. */
+bool http_join(char *out, size_t out_size, const char *base, const char *path);
+
+/* Percent-encodes everything but unreserved characters; keep_slash leaves '/' alone. */
+bool http_encode(struct buf *out, const char *s, bool keep_slash);

@@ -12,7 +12,7 @@ PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
-        -Wformat=2 -Wundef -Wpointer-arith
+        -Wformat=2 -Wundef -Wpointer-arith -Wno-format-truncation
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif

@@ -12,7 +12,7 @@ PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
-        -Wformat=2 -Wundef -Wpointer-arith -Wno-format-truncation
+        -Wformat=2 -Wundef -Wpointer-arith -Wno-unknown-warning-option -Wno-format-truncation
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
@@ -27,7 +27,7 @@ LD_tsan      := -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
-ALL_CFLAGS  = -std=gnu17 $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 

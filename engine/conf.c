@@ -1,0 +1,318 @@
+#include "conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "compiler.h"
+#include "log.h"
+
+extern char **environ;
+
+enum type {
+    TEXT,
+    URL,    /* printed without its password */
+    SECRET, /* printed as *** */
+    NUMBER,
+    PRICE,
+};
+
+struct setting {
+    const char *name;
+    enum type type;
+    size_t offset;
+    const char *value; /* default */
+    long min, max;     /* of a number */
+    const char *unit;
+    enum conf_daemon daemon;
+    const char *help;
+};
+
+#define AT(field)  offsetof(struct conf, field)
+#define SVC(field) offsetof(struct conf, services.field)
+
+/* clang-format off */
+static const struct setting settings[] = {
+    {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_BOTH, "Redis, as redis://[user:password@]host:port[/db]"},
+    {"CHRONOS_DATABASE_URL", URL, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_BOTH, "Postgres, as a libpq URI or connection string"},
+    {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_BOTH, "error, warn, info or debug"},
+    {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "1", 1, 1, "", CONF_BOTH, "partitions that creators are spread over"},
+    {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
+    {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},
+    {"CHRONOS_WORKER_THREADS", NUMBER, AT(worker_threads), "32", 1, 1024, "threads", CONF_WORKER, "runs executed at the same time; each may hold one Postgres connection"},
+    {"CHRONOS_DRAIN_MS", NUMBER, AT(drain_ms), "30000", 0, 3600000, "ms", CONF_WORKER, "grace that running steps get after SIGTERM"},
+    {"CHRONOS_STEP_TIMEOUT_MS", NUMBER, AT(step_timeout_ms), "1800000", 100, 86400000, "ms", CONF_WORKER, "longest a step may run unless it sets its own limit"},
+    {"CHRONOS_RETRY_BASE_MS", NUMBER, AT(retry_base_ms), "2000", 1, 3600000, "ms", CONF_WORKER, "delay before the first retry; doubles each time, with jitter"},
+    {"CHRONOS_RETRY_MAX_MS", NUMBER, AT(retry_max_ms), "600000", 1, 86400000, "ms", CONF_WORKER, "longest delay between retries when no service asked for more"},
+    {"CHRONOS_MAX_DEATHS", NUMBER, AT(max_deaths), "3", 1, 100, "deaths", CONF_WORKER, "a run whose workers died this often fails instead of circling"},
+    {"CHRONOS_WORK_DIR", TEXT, AT(work_dir), "/tmp", 0, 0, "", CONF_WORKER, "where downloads are kept while a step runs"},
+    {"CHRONOS_MAX_EVENT_BYTES", NUMBER, AT(max_event_bytes), "524288", 1024, 16777216, "bytes", CONF_SCHEDULER, "largest data of an event; larger ones are rejected"},
+    {"CHRONOS_DEDUPE_MS", NUMBER, AT(dedupe_ms), "86400000", 1000, 604800000, "ms", CONF_SCHEDULER, "how long an event's id is remembered"},
+    {"CHRONOS_RETENTION_DAYS", NUMBER, AT(retention_days), "90", 1, 36500, "days", CONF_SCHEDULER, "run history older than this is dropped, a day at a time"},
+    {"CHRONOS_ROUTE_BATCH", NUMBER, AT(route_batch), "256", 1, 1000, "events", CONF_SCHEDULER, "events read from the stream at once"},
+    {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
+    {"CHRONOS_YOUTUBE_URL", TEXT, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
+    {"CHRONOS_YOUTUBE_KEY", SECRET, SVC(youtube_key), "", 0, 0, "", CONF_WORKER, "key of the player call, optional"},
+    {"CHRONOS_YOUTUBE_PROXY", URL, SVC(youtube_proxy), "", 0, 0, "", CONF_WORKER, "proxy for YouTube only"},
+    {"CHRONOS_LOOM_URL", TEXT, SVC(loom_url), "https://www.loom.com", 0, 0, "", CONF_WORKER, "Loom"},
+    {"MUX_BASE_URL", TEXT, SVC(mux_url), "https://api.mux.com", 0, 0, "", CONF_WORKER, "Mux API"},
+    {"CHRONOS_MUX_STREAM_URL", TEXT, SVC(mux_stream_url), "https://stream.mux.com", 0, 0, "", CONF_WORKER, "Mux captions and renditions"},
+    {"MUX_TOKEN_ID", TEXT, SVC(mux_token_id), "", 0, 0, "", CONF_WORKER, "Mux token"},
+    {"MUX_TOKEN_SECRET", SECRET, SVC(mux_token_secret), "", 0, 0, "", CONF_WORKER, "Mux token's secret"},
+    {"SUPABASE_URL", TEXT, AT(supabase_url), "", 0, 0, "", CONF_WORKER, "Supabase project; storage is its /storage/v1"},
+    {"CHRONOS_STORAGE_URL", TEXT, SVC(storage_url), "", 0, 0, "", CONF_WORKER, "storage server, when it is not {SUPABASE_URL}/storage/v1"},
+    {"SUPABASE_SERVICE_ROLE_KEY", SECRET, SVC(storage_key), "", 0, 0, "", CONF_WORKER, "key for storage"},
+    {"OPENAI_BASE_URL", TEXT, SVC(embed_url), "https://api.openai.com/v1", 0, 0, "", CONF_WORKER, "OpenAI or a compatible server, with /v1"},
+    {"OPENAI_API_KEY", SECRET, SVC(embed_key), "", 0, 0, "", CONF_WORKER, "key for speech and embeddings"},
+    {"CHRONOS_TRANSCRIBE_URL", TEXT, SVC(transcribe_url), "", 0, 0, "", CONF_WORKER, "another server for speech; empty = OPENAI_BASE_URL"},
+    {"CHRONOS_TRANSCRIBE_KEY", SECRET, SVC(transcribe_key), "", 0, 0, "", CONF_WORKER, "its key; empty = OPENAI_API_KEY"},
+    {"CHRONOS_TRANSCRIBE_MODEL", TEXT, SVC(transcribe_model), "whisper-1", 0, 0, "", CONF_WORKER, "speech model"},
+    {"CHRONOS_TRANSCRIBE_USD_PER_MINUTE", PRICE, SVC(transcribe_usd_per_minute), "0.006", 0, 1000, "USD", CONF_WORKER, "price of a minute of speech"},
+    {"CHRONOS_EMBED_MODEL", TEXT, SVC(embed_model), "text-embedding-3-small", 0, 0, "", CONF_WORKER, "embedding model; 1,536 dimensions are expected"},
+    {"CHRONOS_EMBED_BATCH", NUMBER, SVC(embed_batch), "20", 1, 2048, "chunks", CONF_WORKER, "chunks in one embedding request"},
+    {"CHRONOS_EMBED_USD_PER_MILLION_TOKENS", PRICE, SVC(embed_usd_per_million_tokens), "0.02", 0, 1000, "USD", CONF_WORKER, "price of a million tokens"},
+    {"CHRONOS_EMBEDDER", TEXT, SVC(embedder), "", 0, 0, "", CONF_WORKER, "openai, embedded, or empty: openai when a key is set, else embedded"},
+};
+/* clang-format on */
+
+/* Read by other programs of this project, so that they are not taken for a misspelt setting. */
+static const char *const foreign[] = {"CHRONOS_RUN_", "CHRONOS_DEMO_", "CHRONOS_TEST_",
+                                      "CHRONOS_BENCH_"};
+
+static char *read_secret_file(const char *name, const char *path, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return err_null(e, ERR_INPUT, "%s_FILE: cannot read %s: %s", name, path, strerror(errno));
+    char text[8192];
+    size_t n = fread(text, 1, sizeof(text) - 1, f);
+    (void)fclose(f); /* only read from */
+    while (n > 0 && isspace((unsigned char)text[n - 1]))
+        n--;
+    text[n] = '\0';
+    char *copy = strdup(text);
+    explicit_bzero(text, sizeof(text));
+    return copy;
+}
+
+static bool set_value(struct conf *c, const struct setting *s, const char *text, struct err *e)
+{
+    char *at = (char *)c + s->offset;
+    char *end;
+    errno = 0;
+    switch (s->type) {
+    case TEXT:
+    case URL:
+    case SECRET:
+        memcpy(at, &text, sizeof(text));
+        return true;
+    case NUMBER: {
+        long v = strtol(text, &end, 10);
+        if (errno != 0 || end == text || *end != '\0' || v < s->min || v > s->max)
+            return err_set(e, ERR_INPUT, "%s=%.64s: must be a whole number from %ld to %ld %s", s->name,
+                           text, s->min, s->max, s->unit);
+        if (s->offset == SVC(embed_batch)) {
+            int i = (int)v;
+            memcpy(at, &i, sizeof(i));
+        } else {
+            memcpy(at, &v, sizeof(v));
+        }
+        return true;
+    }
+    case PRICE: {
+        double v = strtod(text, &end);
+        if (errno != 0 || end == text || *end != '\0' || !(v >= (double)s->min && v <= (double)s->max))
+            return err_set(e, ERR_INPUT, "%s=%.64s: must be a number from %ld to %ld %s", s->name, text,
+                           s->min, s->max, s->unit);
+        memcpy(at, &v, sizeof(v));
+        return true;
+    }
+    }
+    return err_set(e, ERR_BUG, "%s: unknown type", s->name);
+}
+
+static bool is_known(const char *name, size_t n)
+{
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        size_t len = strlen(settings[i].name);
+        if (strncmp(name, settings[i].name, len) == 0 &&
+            (n == len || (n == len + 5 && strncmp(name + len, "_FILE", 5) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_misspelt(void)
+{
+    for (char **v = environ; *v != NULL; v++) {
+        size_t n = strcspn(*v, "=");
+        if (strncmp(*v, "CHRONOS_", 8) == 0 && !is_known(*v, n)) {
+            char name[128];
+            (void)snprintf(name, sizeof(name), "%.*s", (int)n, *v);
+            log_warn("unknown setting is ignored", "name", name, LOG_END);
+        }
+    }
+}
+
+/* "name=max,name=max": checks the form, so that conf_limit can trust it. */
+static bool check_limits(const char *text, struct err *e)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, "=,");
+        char *end;
+        long max = text[n] == '=' ? strtol(text + n + 1, &end, 10) : -1;
+        if (n == 0 || max < 1 || max > 1000000 || (*end != ',' && *end != '\0'))
+            return err_set(e, ERR_INPUT,
+                           "CHRONOS_LIMITS: '%.64s': write name=max,name=max with max from 1 to 1000000",
+                           text);
+        text = *end == ',' ? end + 1 : end;
+    }
+    return true;
+}
+
+long conf_limit(const struct conf *c, const char *name, long otherwise)
+{
+    size_t len = strlen(name);
+    for (const char *p = c->limits; *p != '\0';) {
+        size_t n = strcspn(p, "=");
+        long max = strtol(p + n + 1, NULL, 10);
+        if (n == len && strncmp(p, name, n) == 0)
+            return max;
+        p += strcspn(p, ",");
+        if (*p == ',')
+            p++;
+    }
+    return otherwise;
+}
+
+static bool fill_services(struct conf *c, struct err *e)
+{
+    struct services *s = &c->services;
+    if (*s->storage_url == '\0' && *c->supabase_url != '\0') {
+        char *url;
+        if (asprintf(&url, "%s/storage/v1", c->supabase_url) < 0)
+            abort();
+        s->storage_url = url;
+    }
+    if (*s->transcribe_url == '\0')
+        s->transcribe_url = s->embed_url;
+    if (*s->transcribe_key == '\0')
+        s->transcribe_key = s->embed_key;
+    if (*s->embedder == '\0')
+        s->embedder = *s->embed_key != '\0' ? "openai" : "embedded";
+    if (strcmp(s->embedder, "openai") != 0 && strcmp(s->embedder, "embedded") != 0)
+        return err_set(e, ERR_INPUT, "CHRONOS_EMBEDDER=%.64s: must be openai or embedded", s->embedder);
+    s->work_dir = c->work_dir;
+    return true;
+}
+
+bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
+{
+    memset(c, 0, sizeof(*c));
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        char file_name[128];
+        (void)snprintf(file_name, sizeof(file_name), "%s_FILE", s->name);
+        const char *text = getenv(s->name), *path = getenv(file_name);
+        if (text == NULL || *text == '\0') {
+            text = s->value;
+            if (path != NULL && *path != '\0' && (s->daemon & daemon) != 0) {
+                text = read_secret_file(s->name, path, e);
+                if (text == NULL)
+                    return false;
+            }
+        }
+        if (!set_value(c, s, text, e))
+            return false;
+        if (s->type == SECRET)
+            log_hide(text);
+    }
+    enum log_level level;
+    if (!log_level_parse(c->log_level, &level))
+        return err_set(e, ERR_INPUT, "CHRONOS_LOG_LEVEL=%.64s: must be error, warn, info or debug",
+                       c->log_level);
+    if (c->retry_max_ms < c->retry_base_ms)
+        return err_set(e, ERR_INPUT, "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
+                       c->retry_max_ms, c->retry_base_ms);
+    if (!check_limits(c->limits, e) || !fill_services(c, e))
+        return false;
+    warn_of_misspelt();
+    return true;
+}
+
+/* "scheme://user:password@host" -> "scheme://user:***@host"; a connection string's password= likewise. */
+static void mask_url(const char *url, char *out, size_t size)
+{
+    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://");
+    const char *password = strstr(url, "password=");
+    if (slashes != NULL && at != NULL && at > slashes) {
+        const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
+        if (colon != NULL) {
+            (void)snprintf(out, size, "%.*s:***%s", (int)(colon - url), url, at);
+            url = out;
+        }
+    }
+    if (password != NULL && url != out) {
+        size_t n = strcspn(password + 9, " &");
+        (void)snprintf(out, size, "%.*spassword=***%s", (int)(password - url), url, password + 9 + n);
+        url = out;
+    }
+    if (url != out)
+        (void)snprintf(out, size, "%s", url);
+}
+
+void conf_log(const struct conf *c, enum conf_daemon daemon)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        if ((s->daemon & daemon) == 0)
+            continue;
+        const char *at = (const char *)c + s->offset;
+        const char *text = "";
+        char value[1024];
+        long number = 0;
+        double price = 0;
+        switch (s->type) {
+        case TEXT:
+        case URL:
+        case SECRET:
+            memcpy(&text, at, sizeof(text));
+            if (s->type == SECRET)
+                (void)snprintf(value, sizeof(value), "%s", *text != '\0' ? "***" : "");
+            else
+                mask_url(text, value, sizeof(value));
+            break;
+        case NUMBER:
+            if (s->offset == SVC(embed_batch))
+                number = c->services.embed_batch;
+            else
+                memcpy(&number, at, sizeof(number));
+            (void)snprintf(value, sizeof(value), "%ld", number);
+            break;
+        case PRICE:
+            memcpy(&price, at, sizeof(price));
+            (void)snprintf(value, sizeof(value), "%g", price);
+            break;
+        }
+        log_info("setting", "name", s->name, "value", value, LOG_END);
+    }
+}
+
+void conf_help(FILE *out, enum conf_daemon daemon)
+{
+    (void)fprintf(out, "Settings (environment; a secret may also stand in the file that NAME_FILE names):\n");
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        if ((s->daemon & daemon) == 0)
+            continue;
+        (void)fprintf(out, "  %s\n      %s", s->name, s->help);
+        if (s->type == NUMBER || s->type == PRICE)
+            (void)fprintf(out, " (%ld to %ld %s)", s->min, s->max, s->unit);
+        (void)fprintf(out, "%s%s\n", *s->value != '\0' ? "; default " : "", s->value);
+    }
+}

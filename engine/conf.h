@@ -1,0 +1,49 @@
+/* conf.h: the settings of both daemons, as one table (conf.c): environment variable, type, default, bounds, unit and a
+ * sentence. From the table come the parser, --help and what a daemon prints at its start, secrets masked.
+ *
+ * A setting is read from NAME, or from the file that NAME_FILE names (for secrets). A value out of bounds stops the
+ * start with the name, the value and the bounds. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "err.h"
+#include "services.h"
+
+struct conf {
+    const char *redis_url;
+    const char *database_url;
+    const char *log_level;
+    const char *limits;
+    const char *work_dir;
+    const char *supabase_url;
+    long partitions;
+    long lease_ms;
+    long worker_threads;
+    long drain_ms;
+    long step_timeout_ms;
+    long retry_base_ms;
+    long retry_max_ms;
+    long max_deaths;
+    long max_event_bytes;
+    long dedupe_ms;
+    long retention_days;
+    long route_batch;
+    long archive_batch;
+    struct services services;
+};
+
+enum conf_daemon { CONF_WORKER = 1, CONF_SCHEDULER = 2, CONF_BOTH = 3 };
+
+/* Reads the environment. Strings live as long as the process. */
+bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e);
+
+/* One log line per setting of that daemon, secrets as ***. */
+void conf_log(const struct conf *c, enum conf_daemon daemon);
+
+/* The table as text for --help. */
+void conf_help(FILE *out, enum conf_daemon daemon);
+
+/* The configured maximum of a limit ("extract-video-transcript", "creator", "global"), or `otherwise`. */
+long conf_limit(const struct conf *c, const char *name, long otherwise);

@@ -1,0 +1,27 @@
+/* key.h: every Redis key name of the program is built here, nowhere else. */
+#pragma once
+
+#include <stddef.h>
+
+enum { KEY_SIZE = 256, PREFIX_SIZE = 16 };
+
+#define KEY_EVENTS         "chronos:events"
+#define KEY_REJECTED       "chronos:events:rejected"
+#define KEY_FUNCTIONS      "chronos:functions"
+#define KEY_EPOCH          "chronos:epoch"
+#define GROUP_SCHEDULER    "scheduler"
+#define GROUP_WORKERS      "workers"
+
+/* "{c<partition>}" */
+void key_prefix(int partition, char out[PREFIX_SIZE]);
+
+/* "<prefix>:<a>" and "<prefix>:<a>:<b>", cut at KEY_SIZE (ids and names are far shorter). Returns out. */
+char *key2(char out[KEY_SIZE], const char *prefix, const char *a);
+char *key3(char out[KEY_SIZE], const char *prefix, const char *a, const char *b);
+
+/* Heartbeats: a string with a time to live. */
+char *key_worker(char out[KEY_SIZE], const char *id);
+char *key_scheduler(char out[KEY_SIZE], const char *id);
+
+/* An event id that was seen, with the id of the event that came first. */
+char *key_seen(char out[KEY_SIZE], const char *event_key);

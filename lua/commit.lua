@@ -1,0 +1,113 @@
+#!lua flags=allow-oom
+-- commit: make outcomes of steps durable, all or nothing for each: checks that this worker still owns the entry, stores
+-- results, emits events, then goes on in place, parks, gives back or finishes. Promises 2, 4, 5 and 8.
+-- Runs when Redis is full: it frees more than it takes.
+--
+-- KEYS[1] partition prefix <p>; derived from it:
+--   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
+--   <p>:run:<id> hash     fields fn key seq at; try (attempt of the step that is next), st (first start, ms),
+--                         last (entry whose lease was ended last), deaths, done
+--   <p>:steps:<id> hash   name -> result, written once
+--   <p>:timers zset, <p>:events stream, <p>:history stream
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt <p>:clock <p>:unsettled <p>:limits   see include/
+-- ARGV[1] worker id
+-- ARGV[2] number of outcomes, then for each:
+--   op        next    the result is stored, the worker goes on with the same lease
+--             park    slots are given back; the run is due again after `delay`
+--             finish  the run is over; slots are given back
+--             return  nothing happened: the entry goes back to the ready stream, slots stay
+--   fn, entry id, run id, try (to store; "0" leaves it), started (ms, of the run), delay (ms, for park)
+--   number of results, then name and JSON for each    (the first name is the natural key of `next`)
+--   number of events, then name and data for each     (go to <p>:events)
+--   history   body for the archive, "" for none
+-- reply {code per outcome…}: 0 applied, 1 had been applied before (the reply was lost), 2 stale: somebody else owns the
+--   run now and nothing was written, 3 conflict: another result is stored under that name and nothing was written
+-- events `step` for next and park, `finish` for finish
+local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
+
+--- include now
+--- include limits
+--- include admit
+--- include history
+
+local function owns(fn, entry)
+  local pending = redis.pcall('XPENDING', p .. ':ready:' .. fn, 'workers', entry, entry, 1, worker)
+  return pending.err == nil and pending[1] ~= nil
+end
+
+local function end_lease(fn, entry, run_key)
+  redis.call('HSET', run_key, 'last', entry)
+  redis.call('XACK', p .. ':ready:' .. fn, 'workers', entry)
+  redis.call('XDEL', p .. ':ready:' .. fn, entry)
+end
+
+local reply, freed, ended = {}, {}, 0
+local arg = 2
+local function take()
+  arg = arg + 1
+  return ARGV[arg]
+end
+
+for i = 1, count do
+  local op, fn, entry, id = take(), take(), take(), take()
+  local try, started, delay_ms = take(), take(), tonumber(take())
+  local result_count = tonumber(take())
+  local first_result = arg + 1
+  arg = arg + 2 * result_count
+  local event_count = tonumber(take())
+  local first_event = arg + 1
+  arg = arg + 2 * event_count
+  local body = take()
+
+  local run_key, steps_key = p .. ':run:' .. id, p .. ':steps:' .. id
+  local code = 0
+  if not owns(fn, entry) then
+    code = redis.call('HGET', run_key, 'last') == entry and 1 or 2
+  elseif result_count > 0 and op ~= 'finish' then
+    local stored = redis.call('HGET', steps_key, ARGV[first_result])
+    if stored then
+      code = stored == ARGV[first_result + 1] and 1 or 3
+    end
+  end
+  reply[i] = code
+
+  if code == 0 then
+    local key = redis.call('HGET', run_key, 'key') or ''
+    if op ~= 'finish' then
+      for r = 0, result_count - 1 do
+        redis.call('HSET', steps_key, ARGV[first_result + 2 * r], ARGV[first_result + 2 * r + 1])
+      end
+      if try ~= '0' then
+        redis.call('HSET', run_key, 'try', try)
+      end
+      if started ~= '0' then
+        redis.call('HSETNX', run_key, 'st', started)
+      end
+    end
+    for e = 0, event_count - 1 do
+      redis.call('XADD', p .. ':events', '*', 'name', ARGV[first_event + 2 * e], 'data', ARGV[first_event + 2 * e + 1])
+    end
+    if body ~= '' then
+      history_add(op == 'finish' and 'finish' or 'step', id, body)
+    end
+    if op == 'return' then
+      end_lease(fn, entry, run_key)
+      make_ready(id, fn)
+    elseif op == 'park' then
+      end_lease(fn, entry, run_key)
+      release_slots(id, limits_of(fn, key), freed)
+      redis.call('ZADD', p .. ':timers', now_ms + delay_ms, id)
+      ended = ended + 1
+    elseif op == 'finish' then
+      end_lease(fn, entry, run_key)
+      release_slots(id, limits_of(fn, key), freed)
+      redis.call('HSET', run_key, 'done', '1')
+      ended = ended + 1
+    end
+  end
+end
+
+if ended > 0 then
+  admit_waiting(freed, 4 * ended + 16)
+end
+return reply

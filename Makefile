@@ -27,7 +27,7 @@ LD_tsan      := -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DCHRONOS_VERSION='"$(VERSION)"' $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 

@@ -5,8 +5,8 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
---   <p>:run:<id> hash     fields fn key seq at; try (attempt of the step that is next), st (first start, ms),
---                         last (entry whose lease was ended last), deaths, done
+--   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
+--                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
 --   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt <p>:clock <p>:unsettled <p>:limits   see include/
@@ -16,8 +16,9 @@
 --             park    slots are given back; the run is due again after `delay`
 --             finish  the run is over; slots are given back
 --             return  nothing happened: the entry goes back to the ready stream, slots stay
---   fn, entry id, run id, try (to store; "0" leaves it), started (ms, of the run), delay (ms, for park)
---   number of results, then name and JSON for each    (the first name is the natural key of `next`)
+--   fn, entry id, run id, delay (ms, for park)
+--   number of fields, then name and value for each    (of the run's hash; ignored by finish)
+--   number of results, then name and JSON for each    (the first name is the natural key of `next`; ignored by finish)
 --   number of events, then name and data for each     (go to <p>:events)
 --   history   body for the archive, "" for none
 -- reply {code per outcome…}: 0 applied, 1 had been applied before (the reply was lost), 2 stale: somebody else owns the
@@ -47,16 +48,19 @@ local function take()
   arg = arg + 1
   return ARGV[arg]
 end
+-- Steps over a counted list of pairs: where the first one stands, and how many there are.
+local function take_pairs()
+  local pairs_count = tonumber(take())
+  local first = arg + 1
+  arg = arg + 2 * pairs_count
+  return first, pairs_count
+end
 
 for i = 1, count do
-  local op, fn, entry, id = take(), take(), take(), take()
-  local try, started, delay_ms = take(), take(), tonumber(take())
-  local result_count = tonumber(take())
-  local first_result = arg + 1
-  arg = arg + 2 * result_count
-  local event_count = tonumber(take())
-  local first_event = arg + 1
-  arg = arg + 2 * event_count
+  local op, fn, entry, id, delay_ms = take(), take(), take(), take(), tonumber(take())
+  local first_field, field_count = take_pairs()
+  local first_result, result_count = take_pairs()
+  local first_event, event_count = take_pairs()
   local body = take()
 
   local run_key, steps_key = p .. ':run:' .. id, p .. ':steps:' .. id
@@ -74,14 +78,11 @@ for i = 1, count do
   if code == 0 then
     local key = redis.call('HGET', run_key, 'key') or ''
     if op ~= 'finish' then
-      for r = 0, result_count - 1 do
-        redis.call('HSET', steps_key, ARGV[first_result + 2 * r], ARGV[first_result + 2 * r + 1])
+      if field_count > 0 then
+        redis.call('HSET', run_key, unpack(ARGV, first_field, first_field + 2 * field_count - 1))
       end
-      if try ~= '0' then
-        redis.call('HSET', run_key, 'try', try)
-      end
-      if started ~= '0' then
-        redis.call('HSETNX', run_key, 'st', started)
+      if result_count > 0 then
+        redis.call('HSET', steps_key, unpack(ARGV, first_result, first_result + 2 * result_count - 1))
       end
     end
     for e = 0, event_count - 1 do

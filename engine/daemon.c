@@ -1,0 +1,121 @@
+#include "daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "kv.h"
+#include "log.h"
+#include "redis_check.h"
+
+#ifndef CHRONOS_VERSION
+#define CHRONOS_VERSION "unknown"
+#endif
+
+const char daemon_version[] = CHRONOS_VERSION;
+
+enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500 };
+
+void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary, int argc,
+                 char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        (void)printf("%s %s\n", program, daemon_version);
+        exit(0);
+    }
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        (void)printf("%s\n\n", summary);
+        conf_help(stdout, which);
+        exit(0);
+    }
+    if (argc > 1) {
+        (void)fprintf(stderr, "%s: unknown argument '%s'; see --help\n", program, argv[1]);
+        exit(EXIT_USAGE);
+    }
+    struct err e;
+    log_init(program, LOG_INFO);
+    if (!conf_load(c, which, &e)) {
+        (void)fprintf(stderr, "%s: %s\n", program, e.msg);
+        exit(EXIT_USAGE);
+    }
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(c->log_level, &level); /* conf_load has checked it */
+    log_init(program, level);
+    log_info("starting", "version", daemon_version, LOG_END);
+    conf_log(c, which);
+}
+
+static void signal_set(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+}
+
+void daemon_block_signals(void)
+{
+    sigset_t set;
+    signal_set(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of the write, not a signal */
+}
+
+int daemon_wait_signal(int64_t timeout_ms)
+{
+    sigset_t set;
+    signal_set(&set);
+    struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000};
+    int sig = sigtimedwait(&set, NULL, &t);
+    return sig > 0 ? sig : 0;
+}
+
+static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db, bool migrate, struct err *e)
+{
+    if (!redis_check(kv, NULL, e))
+        return false;
+    int version = 0;
+    if (migrate)
+        return db_migrate(db, &version, e);
+    if (!db_schema_version(db, &version, e))
+        return false;
+    if (version < db_newest_migration())
+        return err_set(e, ERR_UNAVAILABLE,
+                       "the schema has version %d and %d is needed: waiting for a scheduler to migrate it", version,
+                       db_newest_migration());
+    (void)c;
+    return true;
+}
+
+bool daemon_wait_for_stores(const struct conf *c, bool migrate)
+{
+    struct err e;
+    struct kv *kv = kv_new(c->redis_url, &e);
+    if (kv == NULL) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return false;
+    }
+    struct db *db = db_new(c->database_url, "chronos-start");
+    char last[sizeof(e.msg)] = "";
+    bool ok = false;
+    for (;;) {
+        ok = stores_are_ready(c, kv, db, migrate, &e);
+        if (ok)
+            break;
+        if (e.code == ERR_INPUT || e.code == ERR_BUG) {
+            log_error("cannot start", "error", e.msg, LOG_END);
+            break;
+        }
+        if (strncmp(last, e.msg, 40) != 0)
+            log_warn("waiting for the stores", "error", e.msg, LOG_END);
+        memcpy(last, e.msg, sizeof(last));
+        int sig = daemon_wait_signal(STORES_RETRY_MS);
+        if (sig == SIGTERM || sig == SIGINT)
+            break;
+    }
+    db_free(db);
+    kv_free(kv);
+    return ok;
+}

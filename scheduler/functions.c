@@ -1,0 +1,96 @@
+#include "functions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "key.h"
+#include "log.h"
+
+void functions_release(struct functions *f)
+{
+    for (size_t i = 0; i < f->len; i++)
+        manifest_free(f->items[i]);
+    free(f->items);
+    *f = (struct functions){0};
+}
+
+static const struct manifest *find(const struct functions *f, const char *id)
+{
+    for (size_t i = 0; i < f->len; i++) {
+        if (strcmp(f->items[i]->id, id) == 0)
+            return f->items[i];
+    }
+    return NULL;
+}
+
+static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv, struct err *e)
+{
+    for (int p = 0; p < c->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        auto_reply *r = kv_cmd(kv, e, "HSET %s:limits %s %s", prefix, m->id, m->limits);
+        if (r == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void store(const struct manifest *m, struct db *db)
+{
+    struct err e;
+    char version[16];
+    (void)snprintf(version, sizeof(version), "%d", m->version);
+    if (db != NULL && !DB_EXEC(db, &e, "save_function", m->id, m->json, version))
+        log_warn("a function's manifest could not be stored", "fn", m->id, "error", e.msg, LOG_END);
+}
+
+bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db, struct err *e)
+{
+    auto_reply *r = kv_cmd(kv, e, "HGETALL %s", KEY_FUNCTIONS);
+    if (r == NULL)
+        return false;
+    struct functions fresh = {.items = calloc(r->elements / 2 + 1, sizeof(*fresh.items))};
+    if (fresh.items == NULL)
+        abort();
+    for (size_t i = 0; i + 1 < r->elements; i += 2) {
+        struct err bad;
+        struct manifest *m = manifest_parse(r->element[i + 1]->str, r->element[i + 1]->len, &bad);
+        if (m == NULL) {
+            log_error("a published function cannot be read and is left out", "fn", r->element[i]->str, "error",
+                      bad.msg, LOG_END);
+            continue;
+        }
+        fresh.items[fresh.len++] = m;
+        const struct manifest *old = find(f, m->id);
+        if (old != NULL && strcmp(old->json, m->json) == 0)
+            continue;
+        if (!install_limits(m, c, kv, e)) {
+            functions_release(&fresh);
+            return false;
+        }
+        store(m, db);
+    }
+    functions_release(f);
+    *f = fresh;
+    return true;
+}
+
+/* Handlers name the function bare; the failure event carries it with the application's prefix, or without. */
+static bool same_function(const char *id, const char *failed)
+{
+    static const char app[] = "chronos-";
+    if (failed == NULL)
+        return false;
+    if (strncmp(failed, app, sizeof(app) - 1) == 0 && strcmp(failed + sizeof(app) - 1, id) == 0)
+        return true;
+    return strcmp(failed, id) == 0;
+}
+
+bool functions_match(const struct manifest *m, const char *event_name, const char *failed_function)
+{
+    for (int i = 0; m->triggers[i] != NULL; i++) {
+        if (strcmp(m->triggers[i], event_name) == 0)
+            return m->on_failure_of == NULL || same_function(m->on_failure_of, failed_function);
+    }
+    return false;
+}

@@ -1,0 +1,288 @@
+#include "committer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "key.h"
+#include "kv.h"
+#include "log.h"
+
+enum {
+    BATCH = 64,      /* outcomes in one call: a script must stay far below a millisecond per outcome */
+    BACKLOG = 4096,  /* outcomes that may wait before threads are held back */
+    RETRY_MS = 100,
+};
+
+struct committer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work, room;
+    struct outcome *first, **last;
+    size_t waiting;
+    bool stopping;
+    int64_t stop_by_ms; /* monotonic; valid when stopping */
+
+    struct kv *kv; /* the thread's */
+    const char *worker_id;
+    struct inhand *inhand;
+};
+
+static const char *const op_names[] = {"next", "park", "finish", "return"};
+
+struct outcome *outcome_new(enum outcome_op op, const struct run *r)
+{
+    struct outcome *o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        abort();
+    o->op = op;
+    o->fn = r->fn->id;
+    o->partition = r->partition;
+    memcpy(o->run, r->id, sizeof(o->run));
+    memcpy(o->entry, r->entry, sizeof(o->entry));
+    buf_init(&o->body, 8u << 20);
+    return o;
+}
+
+void pair_set(struct pair *pairs, int *count, char *name, char *value)
+{
+    pairs[(*count)++] = (struct pair){name, value};
+}
+
+static void free_pairs(struct pair *pairs, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free(pairs[i].name);
+        free(pairs[i].value);
+    }
+}
+
+void outcome_free(struct outcome *o)
+{
+    if (o == NULL)
+        return;
+    free_pairs(o->fields, o->field_count);
+    free_pairs(o->results, o->result_count);
+    free_pairs(o->events, o->event_count);
+    buf_release(&o->body);
+    free(o);
+}
+
+static void add_pairs(struct kv_args *a, const struct pair *pairs, int count)
+{
+    kv_addi(a, count);
+    for (int i = 0; i < count; i++) {
+        kv_adds(a, pairs[i].name);
+        kv_adds(a, pairs[i].value);
+    }
+}
+
+static void add_outcome(struct kv_args *a, const struct outcome *o)
+{
+    kv_adds(a, op_names[o->op]);
+    kv_adds(a, o->fn);
+    kv_adds(a, o->entry);
+    kv_adds(a, o->run);
+    kv_addi(a, o->delay_ms);
+    add_pairs(a, o->fields, o->field_count);
+    add_pairs(a, o->results, o->result_count);
+    add_pairs(a, o->events, o->event_count);
+    kv_add(a, o->body.data, o->body.len);
+}
+
+/* The outcome may be gone the moment its waiter is woken. */
+static void finish(struct committer *c, struct outcome *o, enum commit_code code)
+{
+    if (o->op != OUTCOME_NEXT || code == COMMIT_STALE)
+        inhand_remove(c->inhand, o->fn, o->entry);
+    o->code = code;
+    if (o->done != NULL)
+        (void)sem_post(o->done);
+    else
+        outcome_free(o);
+}
+
+static void note(const struct outcome *o, enum commit_code code)
+{
+    if (code == COMMIT_STALE)
+        log_warn("late result refused: the run belongs to another worker now", "run", o->run, "fn", o->fn,
+                 LOG_END);
+    else if (code == COMMIT_CONFLICT)
+        log_error("another result is stored for this step", "run", o->run, "fn", o->fn, "step",
+                  o->result_count > 0 ? o->results[0].name : "", LOG_END);
+}
+
+/* One call for up to BATCH outcomes of one partition. false: nothing is known, send again. */
+static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, struct err *e)
+{
+    char prefix[PREFIX_SIZE];
+    key_prefix(batch[0]->partition, prefix);
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_adds(&a, c->worker_id);
+    kv_addi(&a, (int64_t)n);
+    for (size_t i = 0; i < n; i++)
+        add_outcome(&a, batch[i]);
+    auto_reply *r = kv_script(c->kv, "commit", prefix, &a, e);
+    kv_args_release(&a);
+    if (r == NULL)
+        return false;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != n)
+        return err_set(e, ERR_BUG, "commit answered %zu codes for %zu outcomes", r->elements, n);
+    for (size_t i = 0; i < n; i++) {
+        enum commit_code code = (enum commit_code)kv_int_at(r, i, COMMIT_CONFLICT);
+        note(batch[i], code);
+        finish(c, batch[i], code);
+    }
+    return true;
+}
+
+/* Takes up to BATCH outcomes of one partition off the queue; 0 when stopping and all is done. */
+static size_t take_batch(struct committer *c, struct outcome **batch)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&c->lock);
+    while (c->first == NULL && !c->stopping)
+        (void)pthread_cond_wait(&c->work, &c->lock);
+    struct outcome **at = &c->first;
+    while (*at != NULL && n < BATCH) {
+        struct outcome *o = *at;
+        if (n > 0 && o->partition != batch[0]->partition) {
+            at = &o->next;
+            continue;
+        }
+        *at = o->next;
+        batch[n++] = o;
+    }
+    c->last = &c->first;
+    while (*c->last != NULL)
+        c->last = &(*c->last)->next;
+    c->waiting -= n;
+    (void)pthread_cond_broadcast(&c->room);
+    (void)pthread_mutex_unlock(&c->lock);
+    return n;
+}
+
+static bool past_the_end(struct committer *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool past = c->stopping && mono_ms() >= c->stop_by_ms;
+    (void)pthread_mutex_unlock(&c->lock);
+    return past;
+}
+
+/* Sends one by one what was refused as a batch, so that one bad outcome does not hold back the others. */
+static void commit_singly(struct committer *c, struct outcome **batch, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct err e;
+        if (commit_batch(c, &batch[i], 1, &e))
+            continue;
+        log_error("outcome cannot be committed; the run stays with this worker until it restarts", "run",
+                  batch[i]->run, "error", e.msg, LOG_END);
+        finish(c, batch[i], COMMIT_LOST);
+    }
+}
+
+static void *commit_loop(void *arg)
+{
+    struct committer *c = arg;
+    struct outcome *batch[BATCH];
+    size_t n;
+    while ((n = take_batch(c, batch)) > 0) {
+        bool warned = false;
+        for (;;) {
+            struct err e;
+            if (commit_batch(c, batch, n, &e))
+                break;
+            if (e.code != ERR_UNAVAILABLE) {
+                log_error("commit refused", "error", e.msg, LOG_END);
+                commit_singly(c, batch, n);
+                break;
+            }
+            if (!warned)
+                log_warn("commit is waiting for redis", "error", e.msg, LOG_END);
+            warned = true;
+            if (past_the_end(c)) {
+                log_error("stopped before redis took the last outcomes; they will be run again", LOG_END);
+                for (size_t i = 0; i < n; i++)
+                    finish(c, batch[i], COMMIT_LOST);
+                break;
+            }
+            sleep_ms(RETRY_MS);
+        }
+    }
+    return NULL;
+}
+
+struct committer *committer_start(const struct conf *conf, const char *worker_id, struct inhand *inhand,
+                                  struct err *e)
+{
+    struct committer *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        abort();
+    c->kv = kv_new(conf->redis_url, e);
+    if (c->kv == NULL) {
+        free(c);
+        return NULL;
+    }
+    c->last = &c->first;
+    c->worker_id = worker_id;
+    c->inhand = inhand;
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_cond_init(&c->work, NULL);
+    (void)pthread_cond_init(&c->room, NULL);
+    if (pthread_create(&c->thread, NULL, commit_loop, c) != 0)
+        abort(); /* at start: nothing was claimed yet */
+    return c;
+}
+
+void committer_stop(struct committer *c, int64_t grace_ms)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    c->stop_by_ms = mono_ms() + grace_ms;
+    (void)pthread_cond_broadcast(&c->work);
+    (void)pthread_mutex_unlock(&c->lock);
+    (void)pthread_join(c->thread, NULL);
+    kv_free(c->kv);
+    (void)pthread_mutex_destroy(&c->lock);
+    (void)pthread_cond_destroy(&c->work);
+    (void)pthread_cond_destroy(&c->room);
+    free(c);
+}
+
+static void enqueue(struct committer *c, struct outcome *o)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    while (c->waiting >= BACKLOG && !c->stopping)
+        (void)pthread_cond_wait(&c->room, &c->lock);
+    o->next = NULL;
+    *c->last = o;
+    c->last = &o->next;
+    c->waiting++;
+    (void)pthread_cond_signal(&c->work);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void committer_submit(struct committer *c, struct outcome *o)
+{
+    o->done = NULL;
+    enqueue(c, o);
+}
+
+enum commit_code committer_wait(struct committer *c, struct outcome *o)
+{
+    sem_t done;
+    (void)sem_init(&done, 0, 0);
+    o->done = &done;
+    enqueue(c, o);
+    while (sem_wait(&done) != 0) {
+        /* only EINTR can happen, and signals are blocked in this thread */
+    }
+    enum commit_code code = o->code;
+    outcome_free(o);
+    (void)sem_destroy(&done);
+    return code;
+}

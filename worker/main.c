@@ -1,0 +1,179 @@
+/* main.c: chronos-worker. Starts what executes before what takes work, and stops in the order that loses nothing: first
+ * the claimer, then the threads, then the committer, last the heartbeat. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "clock.h"
+#include "committer.h"
+#include "daemon.h"
+#include "hash_embedder.h"
+#include "heartbeat.h"
+#include "http.h"
+#include "id.h"
+#include "inhand.h"
+#include "js.h"
+#include "key.h"
+#include "kv.h"
+#include "log.h"
+#include "manifest.h"
+#include "pool.h"
+#include "provider.h"
+#include "registry.h"
+
+static const char summary[] =
+    "chronos-worker: takes runs that may run now, executes their steps and commits the outcomes.\n"
+    "Any number of workers may run. SIGTERM drains: running steps are finished within the grace,\n"
+    "the rest is given back. `chronos-worker --embed TEXT` prints the vector of a text for a search.";
+
+enum { WATCH_MS = 100, LAST_COMMITS_MS = 5000 };
+
+static atomic_bool stopping, abort_steps;
+
+static bool publish_functions(const struct conf *c, struct err *e)
+{
+    struct kv *kv = kv_new(c->redis_url, e);
+    bool ok = kv != NULL;
+    for (size_t i = 0; ok && i < registry_count(); i++) {
+        auto_json *m = manifest_render(registry_at(i), c, e);
+        auto_free char *text = js_dump(m, NULL);
+        auto_reply *r =
+            m != NULL ? kv_cmd(kv, e, "HSET %s %s %s", KEY_FUNCTIONS, registry_at(i)->id, text) : NULL;
+        ok = r != NULL;
+    }
+    kv_free(kv);
+    return ok;
+}
+
+/* A clean leave: no consumer of ours stays behind unless it still holds something. */
+static void drop_consumers(const struct conf *c, const char *worker_id)
+{
+    struct err e;
+    struct kv *kv = kv_new(c->redis_url, &e);
+    for (int p = 0; p < c->partitions; p++) {
+        char prefix[PREFIX_SIZE], stream[KEY_SIZE];
+        key_prefix(p, prefix);
+        for (size_t f = 0; f < registry_count(); f++) {
+            struct kv_args a;
+            kv_args_init(&a);
+            kv_adds(&a, GROUP_WORKERS);
+            kv_adds(&a, worker_id);
+            key3(stream, prefix, "ready", registry_at(f)->id);
+            redisReply *r = kv_script(kv, "drop_consumer", stream, &a, &e);
+            kv_cleanup_reply(&r);
+            kv_args_release(&a);
+        }
+    }
+    kv_free(kv);
+}
+
+static void trust_bases(const struct services *s)
+{
+    const char *const bases[] = {s->youtube_url, s->loom_url,       s->mux_url,  s->mux_stream_url,
+                                 s->storage_url, s->transcribe_url, s->embed_url};
+    for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
+        if (*bases[i] != '\0')
+            http_trust_base(bases[i]);
+    }
+}
+
+/* Prints the vector of a text as Postgres takes it; the same embedder as the chunks'. */
+static int print_embedding(const struct conf *c, const char *text)
+{
+    static float v[EMBED_DIMENSIONS];
+    struct err e;
+    long tokens;
+    double cost;
+    char model[128];
+    struct http *http = http_new();
+    bool ok = embed_texts(http, &c->services, &text, 1, v, &tokens, &cost, model, sizeof(model), &e);
+    http_free(http);
+    if (!ok) {
+        (void)fprintf(stderr, "chronos-worker: %s\n", e.msg);
+        return 1;
+    }
+    for (int i = 0; i < EMBED_DIMENSIONS; i++)
+        (void)printf("%c%.9g", i == 0 ? '[' : ',', (double)v[i]);
+    (void)printf("]\n");
+    return 0;
+}
+
+static void drain(const struct conf *c, struct claimer *claimer, struct pool *pool, struct committer *committer,
+                  struct heartbeat *heartbeat)
+{
+    log_info("draining", LOG_END);
+    atomic_store(&stopping, true);
+    int64_t until = mono_ms() + c->drain_ms;
+    claimer_stop(claimer);
+    while (!pool_wait_idle(pool, WATCH_MS) && mono_ms() < until) {
+        heartbeat_watch(heartbeat);
+        int sig = daemon_wait_signal(1);
+        if (sig == SIGTERM || sig == SIGINT)
+            break; /* asked twice: no more grace */
+    }
+    atomic_store(&abort_steps, true);
+    bool idle = pool_wait_idle(pool, LAST_COMMITS_MS);
+    if (idle)
+        pool_stop(pool);
+    else
+        log_warn("some steps did not end in time; their runs are handed on when the lease runs out", LOG_END);
+    committer_stop(committer, LAST_COMMITS_MS);
+    heartbeat_stop(heartbeat);
+    log_info("stopped", LOG_END);
+    if (!idle)
+        _exit(0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
+}
+
+int main(int argc, char **argv)
+{
+    struct conf c;
+    struct err e;
+    if (argc == 3 && strcmp(argv[1], "--embed") == 0) {
+        log_init("chronos-worker", LOG_ERROR);
+        if (!conf_load(&c, CONF_WORKER, &e)) {
+            (void)fprintf(stderr, "chronos-worker: %s\n", e.msg);
+            return 2;
+        }
+        trust_bases(&c.services);
+        return print_embedding(&c, argv[2]);
+    }
+    daemon_init(&c, CONF_WORKER, "chronos-worker", summary, argc, argv);
+    daemon_block_signals();
+    trust_bases(&c.services);
+    if (strcmp(c.services.embedder, "embedded") == 0)
+        log_warn("no key for embeddings: the embedded embedder is used, which is for development", "model",
+                 HASH_EMBEDDER_MODEL, LOG_END);
+    if (!daemon_wait_for_stores(&c, false))
+        return 1;
+    if (!publish_functions(&c, &e)) {
+        log_error("cannot publish the functions", "error", e.msg, LOG_END);
+        return 1;
+    }
+
+    static char worker_id[128];
+    id_process(worker_id, sizeof(worker_id));
+    struct inhand *inhand = inhand_new();
+    struct committer *committer = committer_start(&c, worker_id, inhand, &e);
+    struct pool *pool =
+        committer != NULL ? pool_start(&c, committer, worker_id, &stopping, &abort_steps) : NULL;
+    struct heartbeat *heartbeat =
+        pool != NULL ? heartbeat_start(&c, worker_id, pool, &abort_steps, &e) : NULL;
+    struct claimer *claimer =
+        heartbeat != NULL ? claimer_start(&c, pool, worker_id, inhand, &stopping, &abort_steps, &e) : NULL;
+    if (claimer == NULL) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 1;
+    }
+    log_info("ready", "worker", worker_id, LOG_END);
+
+    for (;;) {
+        int sig = daemon_wait_signal(WATCH_MS);
+        heartbeat_watch(heartbeat);
+        if (sig == SIGTERM || sig == SIGINT)
+            break;
+    }
+    drain(&c, claimer, pool, committer, heartbeat);
+    drop_consumers(&c, worker_id);
+    inhand_free(inhand);
+    return 0;
+}

@@ -1,0 +1,154 @@
+#include "pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "clock.h"
+#include "execute.h"
+
+struct pool {
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work, freed;
+    struct run *first, **last;
+    int threads, queued, busy;
+    bool stopping;
+
+    pthread_t *ids;
+    struct executor base; /* copied by every thread */
+};
+
+static void *thread_main(void *arg)
+{
+    struct pool *p = arg;
+    struct executor x = p->base;
+    x.db = db_new(x.conf->database_url, x.worker_id);
+    x.http = http_new();
+    (void)pthread_mutex_lock(&p->lock);
+    for (;;) {
+        while (p->first == NULL && !p->stopping)
+            (void)pthread_cond_wait(&p->work, &p->lock);
+        struct run *r = p->first;
+        if (r == NULL)
+            break;
+        p->first = r->next;
+        if (p->first == NULL)
+            p->last = &p->first;
+        p->queued--;
+        p->busy++;
+        (void)pthread_mutex_unlock(&p->lock);
+        execute_run(&x, r);
+        (void)pthread_mutex_lock(&p->lock);
+        p->busy--;
+        (void)pthread_cond_broadcast(&p->freed);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    http_free(x.http);
+    db_free(x.db);
+    return NULL;
+}
+
+static void init_cond(pthread_cond_t *c)
+{
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(c, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
+                        const atomic_bool *stopping, const atomic_bool *abort_flag)
+{
+    struct pool *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        abort();
+    (void)pthread_mutex_init(&p->lock, NULL);
+    init_cond(&p->work);
+    init_cond(&p->freed);
+    p->last = &p->first;
+    p->threads = (int)c->worker_threads;
+    p->base = (struct executor){.conf = c,
+                                .committer = committer,
+                                .worker_id = worker_id,
+                                .stopping = stopping,
+                                .abort = abort_flag};
+    p->ids = calloc((size_t)p->threads, sizeof(*p->ids));
+    if (p->ids == NULL)
+        abort();
+    pthread_attr_t attr;
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, 2u << 20);
+    for (int i = 0; i < p->threads; i++) {
+        if (pthread_create(&p->ids[i], &attr, thread_main, p) != 0)
+            abort(); /* at start: nothing was claimed yet */
+    }
+    (void)pthread_attr_destroy(&attr);
+    return p;
+}
+
+void pool_add(struct pool *p, struct run *r)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    r->next = NULL;
+    *p->last = r;
+    p->last = &r->next;
+    p->queued++;
+    (void)pthread_cond_signal(&p->work);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static struct timespec deadline(int64_t timeout_ms)
+{
+    int64_t at = mono_ms() + timeout_ms;
+    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = (at % 1000) * 1000000};
+}
+
+int pool_wait_free(struct pool *p, int64_t timeout_ms)
+{
+    struct timespec until = deadline(timeout_ms);
+    (void)pthread_mutex_lock(&p->lock);
+    while (p->threads - p->queued - p->busy <= 0) {
+        if (pthread_cond_timedwait(&p->freed, &p->lock, &until) != 0)
+            break;
+    }
+    int n = p->threads - p->queued - p->busy;
+    (void)pthread_mutex_unlock(&p->lock);
+    return n > 0 ? n : 0;
+}
+
+int pool_busy(struct pool *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    int n = p->queued + p->busy;
+    (void)pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
+bool pool_wait_idle(struct pool *p, int64_t timeout_ms)
+{
+    struct timespec until = deadline(timeout_ms);
+    (void)pthread_mutex_lock(&p->lock);
+    while (p->queued + p->busy > 0) {
+        if (pthread_cond_timedwait(&p->freed, &p->lock, &until) != 0)
+            break;
+    }
+    bool idle = p->queued + p->busy == 0;
+    (void)pthread_mutex_unlock(&p->lock);
+    return idle;
+}
+
+void pool_stop(struct pool *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    (void)pthread_cond_broadcast(&p->work);
+    (void)pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->threads; i++)
+        (void)pthread_join(p->ids[i], NULL);
+    (void)pthread_mutex_destroy(&p->lock);
+    (void)pthread_cond_destroy(&p->work);
+    (void)pthread_cond_destroy(&p->freed);
+    free(p->ids);
+    free(p);
+}

@@ -1,0 +1,29 @@
+/* pool.h: the threads that execute runs. A run waits here only between its claim and the next free thread: the claimer
+ * asks for no more than pool_wait_free tells. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "committer.h"
+#include "conf.h"
+#include "run.h"
+
+struct pool;
+
+struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
+                        const atomic_bool *stopping, const atomic_bool *abort);
+
+/* Hands a run to a thread; takes it. */
+void pool_add(struct pool *p, struct run *r);
+
+/* How many threads have nothing to do, waiting up to timeout_ms for at least one. */
+int pool_wait_free(struct pool *p, int64_t timeout_ms);
+int pool_busy(struct pool *p);
+
+/* Waits until every thread is idle and nothing is queued; false on timeout. */
+bool pool_wait_idle(struct pool *p, int64_t timeout_ms);
+
+/* Joins the threads; only after pool_wait_idle said true. */
+void pool_stop(struct pool *p);

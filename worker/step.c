@@ -1,0 +1,161 @@
+/* step.c: the calls that a function's author has (see engine/function.h). */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "js.h"
+#include "log.h"
+#include "step_state.h"
+
+json_t *step_ok(void)
+{
+    return json_null();
+}
+
+json_t *step_finish(struct step *s, json_t *value)
+{
+    s->state->verdict = VERDICT_FINISH;
+    return value != NULL ? value : json_null();
+}
+
+json_t *step_again(struct step *s, json_t *cursor, json_t *value)
+{
+    s->state->verdict = VERDICT_AGAIN;
+    json_decref(s->state->cursor);
+    s->state->cursor = cursor != NULL ? cursor : json_null();
+    return value != NULL ? value : json_null();
+}
+
+json_t *step_sleep(struct step *s, int64_t ms)
+{
+    s->state->verdict = VERDICT_SLEEP;
+    s->state->delay_ms = ms > 0 ? ms : 0;
+    return json_null();
+}
+
+__attribute__((format(printf, 4, 0))) static json_t *
+fail(struct step *s, enum err_code code, int64_t retry_after_ms, const char *fmt, va_list ap)
+{
+    char msg[sizeof(s->err.msg)];
+    (void)vsnprintf(msg, sizeof(msg), fmt, ap);
+    (void)err_set(&s->err, code, "%s", msg);
+    s->err.retry_after_ms = retry_after_ms;
+    s->state->verdict = VERDICT_FAIL;
+    return NULL;
+}
+
+json_t *step_fail(struct step *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    json_t *none = fail(s, ERR_RETRY, 0, fmt, ap);
+    va_end(ap);
+    return none;
+}
+
+json_t *step_fail_for_good(struct step *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    json_t *none = fail(s, ERR_PERMANENT, 0, fmt, ap);
+    va_end(ap);
+    return none;
+}
+
+json_t *step_retry_after(struct step *s, int64_t ms, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    json_t *none = fail(s, ERR_RETRY, ms, fmt, ap);
+    va_end(ap);
+    return none;
+}
+
+json_t *step_error(struct step *s)
+{
+    if (s->err.code == ERR_NONE)
+        (void)err_set(&s->err, ERR_BUG, "step failed without saying why");
+    s->state->verdict = VERDICT_FAIL;
+    return NULL;
+}
+
+const json_t *step_result(struct step *s, const char *name)
+{
+    return json_object_get(s->state->run->results, name);
+}
+
+/* The items of an .each row are named by its stored list; those of step_again by their number. */
+const json_t *step_results(struct step *s, const char *name)
+{
+    json_t *results = s->state->run->results;
+    char key[192];
+    (void)snprintf(key, sizeof(key), "all:%s", name);
+    json_t *all = json_object_get(results, key);
+    if (all != NULL)
+        return all;
+    all = json_array();
+    (void)snprintf(key, sizeof(key), "each:%s", name);
+    const json_t *items = json_object_get(results, key), *item;
+    size_t i;
+    json_array_foreach(items, i, item) {
+        char index[32];
+        (void)snprintf(index, sizeof(index), "%zu", i);
+        const char *suffix = js_str(item, "key");
+        (void)snprintf(key, sizeof(key), "%s-%s", name, suffix != NULL ? suffix : index);
+        json_t *v = json_object_get(results, key);
+        if (v != NULL)
+            (void)json_array_append(all, v);
+    }
+    for (i = 0; items == NULL; i++) {
+        (void)snprintf(key, sizeof(key), "%s-%zu", name, i);
+        json_t *v = json_object_get(results, key);
+        if (v == NULL)
+            break;
+        (void)json_array_append(all, v);
+    }
+    /* Kept beside the results so that what was handed out stays alive as long as they do. */
+    (void)snprintf(key, sizeof(key), "all:%s", name);
+    (void)json_object_set_new(results, key, all);
+    return all;
+}
+
+void step_send(struct step *s, const char *event_name, json_t *data)
+{
+    json_t *event = json_array();
+    (void)json_array_append_new(event, json_string(event_name));
+    (void)json_array_append_new(event, data != NULL ? data : json_object());
+    (void)json_array_append_new(s->state->events, event);
+}
+
+void step_cost(struct step *s, double usd)
+{
+    s->state->cost_usd += usd;
+}
+
+const char *step_cancel_reason(const struct step_state *st)
+{
+    if (atomic_load(st->abort))
+        return "the worker gave it up";
+    if (mono_ms() >= st->deadline_ms)
+        return "it ran longer than its limit";
+    return NULL;
+}
+
+bool step_is_cancelled(const struct step *s)
+{
+    return step_cancel_reason(s->state) != NULL;
+}
+
+void step_log(struct step *s, const char *fmt, ...)
+{
+    if (!log_enabled(LOG_INFO))
+        return;
+    char msg[512], attempt[16];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    (void)snprintf(attempt, sizeof(attempt), "%d", s->attempt);
+    log_info(msg, "run", s->run_id, "fn", s->function_id, "step", s->name, "attempt", attempt, LOG_END);
+}

@@ -98,9 +98,8 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
-    if (!ev->internal)
-        (void)json_object_del(ev->data, "_inngest");
-    ev->normalised = normalise(ev->data);
+    bool stripped = !ev->internal && json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
+    ev->normalised = normalise(ev->data) || stripped;
     return true;
 }
 
@@ -171,7 +170,7 @@ char *event_input(const struct event *ev, size_t *ret_len)
     buf_init(&b, 64u << 20);
     auto_json *name = json_string(ev->name);
     auto_free char *name_text = js_dump(name, NULL);
-    auto_free char *data = ev->normalised || !ev->internal ? js_dump(ev->data, NULL) : NULL;
+    auto_free char *data = ev->normalised ? js_dump(ev->data, NULL) : NULL;
     bool ok = buf_addf(&b, "{\"id\":\"%s\",\"name\":%s,\"ts\":%lld", ev->id, name_text, (long long)ev->ts_ms);
     if (ok && ev->version != NULL) {
         auto_json *v = json_string(ev->version);

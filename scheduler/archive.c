@@ -1,0 +1,294 @@
+#include "archive.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "copy_lines.h"
+#include "db.h"
+#include "key.h"
+#include "kv.h"
+#include "log.h"
+
+enum {
+    BLOCK_MS = 500,
+    RETRY_MS = 200,
+    COPY_MAX_BYTES = 512u << 20,
+    ID_TEXT = 48,
+    UNLINK_AT_ONCE = 100,
+    LAST_BATCHES = 100, /* at the stop */
+};
+
+struct archiver {
+    pthread_t thread;
+    const struct conf *conf;
+    const char *epoch;
+    const atomic_bool *stopping;
+    struct kv *kv;
+    struct db *db;
+    int partition; /* present one */
+    char prefix[PREFIX_SIZE];
+    struct buf runs, steps; /* COPY lines */
+};
+
+/* ---- history entries ---- */
+
+static bool is_kind(const redisReply *entry, const char *kind)
+{
+    const redisReply *v = kv_field(entry->element[1], "kind");
+    return v != NULL && strcmp(v->str, kind) == 0;
+}
+
+/* Lines are headed by their table's letter and a tab (worker/history.h). */
+static void add_lines(struct archiver *a, const redisReply *entry)
+{
+    const redisReply *body = kv_field(entry->element[1], "body");
+    if (is_kind(entry, "lost")) {
+        const redisReply *run = kv_field(entry->element[1], "run");
+        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "", "worker",
+                 body != NULL ? body->str : "", LOG_END);
+        return;
+    }
+    const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
+    while (p < end) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
+        struct buf *to = p[0] == 'r' ? &a->runs : p[0] == 's' ? &a->steps : NULL;
+        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
+            log_error("a history line cannot be read and is left out", "entry", entry->element[0]->str, LOG_END);
+        p += len;
+    }
+}
+
+/* Removes the keys of the runs that the entries finish. */
+static bool remove_runs(struct archiver *a, const redisReply *entries, struct err *e)
+{
+    struct kv_args args;
+    kv_args_init(&args);
+    char (*keys)[KEY_SIZE] = calloc(3 * UNLINK_AT_ONCE, sizeof(*keys));
+    if (keys == NULL)
+        abort();
+    bool ok = true;
+    size_t n = 0;
+    for (size_t i = 0; ok && i <= entries->elements; i++) {
+        if (n == UNLINK_AT_ONCE || (i == entries->elements && n > 0)) {
+            auto_reply *r = kv_call(a->kv, &args, 0, e);
+            ok = r != NULL;
+            n = 0;
+        }
+        if (i == entries->elements || !is_kind(entries->element[i], "finish"))
+            continue;
+        const redisReply *run = kv_field(entries->element[i]->element[1], "run");
+        if (run == NULL)
+            continue;
+        if (n == 0) {
+            kv_args_clear(&args);
+            kv_adds(&args, "UNLINK");
+        }
+        kv_adds(&args, key3(keys[3 * n], a->prefix, "run", run->str));
+        kv_adds(&args, key3(keys[3 * n + 1], a->prefix, "input", run->str));
+        kv_adds(&args, key3(keys[3 * n + 2], a->prefix, "steps", run->str));
+        n++;
+    }
+    free(keys);
+    kv_args_release(&args);
+    return ok;
+}
+
+/* Trims what Postgres has: everything up to and including `last`. Runs first: a crash between leaves the entries, and the
+ * next pass removes the runs again, which is harmless. */
+static bool forget(struct archiver *a, const redisReply *entries, const char *last, struct err *e)
+{
+    if (!remove_runs(a, entries, e))
+        return false;
+    /* MINID keeps the id it is given: that one is deleted by hand. */
+    auto_reply *trimmed = kv_cmd(a->kv, e, "XTRIM %s:history MINID %s", a->prefix, last);
+    if (trimmed == NULL)
+        return false;
+    auto_reply *deleted = kv_cmd(a->kv, e, "XDEL %s:history %s", a->prefix, last);
+    return deleted != NULL;
+}
+
+/* Entries that are archived but were not trimmed (a crash in between). */
+static bool forget_leftovers(struct archiver *a, const char *cursor, struct err *e)
+{
+    for (;;) {
+        auto_reply *r =
+            kv_cmd(a->kv, e, "XRANGE %s:history - %s COUNT %ld", a->prefix, cursor, a->conf->archive_batch);
+        if (r == NULL)
+            return false;
+        if (r->elements == 0)
+            return true;
+        if (!forget(a, r, r->element[r->elements - 1]->element[0]->str, e))
+            return false;
+    }
+}
+
+/* ---- Postgres ---- */
+
+/* Locks the cursor's row in the open transaction and reads it; another epoch means another Redis: from the start. */
+static bool lock_cursor(struct archiver *a, char cursor[ID_TEXT], struct err *e)
+{
+    char partition[16];
+    (void)snprintf(partition, sizeof(partition), "%d", a->partition);
+    auto_result *r = DB_QUERY(a->db, e, "lock_archive_cursor", partition);
+    if (r == NULL)
+        return false;
+    const char *epoch = db_text(r, 0, "epoch"), *last = db_text(r, 0, "last_id");
+    bool same = epoch != NULL && last != NULL && *last != '\0' && strcmp(epoch, a->epoch) == 0;
+    (void)snprintf(cursor, ID_TEXT, "%s", same ? last : "0-0");
+    return true;
+}
+
+static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
+{
+    char partition[16];
+    (void)snprintf(partition, sizeof(partition), "%d", a->partition);
+    return DB_EXEC(a->db, e, "advance_archive_cursor", partition, a->epoch, last);
+}
+
+static bool write_rows(struct archiver *a, struct err *e)
+{
+    return (a->runs.len == 0 || db_copy(a->db, "copy_runs", a->runs.data, a->runs.len, e)) &&
+           (a->steps.len == 0 || db_copy(a->db, "copy_run_steps", a->steps.data, a->steps.len, e));
+}
+
+/* Postgres refused the data of some row: find it line by line, outside the cursor's transaction. A row that is written
+ * twice is refused by its key, so this may be repeated. */
+static bool write_rows_singly(struct archiver *a, const char *last, struct err *e)
+{
+    return copy_lines(a->db, "copy_runs", a->runs.data, a->runs.len, e) &&
+           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) && advance_cursor(a, last, e);
+}
+
+/* Returns the number of entries archived, 0 when there is nothing (or another scheduler has it), -1 on failure. */
+static long archive_batch(struct archiver *a, struct err *e)
+{
+    char cursor[ID_TEXT];
+    if (!db_begin(a->db, e))
+        return -1;
+    if (!lock_cursor(a, cursor, e)) {
+        db_rollback(a->db);
+        return -1;
+    }
+    auto_reply *r =
+        kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, cursor, a->conf->archive_batch);
+    if (r == NULL || r->elements == 0) {
+        db_rollback(a->db);
+        if (r == NULL || !forget_leftovers(a, cursor, e))
+            return -1;
+        return 0;
+    }
+    const char *last = r->element[r->elements - 1]->element[0]->str;
+    buf_clear(&a->runs);
+    buf_clear(&a->steps);
+    for (size_t i = 0; i < r->elements; i++)
+        add_lines(a, r->element[i]);
+    bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
+    if (!ok) {
+        db_rollback(a->db);
+        if (e->code != ERR_INPUT || !write_rows_singly(a, last, e))
+            return -1;
+    }
+    if (!forget(a, r, last, e))
+        return -1;
+    return (long)r->elements;
+}
+
+/* ---- the thread ---- */
+
+/* Sleeps until something is appended to some partition's history. */
+static bool wait_for_history(struct archiver *a, struct err *e)
+{
+    struct kv_args args;
+    char (*keys)[KEY_SIZE] = calloc((size_t)a->conf->partitions, sizeof(*keys));
+    if (keys == NULL)
+        abort();
+    kv_args_init(&args);
+    kv_adds(&args, "XREAD");
+    kv_adds(&args, "COUNT");
+    kv_adds(&args, "1");
+    kv_adds(&args, "BLOCK");
+    kv_addi(&args, BLOCK_MS);
+    kv_adds(&args, "STREAMS");
+    for (int p = 0; p < a->conf->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        kv_adds(&args, key2(keys[p], prefix, "history"));
+    }
+    for (int p = 0; p < a->conf->partitions; p++)
+        kv_adds(&args, "0-0"); /* archived entries are trimmed: whatever is there is new */
+    auto_reply *r = kv_call(a->kv, &args, BLOCK_MS, e);
+    kv_args_release(&args);
+    free(keys);
+    return r != NULL;
+}
+
+static long archive_all(struct archiver *a, struct err *e)
+{
+    long total = 0;
+    for (a->partition = 0; a->partition < a->conf->partitions; a->partition++) {
+        key_prefix(a->partition, a->prefix);
+        long n = archive_batch(a, e);
+        if (n < 0)
+            return -1;
+        total += n;
+    }
+    return total;
+}
+
+static void *archive_loop(void *arg)
+{
+    struct archiver *a = arg;
+    struct err e;
+    bool warned = false;
+    while (!atomic_load(a->stopping)) {
+        long n = archive_all(a, &e);
+        if (n == 0 && wait_for_history(a, &e))
+            continue;
+        if (n > 0) {
+            warned = false;
+            continue;
+        }
+        if (!warned)
+            log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
+        warned = true;
+        sleep_ms(RETRY_MS);
+    }
+    for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
+    }
+    return NULL;
+}
+
+struct archiver *archiver_start(const struct conf *c, const char *epoch, const atomic_bool *stopping, struct err *e)
+{
+    struct archiver *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        abort();
+    a->conf = c;
+    a->epoch = epoch;
+    a->stopping = stopping;
+    buf_init(&a->runs, COPY_MAX_BYTES);
+    buf_init(&a->steps, COPY_MAX_BYTES);
+    a->kv = kv_new(c->redis_url, e);
+    if (a->kv == NULL) {
+        free(a);
+        return NULL;
+    }
+    a->db = db_new(c->database_url, "chronos-archive");
+    if (pthread_create(&a->thread, NULL, archive_loop, a) != 0)
+        abort(); /* at start */
+    return a;
+}
+
+void archiver_stop(struct archiver *a)
+{
+    (void)pthread_join(a->thread, NULL);
+    buf_release(&a->runs);
+    buf_release(&a->steps);
+    db_free(a->db);
+    kv_free(a->kv);
+    free(a);
+}

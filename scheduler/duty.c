@@ -1,0 +1,210 @@
+#include "duty.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "db.h"
+#include "functions.h"
+#include "key.h"
+#include "kv.h"
+#include "log.h"
+#include "redis_check.h"
+
+enum {
+    TIMERS_AT_ONCE = 100,
+    ENTRIES_AT_ONCE = 100,
+    SHORTEST_MS = 1,
+    DAYS_BACK = 1,
+    DAYS_AHEAD = 3,
+};
+
+struct duties {
+    pthread_t thread;
+    const struct conf *conf;
+    const atomic_bool *stopping;
+    struct kv *kv;
+    struct db *db;
+};
+
+typedef bool (*duty_fn)(struct duties *d, int64_t *ret_soon_ms, struct err *e);
+
+/* ---- timers ---- */
+
+/* *ret_soon_ms: the next timer is due by then. */
+static bool fire_timers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
+{
+    for (int p = 0; p < d->conf->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        struct kv_args a;
+        kv_args_init(&a);
+        kv_addi(&a, TIMERS_AT_ONCE);
+        auto_reply *r = kv_script(d->kv, "fire_timers", prefix, &a, e);
+        kv_args_release(&a);
+        if (r == NULL)
+            return false;
+        long long wait = kv_int_at(r, 2, -1);
+        if (wait >= 0 && wait < *ret_soon_ms)
+            *ret_soon_ms = wait > SHORTEST_MS ? wait : SHORTEST_MS;
+    }
+    return true;
+}
+
+/* ---- workers that died ---- */
+
+static bool reap(struct duties *d, const char *prefix, const char *fn, const char *worker, struct err *e)
+{
+    long long moved = 0;
+    bool left = true;
+    while (left && !atomic_load(d->stopping)) {
+        struct kv_args a;
+        kv_args_init(&a);
+        kv_adds(&a, fn);
+        kv_adds(&a, worker);
+        kv_addi(&a, ENTRIES_AT_ONCE);
+        auto_reply *r = kv_script(d->kv, "reap_worker", prefix, &a, e);
+        kv_args_release(&a);
+        if (r == NULL)
+            return strstr(e->msg, "NOGROUP") != NULL;
+        moved += kv_int_at(r, 0, 0);
+        left = kv_int_at(r, 1, 0) != 0;
+    }
+    if (moved > 0) {
+        char count[24];
+        (void)snprintf(count, sizeof(count), "%lld", moved);
+        log_warn("a worker died; its runs were handed on", "worker", worker, "fn", fn, "runs", count, LOG_END);
+    }
+    return true;
+}
+
+static bool reap_stream(struct duties *d, const char *prefix, const char *fn, struct err *e)
+{
+    char stream[KEY_SIZE], key[KEY_SIZE];
+    key3(stream, prefix, "ready", fn);
+    auto_reply *consumers = kv_cmd(d->kv, e, "XINFO CONSUMERS %s %s", stream, GROUP_WORKERS);
+    if (consumers == NULL) /* no such stream or group yet: nobody works on this function */
+        return e->code == ERR_REDIS;
+    for (size_t i = 0; i < consumers->elements; i++) {
+        const redisReply *name = kv_field(consumers->element[i], "name");
+        if (name == NULL)
+            continue;
+        auto_reply *alive = kv_cmd(d->kv, e, "EXISTS %s", key_worker(key, name->str));
+        if (alive == NULL || (alive->integer == 0 && !reap(d, prefix, fn, name->str, e)))
+            return false;
+    }
+    return true;
+}
+
+/* Everybody's heartbeat runs out while Redis is away: after a pause the workers get the time to come back first. */
+static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
+{
+    (void)ret_soon_ms;
+    int64_t since = kv_connected_since_ms(d->kv);
+    if (since == 0 || mono_ms() - since <= d->conf->lease_ms + 1000)
+        return true;
+    auto_reply *functions = kv_cmd(d->kv, e, "HKEYS %s", KEY_FUNCTIONS);
+    if (functions == NULL)
+        return false;
+    for (int p = 0; p < d->conf->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        for (size_t f = 0; f < functions->elements; f++) {
+            if (!reap_stream(d, prefix, functions->element[f]->str, e))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- housekeeping ---- */
+
+static bool check_redis(struct duties *d, int64_t *ret_soon_ms, struct err *e)
+{
+    (void)ret_soon_ms;
+    double share = 0;
+    if (!redis_check(d->kv, &share, e)) {
+        if (e->code != ERR_INPUT)
+            return false;
+        log_error("redis is not fit to keep work any more", "error", e->msg, LOG_END);
+    }
+    if (share > 0.75) {
+        char percent[16];
+        (void)snprintf(percent, sizeof(percent), "%.0f", share * 100);
+        log_warn("redis is filling up; when it is full new events are refused", "percent", percent, LOG_END);
+    }
+    return true;
+}
+
+static bool keep_partitions(struct duties *d, int64_t *ret_soon_ms, struct err *e)
+{
+    (void)ret_soon_ms;
+    char back[16], ahead[16], keep[24];
+    (void)snprintf(back, sizeof(back), "%d", DAYS_BACK);
+    (void)snprintf(ahead, sizeof(ahead), "%d", DAYS_AHEAD);
+    (void)snprintf(keep, sizeof(keep), "%ld", d->conf->retention_days);
+    return DB_EXEC(d->db, e, "ensure_partitions", back, ahead) && DB_EXEC(d->db, e, "drop_partitions", keep);
+}
+
+static const struct {
+    const char *name;
+    int64_t period_ms;
+    duty_fn run;
+} duties[] = {
+    {"fire timers", 20, fire_timers},
+    {"reap workers", 500, reap_workers},
+    {"check redis", 60000, check_redis},
+    {"keep partitions", 3600000, keep_partitions},
+};
+
+static void *duty_loop(void *arg)
+{
+    struct duties *d = arg;
+    int64_t due[ARRAY_LEN(duties)] = {0};
+    bool failing[ARRAY_LEN(duties)] = {false};
+    while (!atomic_load(d->stopping)) {
+        int64_t next = mono_ms() + 1000;
+        for (size_t i = 0; i < ARRAY_LEN(duties); i++) {
+            if (mono_ms() >= due[i]) {
+                struct err e;
+                int64_t soon = duties[i].period_ms;
+                bool ok = duties[i].run(d, &soon, &e);
+                if (!ok && !failing[i])
+                    log_warn("duty failed and will be tried again", "duty", duties[i].name, "error", e.msg, LOG_END);
+                failing[i] = !ok;
+                due[i] = mono_ms() + (ok ? soon : 200);
+            }
+            if (due[i] < next)
+                next = due[i];
+        }
+        sleep_ms(next - mono_ms());
+    }
+    return NULL;
+}
+
+struct duties *duties_start(const struct conf *c, const atomic_bool *stopping, struct err *e)
+{
+    struct duties *d = calloc(1, sizeof(*d));
+    if (d == NULL)
+        abort();
+    d->conf = c;
+    d->stopping = stopping;
+    d->kv = kv_new(c->redis_url, e);
+    if (d->kv == NULL) {
+        free(d);
+        return NULL;
+    }
+    d->db = db_new(c->database_url, "chronos-duties");
+    if (pthread_create(&d->thread, NULL, duty_loop, d) != 0)
+        abort(); /* at start */
+    return d;
+}
+
+void duties_stop(struct duties *d)
+{
+    (void)pthread_join(d->thread, NULL);
+    db_free(d->db);
+    kv_free(d->kv);
+    free(d);
+}

@@ -1,0 +1,359 @@
+#include "record.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "copy.h"
+#include "copy_lines.h"
+#include "db.h"
+#include "key.h"
+#include "kv.h"
+#include "log.h"
+
+enum {
+    QUEUE_MAX = 64,       /* records */
+    TOGETHER = 16,        /* records in one transaction */
+    COPY_MAX_BYTES = 256u << 20,
+    EXCERPT_BYTES = 500,
+    REJECTED_KEPT = 100000,
+    LAST_RECORDS_MS = 5000,
+};
+
+struct record *record_new(redisReply *source, size_t entries)
+{
+    struct record *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        abort();
+    r->source = source;
+    buf_init(&r->accepted, COPY_MAX_BYTES);
+    buf_init(&r->refused, COPY_MAX_BYTES);
+    r->refused_entries = calloc(entries + 1, sizeof(*r->refused_entries));
+    r->reasons = calloc(entries + 1, sizeof(*r->reasons));
+    r->entry_ids = calloc(entries + 1, sizeof(*r->entry_ids));
+    r->streams = calloc(entries + 1, sizeof(*r->streams));
+    if (r->refused_entries == NULL || r->reasons == NULL || r->entry_ids == NULL || r->streams == NULL)
+        abort();
+    return r;
+}
+
+void record_free(struct record *r)
+{
+    if (r == NULL)
+        return;
+    buf_release(&r->accepted);
+    buf_release(&r->refused);
+    free(r->refused_entries);
+    free(r->reasons);
+    free(r->entry_ids);
+    free(r->streams);
+    if (r->source != NULL)
+        freeReplyObject(r->source);
+    free(r);
+}
+
+static void note_entry(struct record *r, const struct event *ev)
+{
+    r->entry_ids[r->entry_count] = ev->entry_id;
+    r->streams[r->entry_count++] = ev->stream;
+}
+
+void record_accept(struct record *r, const struct event *ev, const char *creator, const char *outcome,
+                   const char *const *function_ids, const char *const *run_ids, size_t runs)
+{
+    struct buf *b = &r->accepted;
+    size_t before = b->len;
+    bool ok = copy_text(b, ev->id) && copy_ms(b, ev->received_ms) && copy_text(b, ev->entry_id) &&
+              copy_text(b, ev->name) && copy_bytes(b, ev->data_text, ev->data_len) && copy_text(b, ev->user) &&
+              copy_text(b, ev->version) && copy_ms(b, ev->ts_ms) && copy_text(b, ev->key) &&
+              copy_text(b, creator) && copy_text(b, outcome) && copy_array(b, function_ids, runs) &&
+              copy_array(b, run_ids, runs) && copy_end(b);
+    if (!ok) {
+        buf_truncate(b, before);
+        log_error("event is too large for its record in postgres", "event", ev->id, LOG_END);
+    }
+    note_entry(r, ev);
+}
+
+/* What the entry holds, shortened, for people who look in Postgres; the bytes are in chronos:events:rejected. */
+static void excerpt(const redisReply *fields, struct buf *out, size_t *ret_size)
+{
+    *ret_size = 0;
+    for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i < fields->elements; i++) {
+        const redisReply *v = fields->element[i];
+        *ret_size += v->len;
+        size_t room = EXCERPT_BYTES - (out->len < EXCERPT_BYTES ? out->len : EXCERPT_BYTES);
+        if (room == 0)
+            continue;
+        if (!buf_add(out, v->str, v->len < room ? v->len : room) || !buf_addc(out, i % 2 == 0 ? '=' : ' '))
+            room = 0; /* shortened anyway */
+    }
+}
+
+void record_refuse(struct record *r, const struct event *ev, const char *reason)
+{
+    size_t size;
+    auto_buf text = BUF_INIT(2 * EXCERPT_BYTES);
+    excerpt(ev->entry->element[1], &text, &size);
+    struct buf *b = &r->refused;
+    if (!(copy_text(b, ev->entry_id) && copy_ms(b, ev->received_ms) && copy_text(b, reason) &&
+          copy_text(b, ev->name) && copy_bytes(b, text.data, text.len) && copy_int(b, (int64_t)size) && copy_end(b)))
+        log_error("rejection is too large for its record in postgres", "entry", ev->entry_id, LOG_END);
+    (void)snprintf(r->reasons[r->refused_count], sizeof(r->reasons[0]), "%s", reason);
+    r->refused_entries[r->refused_count++] = ev->entry;
+    log_warn("event rejected", "entry", ev->entry_id, "name", ev->name != NULL ? ev->name : "", "reason", reason,
+             LOG_END);
+    note_entry(r, ev);
+}
+
+/* ---- the thread ---- */
+
+struct recorder {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the queue */
+    pthread_cond_t work, room;
+    struct record *first, **last;
+    size_t waiting;
+    bool stopping;
+    int64_t stop_by_ms;
+
+    const atomic_bool *daemon_stopping;
+    struct kv *kv;
+    struct db *db;
+};
+
+static bool past_the_end(struct recorder *rec)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    bool past = rec->stopping && mono_ms() >= rec->stop_by_ms;
+    (void)pthread_mutex_unlock(&rec->lock);
+    return past;
+}
+
+static bool write_together(struct db *db, struct record *list, struct err *e)
+{
+    if (!db_begin(db, e))
+        return false;
+    for (struct record *r = list; r != NULL; r = r->next) {
+        if ((r->accepted.len > 0 && !db_copy(db, "copy_events", r->accepted.data, r->accepted.len, e)) ||
+            (r->refused.len > 0 && !db_copy(db, "copy_rejected_events", r->refused.data, r->refused.len, e))) {
+            db_rollback(db);
+            return false;
+        }
+    }
+    if (db_commit(db, e))
+        return true;
+    db_rollback(db);
+    return false;
+}
+
+/* An entry that is delivered again after a crash is in Postgres already: then line by line. */
+static bool write_singly(struct db *db, struct record *list, struct err *e)
+{
+    for (struct record *r = list; r != NULL; r = r->next) {
+        if (!copy_lines(db, "copy_events", r->accepted.data, r->accepted.len, e) ||
+            !copy_lines(db, "copy_rejected_events", r->refused.data, r->refused.len, e))
+            return false;
+    }
+    return true;
+}
+
+static void add_rejected(struct kv_args *a, const struct record *r, size_t i)
+{
+    const redisReply *entry = r->refused_entries[i], *fields = entry->element[1];
+    kv_adds(a, "XADD");
+    kv_adds(a, KEY_REJECTED);
+    kv_adds(a, "MAXLEN");
+    kv_adds(a, "~");
+    kv_addi(a, REJECTED_KEPT);
+    kv_adds(a, "*");
+    kv_adds(a, "rejected_reason");
+    kv_adds(a, r->reasons[i]);
+    kv_adds(a, "rejected_entry");
+    kv_add(a, entry->element[0]->str, entry->element[0]->len);
+    for (size_t f = 0; fields->type == REDIS_REPLY_ARRAY && f < fields->elements; f++)
+        kv_add(a, fields->element[f]->str, fields->element[f]->len);
+}
+
+/* XACK and XDEL of all entries of one stream. Returns the number of replies to pull, -1 on failure. */
+static int push_leave(struct recorder *rec, const struct record *r, const char *stream, struct err *e)
+{
+    static const char *const commands[] = {"XACK", "XDEL"};
+    struct kv_args a;
+    kv_args_init(&a);
+    int pushed = 0;
+    for (size_t k = 0; k < ARRAY_LEN(commands) && pushed >= 0; k++) {
+        kv_args_clear(&a);
+        kv_adds(&a, commands[k]);
+        kv_adds(&a, stream);
+        if (k == 0)
+            kv_adds(&a, GROUP_SCHEDULER);
+        int head = a.n;
+        for (size_t i = 0; i < r->entry_count; i++) {
+            if (strcmp(r->streams[i], stream) == 0)
+                kv_adds(&a, r->entry_ids[i]);
+        }
+        if (a.n == head)
+            continue;
+        pushed = kv_push(rec->kv, &a, e) ? pushed + 1 : -1;
+    }
+    kv_args_release(&a);
+    return pushed;
+}
+
+static bool leave_streams(struct recorder *rec, const struct record *r, struct err *e)
+{
+    struct kv_args a;
+    kv_args_init(&a);
+    int replies = 0;
+    bool ok = true;
+    for (size_t i = 0; i < r->refused_count && ok; i++) {
+        kv_args_clear(&a);
+        add_rejected(&a, r, i);
+        ok = kv_push(rec->kv, &a, e);
+        replies++;
+    }
+    kv_args_release(&a);
+    for (size_t i = 0; i < r->entry_count && ok; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = r->streams[k] == r->streams[i];
+        int n = seen ? 0 : push_leave(rec, r, r->streams[i], e);
+        ok = n >= 0;
+        replies += n > 0 ? n : 0;
+        if (!seen && i + 1 < r->entry_count && r->streams[i] == r->streams[r->entry_count - 1])
+            break; /* entries are grouped by stream: this was the last group */
+    }
+    bool first = true;
+    struct err bad;
+    for (int i = 0; i < replies && ok; i++) {
+        redisReply *reply = kv_pull(rec->kv, first ? e : &bad);
+        if (reply == NULL && first) {
+            ok = false;
+            first = false;
+        }
+        kv_cleanup_reply(&reply);
+    }
+    return ok;
+}
+
+static bool write_records(struct recorder *rec, struct record *list)
+{
+    bool warned = false;
+    struct err e;
+    for (;;) {
+        bool ok = write_together(rec->db, list, &e);
+        if (!ok && e.code == ERR_INPUT)
+            ok = write_singly(rec->db, list, &e);
+        if (ok)
+            return true;
+        if (!warned)
+            log_warn("events wait in redis until postgres takes them", "error", e.msg, LOG_END);
+        warned = true;
+        if (past_the_end(rec))
+            return false;
+        sleep_ms(200);
+    }
+}
+
+static void record_list(struct recorder *rec, struct record *list)
+{
+    /* What is not recorded stays pending in the stream and is taken up by the next scheduler. */
+    bool recorded = write_records(rec, list);
+    while (list != NULL) {
+        struct record *r = list;
+        struct err e;
+        list = r->next;
+        while (recorded && !leave_streams(rec, r, &e)) {
+            if (past_the_end(rec))
+                break;
+            log_warn("recorded events could not leave the stream yet", "error", e.msg, LOG_END);
+            sleep_ms(200);
+        }
+        record_free(r);
+    }
+}
+
+static struct record *take_list(struct recorder *rec)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    while (rec->first == NULL && !rec->stopping)
+        (void)pthread_cond_wait(&rec->work, &rec->lock);
+    struct record *list = rec->first, **at = &list;
+    for (size_t n = 0; *at != NULL && n < TOGETHER; n++) {
+        at = &(*at)->next;
+        rec->waiting--;
+    }
+    rec->first = *at;
+    *at = NULL;
+    if (rec->first == NULL)
+        rec->last = &rec->first;
+    (void)pthread_cond_broadcast(&rec->room);
+    (void)pthread_mutex_unlock(&rec->lock);
+    return list;
+}
+
+static void *record_loop(void *arg)
+{
+    struct recorder *rec = arg;
+    struct record *list;
+    while ((list = take_list(rec)) != NULL)
+        record_list(rec, list);
+    return NULL;
+}
+
+struct recorder *recorder_start(const struct conf *c, const atomic_bool *stopping, struct err *e)
+{
+    struct recorder *rec = calloc(1, sizeof(*rec));
+    if (rec == NULL)
+        abort();
+    rec->kv = kv_new(c->redis_url, e);
+    if (rec->kv == NULL) {
+        free(rec);
+        return NULL;
+    }
+    rec->db = db_new(c->database_url, "chronos-record");
+    rec->daemon_stopping = stopping;
+    rec->last = &rec->first;
+    (void)pthread_mutex_init(&rec->lock, NULL);
+    (void)pthread_cond_init(&rec->work, NULL);
+    (void)pthread_cond_init(&rec->room, NULL);
+    if (pthread_create(&rec->thread, NULL, record_loop, rec) != 0)
+        abort(); /* at start */
+    return rec;
+}
+
+void recorder_submit(struct recorder *rec, struct record *r)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    while (rec->waiting >= QUEUE_MAX && !atomic_load(rec->daemon_stopping)) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 1; /* looks at the stop flag now and then */
+        (void)pthread_cond_timedwait(&rec->room, &rec->lock, &until);
+    }
+    r->next = NULL;
+    *rec->last = r;
+    rec->last = &r->next;
+    rec->waiting++;
+    (void)pthread_cond_signal(&rec->work);
+    (void)pthread_mutex_unlock(&rec->lock);
+}
+
+void recorder_stop(struct recorder *rec)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    rec->stopping = true;
+    rec->stop_by_ms = mono_ms() + LAST_RECORDS_MS;
+    (void)pthread_cond_broadcast(&rec->work);
+    (void)pthread_mutex_unlock(&rec->lock);
+    (void)pthread_join(rec->thread, NULL);
+    db_free(rec->db);
+    kv_free(rec->kv);
+    (void)pthread_mutex_destroy(&rec->lock);
+    (void)pthread_cond_destroy(&rec->work);
+    (void)pthread_cond_destroy(&rec->room);
+    free(rec);
+}

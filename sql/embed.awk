@@ -34,7 +34,7 @@ function strip(line,    at, from, before, quotes) {
 }
 
 function c_string(text) {
-    gsub(/\\/, "\\\\", text)
+    gsub(/\\/, "&&", text) # the backslash twice; awks differ on how to write that otherwise
     gsub(/"/, "\\\"", text)
     gsub(/\n/, "\\n\"\n    \"", text)
     return "\"" text "\""
@@ -75,9 +75,8 @@ function end_block(    parameters) {
         if (block_kind == "copy" && parameters > 0)
             fail_at(block_file, block_line, "query " block_name " is a copy and takes no parameters")
         names[++queries] = block_name
-        row[block_name] = sprintf("SQL_QUERY(\"%s\", SQL_%s, %d,\n    %s)", block_name,
-                                  toupper(block_kind), parameters,
-                                  c_string("/* " block_name " */ " block_text))
+        row[block_name] = "SQL_QUERY(\"" block_name "\", SQL_" toupper(block_kind) ", " parameters \
+                          ",\n    " c_string("/* " block_name " */ " block_text) ")"
     }
     block_name = ""
 }
@@ -87,8 +86,9 @@ function end_migration() {
         return
     if (breaking == "")
         fail_at(migration_file, 1, "a migration needs a line \"-- breaking: yes\" or \"-- breaking: no\"")
-    migration_rows = migration_rows sprintf("SQL_MIGRATION(%d, \"%s\", %s,\n    %s)\n", version, migration,
-                                            breaking == "yes" ? "true" : "false", c_string(migration_text))
+    # no sprintf: mawk's buffer is smaller than a migration
+    migration_rows = migration_rows "SQL_MIGRATION(" version ", \"" migration "\", " \
+                     (breaking == "yes" ? "true" : "false") ",\n    " c_string(migration_text) ")\n"
     migration = ""
 }
 

@@ -34,7 +34,7 @@ values ($1::text, chronos.from_ms($2::bigint), $3::text, $4::text, $5::text, $6:
 on conflict do nothing
 
 -- name: find_events_seen :many
--- Which idempotency keys started runs in the last 24 hours: one batch of keys, or all of them when Redis has lost
+-- Which idempotency keys were seen in the last 24 hours: one batch of keys, or all of them when Redis has lost
 -- its memory of them.
 -- $1 keys as an array literal, null = all
 select idempotency_key, name, id, chronos.to_ms(accepted_at) as accepted_ms

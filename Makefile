@@ -73,7 +73,7 @@ $(GEN)/functions.inc: $(FUNCTION_SRC) Makefile
 	@mkdir -p $(@D)
 	@for f in $(notdir $(FUNCTION_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done > $@
 
-$(B)/engine/db.o: $(GEN)/sql.inc
+$(B)/engine/sql_table.o: $(GEN)/sql.inc
 $(B)/engine/script.o: $(GEN)/lua.inc
 $(B)/worker/registry.o: $(GEN)/functions.inc
 

@@ -35,5 +35,7 @@ static inline void cleanup_close(const int *fd)
         stolen_;                                                                                   \
     })
 
-/* Calls without a bound on what they write. */
+/* Calls without a bound on what they write. A fortified libc has some of them as macros under clang. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok

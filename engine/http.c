@@ -1,0 +1,551 @@
+/* http.c: one request over libcurl.
+ *
+ * http_send walks the hops of a request (redirects are followed by hand, so that every target passes the same
+ * checks as the first URL); each hop is one `struct transfer`, set up on the reused easy handle, performed, and
+ * judged. The callbacks keep the promises that libcurl's own options cannot: the body is counted after
+ * decompression, a download's error body does not land in the file, the address is checked after resolution, and
+ * a stopping worker gets its thread back within a second. */
+#include "http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <strings.h>
+
+#include "clock.h"
+#include "url.h"
+
+#ifndef CHRONOS_VERSION
+#define CHRONOS_VERSION "dev"
+#endif
+
+enum {
+    DEFAULT_MAX_BYTES = 16 << 20,
+    DEFAULT_TIMEOUT_MS = 30000,
+    CONNECT_TIMEOUT_MS = 10000,
+    MAX_REDIRECTS = 5,
+    STALL_MS = 30000,
+    STALL_BYTES = 3000,          /* fewer in STALL_MS: the transfer is dead */
+    MAX_ERROR_BODY = 256 * 1024, /* what is kept of an error's body when the good body goes to a file */
+};
+
+struct http {
+    CURL *curl;
+    bool (*is_cancelled)(void *arg);
+    void *cancel_arg;
+};
+
+/* One hop. */
+struct transfer {
+    struct http *http;
+    const struct http_request *req;
+    struct http_response *r;
+    uint64_t max_bytes;
+    uint64_t received; /* decompressed bytes of the body */
+    bool check_address;
+    bool retry_after_is_ms; /* retry-after-ms was seen and wins over Retry-After */
+    int64_t window_ms;      /* start of the current stall window */
+    curl_off_t window_bytes;
+
+    /* why a callback ended it */
+    bool cancelled;
+    bool too_big;
+    bool stalled;
+    bool address_refused;
+    int write_errno;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void init_curl(void)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        abort();
+}
+
+struct http *http_new(void)
+{
+    (void)pthread_once(&curl_once, init_curl); /* cannot fail with a static control */
+    struct http *h = calloc(1, sizeof(*h));
+    if (h == NULL)
+        abort();
+    h->curl = curl_easy_init();
+    if (h->curl == NULL)
+        abort();
+    return h;
+}
+
+void http_free(struct http *h)
+{
+    if (h == NULL)
+        return;
+    curl_easy_cleanup(h->curl);
+    free(h);
+}
+
+void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
+{
+    h->is_cancelled = is_cancelled;
+    h->cancel_arg = arg;
+}
+
+void http_response_release(struct http_response *r)
+{
+    buf_release(&r->body);
+}
+
+/* ---- answer headers ---- */
+
+static void copy_value(char *out, size_t out_size, const char *value, size_t n)
+{
+    if (n >= out_size)
+        n = out_size - 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (value[i] >= ' ' && value[i] < 0x7f)
+            out[kept++] = value[i];
+    out[kept] = '\0';
+}
+
+/* A number of `unit_ms`, or -1. */
+static int64_t parse_delay(const char *value, double unit_ms)
+{
+    char *end;
+    double d = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(d) || d < 0 || d * unit_ms > 1e12)
+        return -1;
+    return (int64_t)ceil(d * unit_ms);
+}
+
+static int64_t parse_retry_after(const char *value)
+{
+    int64_t ms = parse_delay(value, 1000);
+    if (ms >= 0)
+        return ms;
+    time_t when = curl_getdate(value, NULL);
+    if (when < 0)
+        return -1;
+    int64_t left = (int64_t)when * 1000 - wall_ms();
+    return left >= 0 ? left : -1;
+}
+
+static void note_retry_after_ms(struct transfer *t, const char *value)
+{
+    int64_t ms = parse_delay(value, 1);
+    if (ms < 0)
+        return;
+    t->r->retry_after_ms = ms;
+    t->retry_after_is_ms = true;
+}
+
+static void note_header(struct transfer *t, const char *name, const char *value)
+{
+    struct http_response *r = t->r;
+    if (strcasecmp(name, "content-type") == 0)
+        copy_value(r->content_type, sizeof(r->content_type), value, strlen(value));
+    else if (strcasecmp(name, "etag") == 0)
+        copy_value(r->etag, sizeof(r->etag), value, strlen(value));
+    else if (strcasecmp(name, "x-request-id") == 0)
+        copy_value(r->request_id, sizeof(r->request_id), value, strlen(value));
+    else if (strcasecmp(name, "retry-after-ms") == 0)
+        note_retry_after_ms(t, value);
+    else if (strcasecmp(name, "retry-after") == 0 && !t->retry_after_is_ms)
+        r->retry_after_ms = parse_retry_after(value);
+    else if (strcasecmp(name, "x-should-retry") == 0)
+        r->should_retry = strcasecmp(value, "true") == 0 ? 1 : strcasecmp(value, "false") == 0 ? 0 : -1;
+}
+
+static void reset_response(struct transfer *t)
+{
+    struct http_response *r = t->r;
+    r->content_type[0] = r->etag[0] = r->request_id[0] = '\0';
+    r->retry_after_ms = -1;
+    r->should_retry = -1;
+    t->retry_after_is_ms = false;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * n;
+    if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) { /* a new answer begins, e.g. after 100 Continue */
+        reset_response(t);
+        return len;
+    }
+    const char *colon = memchr(p, ':', len);
+    char name[64], value[512];
+    if (colon == NULL || (size_t)(colon - p) >= sizeof(name))
+        return len;
+    copy_value(name, sizeof(name), p, (size_t)(colon - p));
+    const char *v = colon + 1, *end = p + len;
+    while (v < end && isspace((unsigned char)*v))
+        v++;
+    while (end > v && isspace((unsigned char)end[-1]))
+        end--;
+    copy_value(value, sizeof(value), v, (size_t)(end - v));
+    note_header(t, name, value);
+    return len;
+}
+
+/* ---- the body ---- */
+
+static long status_of(const struct transfer *t)
+{
+    long status = 0;
+    curl_easy_getinfo(t->http->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static bool write_file(struct transfer *t, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(t->req->download_fd, p, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0) {
+            t->write_errno = errno;
+            return false;
+        }
+        p += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * n;
+    long status = status_of(t);
+    bool good = status >= 200 && status < 300;
+    if (t->req->download_fd > 0 && !good) {
+        size_t room = t->r->body.max_bytes - t->r->body.len;
+        return buf_add(&t->r->body, p, len < room ? len : room) ? len : 0;
+    }
+    if (t->received + len > t->max_bytes) {
+        t->too_big = true;
+        return 0;
+    }
+    t->received += len;
+    if (t->req->download_fd > 0)
+        return write_file(t, p, len) ? len : 0;
+    return buf_add(&t->r->body, p, len) ? len : 0;
+}
+
+/* ---- watching over it ---- */
+
+/* Waiting for the answer to something we sent is not a stall: speech recognition takes minutes before its first
+ * byte. There only the call's own deadline counts. */
+static bool is_waiting_for_answer(const struct transfer *t, curl_off_t dl, curl_off_t ul_total,
+                                  curl_off_t ul)
+{
+    bool sends_body = t->req->body != NULL || t->req->upload_path != NULL;
+    return sends_body && dl == 0 && ul >= ul_total;
+}
+
+static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total, curl_off_t ul)
+{
+    struct transfer *t = arg;
+    (void)dl_total;
+    if (t->http->is_cancelled != NULL && t->http->is_cancelled(t->http->cancel_arg)) {
+        t->cancelled = true;
+        return 1;
+    }
+    int64_t now = mono_ms();
+    if (is_waiting_for_answer(t, dl, ul_total, ul)) {
+        t->window_ms = now;
+        t->window_bytes = dl + ul;
+    } else if (now - t->window_ms >= STALL_MS) {
+        if (dl + ul - t->window_bytes < STALL_BYTES) {
+            t->stalled = true;
+            return 1;
+        }
+        t->window_ms = now;
+        t->window_bytes = dl + ul;
+    }
+    return 0;
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct transfer *t = arg;
+    (void)purpose;
+    if (t->check_address && !address_is_public(&a->addr)) {
+        t->address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    t->address_refused = false;
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* ---- setting up ---- */
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(list, line);
+    if (longer == NULL)
+        abort();
+    return longer;
+}
+
+/* A line break in a value would let whoever chose it add headers of their own. */
+static bool is_header_safe(const char *s)
+{
+    return strpbrk(s, "\r\n") == NULL;
+}
+
+static bool make_headers(const struct http_request *req, bool send_ours, struct curl_slist **ret,
+                         struct err *e)
+{
+    struct curl_slist *list = add_header(NULL, "Expect:"); /* some proxies stall a second over it */
+    for (const struct http_header *h = send_ours ? req->headers : NULL; h != NULL && h->name != NULL;
+         h++) {
+        if (!is_header_safe(h->name) || !is_header_safe(h->value)) {
+            curl_slist_free_all(list);
+            return err_set(e, ERR_BUG, "a request header holds a line break");
+        }
+        char *line = NULL;
+        if (asprintf(&line, "%s: %s", h->name, h->value) < 0)
+            abort();
+        list = add_header(list, line);
+        free(line);
+    }
+    *ret = list;
+    return true;
+}
+
+static void add_form_part(curl_mime *mime, const char *name, const char *value)
+{
+    curl_mimepart *part = curl_mime_addpart(mime);
+    if (part == NULL || curl_mime_name(part, name) != CURLE_OK ||
+        curl_mime_data(part, value, CURL_ZERO_TERMINATED) != CURLE_OK)
+        abort();
+}
+
+static bool make_form(CURL *c, const struct http_request *req, curl_mime **ret, struct err *e)
+{
+    curl_mime *mime = curl_mime_init(c);
+    if (mime == NULL)
+        abort();
+    for (const struct http_header *f = req->form; f != NULL && f->name != NULL; f++)
+        add_form_part(mime, f->name, f->value);
+    curl_mimepart *part = curl_mime_addpart(mime);
+    if (part == NULL)
+        abort();
+    curl_mime_name(part, "file");
+    if (curl_mime_filedata(part, req->upload_path) != CURLE_OK) {
+        curl_mime_free(mime);
+        return err_set(e, ERR_RETRY, "the file to send cannot be read");
+    }
+    curl_mime_filename(part, req->upload_filename != NULL ? req->upload_filename : "file");
+    if (req->upload_mime_type != NULL)
+        curl_mime_type(part, req->upload_mime_type);
+    *ret = mime;
+    return true;
+}
+
+static void set_method(CURL *c, const struct http_request *req)
+{
+    const char *method = req->method != NULL ? req->method : "GET";
+    if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    } else if (req->body != NULL) {
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->body);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    } else if (strcmp(method, "GET") != 0) {
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    }
+}
+
+static void set_limits(CURL *c, const char *url, const struct http_request *req, int64_t left_ms)
+{
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, strncasecmp(url, "http:", 5) == 0 ? "http" : "https");
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left_ms);
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "chronos/" CHRONOS_VERSION);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    /* "" also switches off the proxies of the environment, which would hide addresses from our check */
+    curl_easy_setopt(c, CURLOPT_PROXY, req->proxy != NULL ? req->proxy : "");
+    curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+}
+
+static void set_callbacks(CURL *c, struct transfer *t)
+{
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+    /* a connection that is reused was not opened under this check */
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L);
+}
+
+/* ---- judging ---- */
+
+static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url, struct err *e)
+{
+    char place[224];
+    url_place(url, place, sizeof(place));
+    if (t->cancelled)
+        return err_set(e, ERR_STOPPING, "%s: stopped before the answer came", place);
+    if (t->too_big)
+        return err_set(e, ERR_PERMANENT, "%s: the answer is larger than %llu bytes", place,
+                       (unsigned long long)t->max_bytes);
+    if (t->write_errno != 0)
+        return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
+                       strerror(t->write_errno));
+    if (t->stalled)
+        return err_set(e, ERR_RETRY, "%s: no data for %d seconds", place, STALL_MS / 1000);
+    if (t->address_refused)
+        return err_set(e, ERR_PERMANENT, "%s: the host has a private address", place);
+    switch (rc) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return err_set(e, ERR_RETRY, "%s: no complete answer in time", place);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return err_set(e, ERR_STOP_PROVIDER, "%s: the certificate does not verify", place);
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+        return err_set(e, ERR_PERMANENT, "%s: %s", place, curl_easy_strerror(rc));
+    case CURLE_PARTIAL_FILE:
+        return err_set(e, ERR_RETRY, "%s: the answer broke off", place);
+    default:
+        return err_set(e, ERR_RETRY, "%s: %s", place, curl_easy_strerror(rc));
+    }
+}
+
+/* A service that refuses an upload answers and closes while we still send: the answer counts. */
+static bool answer_counts(const struct transfer *t, CURLcode rc)
+{
+    bool broke_off = rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_PARTIAL_FILE ||
+                     rc == CURLE_HTTP2 || rc == CURLE_HTTP2_STREAM;
+    return broke_off && status_of(t) >= 400 && !t->cancelled && !t->too_big && !t->stalled;
+}
+
+static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t left_ms, struct err *e)
+{
+    CURL *c = t->http->curl;
+    const struct http_request *req = t->req;
+    struct curl_slist *headers = NULL;
+    curl_mime *form = NULL;
+    curl_easy_reset(c);
+    if (!make_headers(req, send_ours, &headers, e))
+        return false;
+    if (req->upload_path != NULL && !make_form(c, req, &form, e)) {
+        curl_slist_free_all(headers);
+        return false;
+    }
+    set_limits(c, url, req, left_ms);
+    set_callbacks(c, t);
+    set_method(c, req);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    if (form != NULL)
+        curl_easy_setopt(c, CURLOPT_MIMEPOST, form);
+    if (req->basic_user != NULL && send_ours) {
+        curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(c, CURLOPT_USERNAME, req->basic_user);
+        curl_easy_setopt(c, CURLOPT_PASSWORD, req->basic_password != NULL ? req->basic_password : "");
+    }
+    reset_response(t);
+    CURLcode rc = curl_easy_perform(c);
+    t->r->status = status_of(t);
+    bool ok = rc == CURLE_OK || answer_counts(t, rc) || transfer_err(t, rc, url, e);
+    curl_mime_free(form);
+    curl_slist_free_all(headers);
+    return ok;
+}
+
+/* ---- the call ---- */
+
+static char *redirect_target(const struct transfer *t)
+{
+    char *location = NULL;
+    if (!t->req->follow_redirects || t->r->status < 300 || t->r->status > 399)
+        return NULL;
+    curl_easy_getinfo(t->http->curl, CURLINFO_REDIRECT_URL, &location);
+    char *copy = location != NULL ? strdup(location) : NULL;
+    return copy;
+}
+
+static bool check_hop(const struct http_request *req, const char *url, struct err *e)
+{
+    if (url_check(url, req->untrusted_url, req->allowed_hosts, e))
+        return true;
+    char place[224];
+    url_place(url, place, sizeof(place));
+    return err_wrap(e, "%s", place);
+}
+
+/* The file must hold this answer and nothing of an earlier attempt. Not everything can be rewound (a pipe). */
+static void rewind_download(const struct http_request *req)
+{
+    if (req->download_fd > 0 && ftruncate(req->download_fd, 0) == 0)
+        (void)lseek(req->download_fd, 0, SEEK_SET); /* it just proved to be a regular file */
+}
+
+static bool send_hops(struct http *h, const struct http_request *req, struct http_response *r,
+                      struct err *e)
+{
+    int64_t deadline = mono_ms() + (req->timeout_ms > 0 ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
+    auto_free char *url = strdup(req->url);
+    if (url == NULL)
+        abort();
+    bool send_ours = true;
+    for (int hop = 0;; hop++) {
+        if (!check_hop(req, url, e))
+            return false;
+        bool proxied = req->proxy != NULL && *req->proxy != '\0';
+        struct transfer t = {
+            .http = h,
+            .req = req,
+            .r = r,
+            .max_bytes = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES,
+            .check_address = req->untrusted_url && !proxied && !url_is_trusted(url),
+            .window_ms = mono_ms(),
+        };
+        int64_t left_ms = deadline - mono_ms();
+        if (!perform(&t, url, send_ours, left_ms > 0 ? left_ms : 1, e))
+            return false;
+        char *next = redirect_target(&t);
+        if (next == NULL)
+            return true;
+        if (hop == MAX_REDIRECTS) {
+            free(next);
+            return err_set(e, ERR_PERMANENT, "more than %d redirects", MAX_REDIRECTS);
+        }
+        free(url);
+        url = next;
+        send_ours = false; /* what we said about ourselves was meant for the first host */
+        buf_clear(&r->body);
+    }
+}
+
+bool http_send(struct http *h, const struct http_request *req, struct http_response *ret, struct err *e)
+{
+    struct http_response r = {.retry_after_ms = -1, .should_retry = -1};
+    size_t max = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES;
+    buf_init(&r.body, req->download_fd > 0 ? MAX_ERROR_BODY : max);
+    rewind_download(req);
+    if (!send_hops(h, req, &r, e)) {
+        buf_release(&r.body);
+        return false;
+    }
+    *ret = r;
+    return true;
+}

@@ -12,7 +12,7 @@ PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
-        -Wformat=2 -Wundef -Wpointer-arith -Wno-unknown-warning-option -Wno-format-truncation
+        -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Wno-unknown-warning-option -Wno-format-truncation
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
@@ -55,6 +55,19 @@ $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
 
 $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
+FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
+$(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
+                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(ENGINE_OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DFUNCTIONS_INC='"test_functions.inc"' -MMD -MP -c -o $@ $<
+
+$(GEN)/test_functions.inc: $(GEN)/functions.inc $(FIXTURE_SRC) Makefile
+	@(cat $(GEN)/functions.inc; for f in $(notdir $(FIXTURE_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done) > $@
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

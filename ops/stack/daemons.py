@@ -79,6 +79,10 @@ class Sandbox:
     def delete(self, path):
         return http_json("DELETE", self.url + path)
 
+    def reset(self):
+        """Forgets faults and recorded requests."""
+        self.post("/_sandbox/reset")
+
     def library(self):
         """The videos it knows, with the question the demo asks."""
         return self.get("/_sandbox/library")
@@ -118,8 +122,11 @@ class Daemon:
             raise StackError(f"{self.program} is not built (make)")
         self.process.start([self.program], env={**clean_environment(), **self.environment})
         if wait:
-            self.process.wait_for_log(READY, deadline)
+            self.wait_ready(deadline)
         return self
+
+    def wait_ready(self, deadline=30.0):
+        self.process.wait_for_log(READY, deadline)
 
     def run(self, *arguments, timeout=60):
         """Runs the program once with arguments, e.g. --embed; its standard output."""

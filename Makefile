@@ -101,6 +101,46 @@ unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do $$t || exit 1; done
 
+.PHONY: unit-build
+unit-build: $(UNIT_BIN)
+
+.PHONY: test
+test: ## build and run every test (ONLY=pattern for some)
+	@ONLY='$(ONLY)' BUILD='$(BUILD)' tests/run.sh
+
+# ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
+
+# packages first; the build then runs in a make of its own, which sees what was just installed
+.PHONY: ready
+ready:
+	@ops/install-deps.sh demo
+	@$(MAKE) -sq --no-print-directory VARIANT=$(VARIANT) all 2>/dev/null || echo "Building (about a minute the first time)"
+	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all
+
+.PHONY: demo
+demo: ## see it work: a private stack, four videos, and a search through what was said
+demo: ready
+	$(STACK) demo
+
+.PHONY: up
+up: ## start a private stack (Redis, Postgres, sandbox, scheduler, two workers)
+up: ready
+	$(STACK) up
+
+.PHONY: down
+down: ## stop it and remove its data (NAME=, or ALL=1)
+	$(STACK) down $(NAME) $(if $(ALL),--all)
+
+.PHONY: status
+status: ## what is running, and where
+	$(STACK) status
+
+.PHONY: logs
+logs: ## the last lines of its logs (NAME=, FOLLOW=1)
+	$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
+
 .PHONY: clean
 clean: ## remove everything built
 	rm -rf build

@@ -2,6 +2,8 @@
 
 VARIANT  ?= release
 WERROR   ?= 1
+# make V=1 shows the commands
+Q        := $(if $(V),,@)
 PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 GEN      := build/gen
@@ -27,7 +29,7 @@ LD_tsan      := -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DCHRONOS_VERSION='"$(VERSION)"' $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 
@@ -51,36 +53,36 @@ all: ## build both daemons (VARIANT=release|debug|asan|tsan|coverage)
 all: $(B)/chronos-worker $(B)/chronos-scheduler
 
 $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
 FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
 $(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
                           $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(ENGINE_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DFUNCTIONS_INC='"test_functions.inc"' -MMD -MP -c -o $@ $<
+	$(Q)echo "  cc    $@"; $(CC) $(ALL_CFLAGS) -DFUNCTIONS_INC='"test_functions.inc"' -MMD -MP -c -o $@ $<
 
 $(GEN)/test_functions.inc: $(GEN)/functions.inc $(FIXTURE_SRC) Makefile
 	@(cat $(GEN)/functions.inc; for f in $(notdir $(FIXTURE_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done) > $@
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)echo "  cc    $@"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- generated tables: SQL queries, migrations and Lua scripts become part of the binaries ----
 $(GEN)/sql.inc: sql/embed.awk $(sort $(wildcard sql/queries/*.sql)) $(sort $(wildcard sql/migrations/*.sql))
 	@mkdir -p $(@D)
-	awk -f sql/embed.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
+	$(Q)awk -f sql/embed.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
 
 $(GEN)/lua.inc: lua/assemble.awk $(sort $(wildcard lua/*.lua)) $(sort $(wildcard lua/include/*.lua))
 	@mkdir -p $(@D)
-	awk -f lua/assemble.awk $(filter-out lua/include/%,$(filter %.lua,$^)) > $@.tmp && mv $@.tmp $@
+	$(Q)awk -f lua/assemble.awk $(filter-out lua/include/%,$(filter %.lua,$^)) > $@.tmp && mv $@.tmp $@
 
 $(GEN)/functions.inc: $(FUNCTION_SRC) Makefile
 	@mkdir -p $(@D)
@@ -90,11 +92,13 @@ $(B)/engine/sql_table.o: $(GEN)/sql.inc
 $(B)/engine/script.o: $(GEN)/lua.inc
 $(B)/worker/registry.o: $(GEN)/functions.inc
 
+$(B)/engine/daemon.o $(B)/engine/http.o: CFLAGS += -DCHRONOS_VERSION='"$(VERSION)"'
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # ---- unit tests ----
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: unit
 unit: ## build and run the unit tests

@@ -145,6 +145,27 @@ status: ## what is running, and where
 logs: ## the last lines of its logs (NAME=, FOLLOW=1)
 	$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
 
+# ---- style ----
+C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(wildcard tests/*/*.c)
+H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h tests/*/*.h)
+LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
+              -Ischeduler $(PG_CFLAGS)
+
+.PHONY: fmt
+fmt: ## format the C sources
+	clang-format -i $(C_FILES) $(H_FILES)
+
+.PHONY: lint
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
+lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
+	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>$(GEN)/tidy.err || exit 255'
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
+	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -I$(GEN) \
+	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
+	shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
+
 .PHONY: clean
 clean: ## remove everything built
 	rm -rf build

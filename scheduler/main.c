@@ -17,7 +17,8 @@
 #include "route.h"
 
 static const char summary[] =
-    "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and archives\n"
+    "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and "
+    "archives\n"
     "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.";
 
 enum { EPOCH_SIZE = 32 };

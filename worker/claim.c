@@ -14,7 +14,7 @@ enum {
     BLOCK_MS = 1000,
     POLL_MS = 5, /* while too few threads are free to wait on all streams at once */
     RETRY_MS = 200,
-    MOST = 128,  /* runs in one call */
+    MOST = 128, /* runs in one call */
 };
 
 struct claimer {
@@ -82,7 +82,8 @@ static int claim_partition(struct claimer *c, int partition, int most, struct er
         return -1;
     for (size_t i = 0; i < r->elements; i++) {
         const redisReply *v = r->element[i];
-        const struct function *fn = registry_at((first + (size_t)v->element[0]->integer) % functions);
+        const struct function *fn =
+            registry_at((first + (size_t)v->element[0]->integer) % functions);
         const char *entry = v->element[1]->str, *id = v->element[2]->str;
         struct run *run =
             run_from_replies(fn, partition, entry, id, v->element[3], v->element[4], v->element[5]);
@@ -95,13 +96,14 @@ static int claim_partition(struct claimer *c, int partition, int most, struct er
 }
 
 /* Reads the run of one delivered entry and hands it to the pool. */
-static bool load_entry(struct claimer *c, const struct function *fn, int partition, const redisReply *entry,
-                       struct err *e)
+static bool load_entry(struct claimer *c, const struct function *fn, int partition,
+                       const redisReply *entry, struct err *e)
 {
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
     const redisReply *fields = entry->element[1];
-    const char *id = fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1]->str : "";
+    const char *id =
+        fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1]->str : "";
     if (!kv_pushf(c->kv, e, "HGETALL %s:run:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
@@ -111,7 +113,8 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     auto_reply *steps = input != NULL ? kv_pull(c->kv, e) : NULL;
     if (steps == NULL)
         return false;
-    struct run *run = run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
+    struct run *run =
+        run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
     if (run != NULL)
         add_run(c, run);
     else

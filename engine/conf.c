@@ -133,6 +133,21 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
     return err_set(e, ERR_BUG, "%s: unknown type", s->name);
 }
 
+/* The password inside a URL or connection string must not reach the log either. */
+static void hide_password(const char *url)
+{
+    char password[512] = "";
+    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://"), *named = strstr(url, "password=");
+    if (slashes != NULL && at != NULL && at > slashes) {
+        const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
+        if (colon != NULL)
+            (void)snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
+    } else if (named != NULL) {
+        (void)snprintf(password, sizeof(password), "%.*s", (int)strcspn(named + 9, " &"), named + 9);
+    }
+    log_hide(password);
+}
+
 static bool is_known(const char *name, size_t n)
 {
     for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
@@ -234,6 +249,8 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
             return false; // NOLINT(clang-analyzer-unix.Malloc): the process ends now
         if (s->type == SECRET)
             log_hide(text);
+        else if (s->type == URL)
+            hide_password(text);
     }
     enum log_level level;
     if (!log_level_parse(c->log_level, &level))

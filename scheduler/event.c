@@ -30,7 +30,7 @@ static const struct {
     {"mux_playback_id", "muxPlaybackId"},
 };
 
-static bool normalise(json_t *data)
+bool event_normalise(json_t *data)
 {
     bool changed = false;
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
@@ -106,7 +106,7 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
     bool stripped = !ev->internal &&
                     json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
-    ev->normalised = normalise(ev->data) || stripped;
+    ev->normalised = event_normalise(ev->data) || stripped;
     return true;
 }
 

@@ -33,5 +33,8 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
                 const char *epoch, long max_bytes, struct err *e);
 void event_release(struct event *ev);
 
+/* Adds the camelCase spelling of known keys; true when something was added. */
+bool event_normalise(json_t *data);
+
 /* The event as JSON, the way steps see it; the caller frees. */
 char *event_input(const struct event *ev, size_t *ret_len);

@@ -8,6 +8,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "publish.h"
 #include "registry.h"
 
 enum {
@@ -28,22 +29,6 @@ struct claimer {
     bool unsure; /* a call failed after it may have been applied */
     size_t turn; /* which function is looked at first: they take turns */
 };
-
-static bool make_groups(struct claimer *c, struct err *e)
-{
-    for (int p = 0; p < c->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE], stream[KEY_SIZE];
-        key_prefix(p, prefix);
-        for (size_t f = 0; f < registry_count(); f++) {
-            key3(stream, prefix, "ready", registry_at(f)->id);
-            auto_reply *r =
-                kv_cmd(c->kv, e, "XGROUP CREATE %s %s 0 MKSTREAM", stream, GROUP_WORKERS);
-            if (r == NULL && strstr(e->msg, "BUSYGROUP") == NULL)
-                return false;
-        }
-    }
-    return true;
-}
 
 /* An entry without a run (deleted by hand) is removed, or it would be handed out again after every restart. */
 static void drop_orphan(struct claimer *c, const char *prefix, const char *fn, const char *entry)
@@ -195,9 +180,9 @@ static void failed(struct claimer *c, struct err *e)
     c->unsure = true;
     if (strstr(e->msg, "NOGROUP") != NULL) {
         struct err again;
-        log_warn("consumer groups are missing; making them again", LOG_END);
-        if (!make_groups(c, &again))
-            log_warn("cannot make the consumer groups", "error", again.msg, LOG_END);
+        log_warn("redis has lost its data; publishing the functions again", LOG_END);
+        if (!publish_functions(c->conf, c->kv, &again))
+            log_warn("cannot publish the functions", "error", again.msg, LOG_END);
     } else {
         log_warn("claim failed", "error", e->msg, LOG_END);
     }
@@ -253,7 +238,7 @@ struct claimer *claimer_start(const struct conf *conf, struct pool *pool, const 
                           .stopping = stopping,
                           .abort = abort_flag};
     c->kv = kv_new(conf->redis_url, e);
-    if (c->kv == NULL || !make_groups(c, e)) {
+    if (c->kv == NULL || !publish_functions(conf, c->kv, e)) {
         kv_free(c->kv);
         free(c);
         return NULL;

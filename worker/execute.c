@@ -409,7 +409,7 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     struct outcome *o = outcome_new(OUTCOME_NEXT, run);
     char name[192];
     (void)snprintf(name, sizeof(name), "%s", w->name);
-    bool again = r->verdict == VERDICT_AGAIN;
+    bool again = r->verdict == VERDICT_AGAIN, archived = true;
     if (again && w->index == 0)
         (void)snprintf(name, sizeof(name), "%s-0", w->def->name);
     pair_set(o->results, &o->result_count, text_of("%s", name), text_of("%s", value));
@@ -419,9 +419,17 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
         (void)snprintf(cursor, sizeof(cursor), "cursor:%s-%ld", w->def->name, w->index + 1);
         pair_set(o->results, &o->result_count, text_of("%s", cursor), js_dump(r->cursor, NULL));
         (void)json_object_set(run->results, cursor, r->cursor);
+        /* The place in the loop is kept in the archive too: a run that is rebuilt from there goes on, not over. */
+        struct work place = {.def = w->def};
+        (void)snprintf(place.name, sizeof(place.name), "%.*s", (int)sizeof(place.name) - 1, cursor);
+        archived = add_step_line(x, o, run, &place, r, "completed", o->results[1].value);
     }
     add_events(o, r->events);
-    if (!w->list && !add_step_line(x, o, run, w, r, "completed", value))
+    struct work named = *w;
+    (void)snprintf(named.name, sizeof(named.name), "%s", name);
+    if (!w->list)
+        archived = add_step_line(x, o, run, &named, r, "completed", value) && archived;
+    if (!archived)
         log_error("history line is too large and is left out", "run", run->id, LOG_END);
     run->try = 1;
     add_run_fields(o, run);

@@ -12,11 +12,9 @@
 #include "http.h"
 #include "id.h"
 #include "inhand.h"
-#include "js.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
-#include "manifest.h"
 #include "pool.h"
 #include "provider.h"
 #include "registry.h"
@@ -30,22 +28,6 @@ static const char summary[] =
 enum { WATCH_MS = 100, LAST_COMMITS_MS = 5000 };
 
 static atomic_bool stopping, abort_steps;
-
-static bool publish_functions(const struct conf *c, struct err *e)
-{
-    struct kv *kv = kv_new(c->redis_url, e);
-    bool ok = kv != NULL;
-    for (size_t i = 0; ok && i < registry_count(); i++) {
-        auto_json *m = manifest_render(registry_at(i), c, e);
-        auto_free char *text = js_dump(m, NULL);
-        auto_reply *r =
-            m != NULL ? kv_cmd(kv, e, "HSET %s %s %s", KEY_FUNCTIONS, registry_at(i)->id, text)
-                      : NULL;
-        ok = r != NULL;
-    }
-    kv_free(kv);
-    return ok;
-}
 
 /* A clean leave: no consumer of ours stays behind unless it still holds something. */
 static void drop_consumers(const struct conf *c, const char *worker_id)
@@ -150,10 +132,6 @@ int main(int argc, char **argv)
                  "model", HASH_EMBEDDER_MODEL, LOG_END);
     if (!daemon_wait_for_stores(&c, false))
         return 1;
-    if (!publish_functions(&c, &e)) {
-        log_error("cannot publish the functions", "error", e.msg, LOG_END);
-        return 1;
-    }
 
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));

@@ -425,7 +425,8 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return err_set(e, ERR_STOP_PROVIDER, "%s: the certificate does not verify", place);
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: what came back is not HTTP */
+        return err_set(e, ERR_RETRY, "%s: the answer is not HTTP", place);
     case CURLE_URL_MALFORMAT:
         return err_set(e, ERR_PERMANENT, "%s: %s", place, curl_easy_strerror(rc));
     case CURLE_PARTIAL_FILE:

@@ -48,6 +48,10 @@ ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
+# starts and stops private servers, for people and for tests
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
+
 .PHONY: all
 all: ## build both daemons (VARIANT=release|debug|asan|tsan|coverage)
 all: $(B)/chronos-worker $(B)/chronos-scheduler
@@ -103,19 +107,16 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+	$(STACK) run -- sh -c 'for t in $(UNIT_BIN); do $$t || exit 1; done'
 
-.PHONY: unit-build
-unit-build: $(UNIT_BIN)
+.PHONY: test-programs
+test-programs: $(UNIT_BIN) $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
 
 .PHONY: test
 test: ## build and run every test (ONLY=pattern for some)
 	@ONLY='$(ONLY)' BUILD='$(BUILD)' tests/run.sh
 
 # ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
-PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
-STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
-
 # packages first; the build then runs in a make of its own, which sees what was just installed
 .PHONY: ready
 ready:

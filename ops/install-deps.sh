@@ -108,7 +108,8 @@ forbid_cluster()
     [ -e "$clusters" ] && return
     mkdir -p "${clusters%/*}"
     echo 'create_main_cluster = false' >"$clusters"
-    undo+=("if [ -e $clusters.dpkg-dist ]; then mv -f $clusters.dpkg-dist $clusters; else rm -f $clusters; fi")
+    # ucf manages the file: it keeps ours and puts the package's own beside it
+    undo+=("if [ -e $clusters.ucf-dist ]; then mv -f $clusters.ucf-dist $clusters; else rm -f $clusters; fi")
 }
 
 install_missing()
@@ -122,7 +123,7 @@ install_missing()
     echo "Installing: ${missing[*]}"
     forbid_services
     forbid_cluster
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
     if ! { apt-get update && apt-get install -y --no-install-recommends \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
         "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
@@ -130,9 +131,19 @@ install_missing()
         echo "Could not install: ${missing[*]}" >&2
         exit 1
     fi
-    if [ $new_redis = yes ] && command -v systemctl >/dev/null; then
-        # not started now, but its package wants it at the next boot
-        systemctl disable redis-server.service >/dev/null 2>&1 || true
+    if [ $new_redis = yes ]; then
+        disable_service redis-server
+    fi
+}
+
+# Not started now, but its package wants the service at the next boot.
+disable_service()
+{
+    if command -v systemctl >/dev/null; then
+        systemctl disable "$1.service" >/dev/null 2>&1 || true
+    else
+        deb-systemd-helper disable "$1.service" >/dev/null 2>&1 || true
+        update-rc.d "$1" disable >/dev/null 2>&1 || true
     fi
 }
 

@@ -1,4 +1,4 @@
-"""python3 -m ops.stack up | down | status | logs | demo (make up, make down, …)
+"""python3 -m ops.stack up | down | status | logs | demo | run (make up, make down, …)
 
 A stack lives in .run/demo-1, .run/demo-2, …: each has its own ports and data, so several can be up at once.
 CHRONOS_RUN_DIR names another folder in place of .run."""
@@ -7,17 +7,16 @@ import argparse
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 
 from . import demo, screen
+from .postgres_server import FAST
 from .screen import heading, paint, say
-from .stack import Stack, repository
+from .sessions import run_dir, session_folder
+from .stack import Stack
 from .waiting import StackError, tail
-
-
-def run_dir():
-    return os.path.abspath(os.environ.get("CHRONOS_RUN_DIR") or os.path.join(repository(), ".run"))
 
 
 def number(name):
@@ -202,6 +201,33 @@ def command_logs(args):
         say(tail(path, args.lines))
 
 
+def command_run(args):
+    """Its exit status is the command's; 125 when the servers could not be started."""
+    with session_folder() as folder:
+        stack = Stack(os.path.join(folder, "run"), postgres_settings=FAST)
+        try:
+            try:
+                stack.start_redis()
+                stack.start_postgres()
+            except StackError as e:
+                print(e, file=sys.stderr)
+                return 125
+            env = {**os.environ, "CHRONOS_TEST_REDIS_URL": stack.redis_url,
+                   "CHRONOS_TEST_DATABASE_URL": stack.database_url}
+            return wait_patiently(subprocess.Popen(args.words, env=env))
+        finally:
+            quietly_stop(stack, remove=True)
+
+
+def wait_patiently(child):
+    """Ctrl-C reaches the command, too, and it is the command that decides what to do then."""
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="ops.stack", description="A private Chronos on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -213,6 +239,10 @@ def parse():
     down.add_argument("--all", action="store_true", help="every stack, and what stopped ones left")
     down.add_argument("--keep", action="store_true", help="leave data and logs")
     down.set_defaults(run=command_down)
+    run = commands.add_parser("run", help="run a command beside a fast Postgres and a Redis, whose addresses are in"
+                              " CHRONOS_TEST_DATABASE_URL and CHRONOS_TEST_REDIS_URL")
+    run.add_argument("words", nargs="+", metavar="command")
+    run.set_defaults(run=command_run)
     logs = commands.add_parser("logs", help="the last lines of the logs")
     logs.add_argument("name", nargs="?")
     logs.add_argument("part", nargs="?", help="redis, postgres, sandbox, scheduler, worker-1, …")
@@ -230,7 +260,7 @@ def main():
     args = parse()
     signal.signal(signal.SIGTERM, on_terminate)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -239,7 +269,6 @@ def main():
         sys.stdout.flush()
         print(f"\n{e}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from .process import Process
@@ -84,25 +85,48 @@ class Sandbox:
         self.post("/_sandbox/reset")
 
     def library(self):
-        """The videos it knows, with the question the demo asks."""
+        """The videos it knows: [{"source", "title", the id under its column's name, "state", "question", …}]"""
         return self.get("/_sandbox/library")
+
+    def video(self, source, state="ok"):
+        """Its first video of a source that is in that state."""
+        for video in self.library():
+            if (video["source"], video["state"]) == (source, state):
+                return video
+        raise StackError(f"the sandbox has no video of the source {source} in the state {state}")
+
+    def set_state(self, video_id, state):
+        """From now on the video with this id (of YouTube, Loom, …) is private, gone, …"""
+        return self.post("/_sandbox/library", {"id": video_id, "state": state})
+
+    def add_fault(self, match, **what):
+        """Requests whose method and path match go wrong: add_fault("POST /openai", status=429, times=2),
+        kind="reset", "truncate", "garbage", "empty", "delay" or "slow" with delay_ms."""
+        return self.post("/_sandbox/faults", {"match": match, **what})
+
+    def clear_faults(self):
+        return self.delete("/_sandbox/faults")
+
+    def requests(self, **query):
+        """What it was asked, oldest first."""
+        return self.get("/_sandbox/requests" + ("?" + urllib.parse.urlencode(query) if query else ""))
 
     def stop(self):
         return self.process.stop()
 
 
 def provider_environment(sandbox_url):
-    """Points every outside service to the sandbox. The keys are dummies that only it accepts."""
+    """Points every outside service to its part of the sandbox. The keys are dummies."""
     return {
-        "CHRONOS_YOUTUBE_URL": sandbox_url,
-        "CHRONOS_LOOM_URL": sandbox_url,
-        "MUX_BASE_URL": sandbox_url,
-        "CHRONOS_MUX_STREAM_URL": sandbox_url,
+        "CHRONOS_YOUTUBE_URL": sandbox_url + "/youtube",
+        "CHRONOS_LOOM_URL": sandbox_url + "/loom",
+        "MUX_BASE_URL": sandbox_url + "/mux",
+        "CHRONOS_MUX_STREAM_URL": sandbox_url + "/mux-stream",
         "MUX_TOKEN_ID": "sandbox-token-id",
         "MUX_TOKEN_SECRET": "sandbox-token-secret",
         "SUPABASE_URL": sandbox_url,
         "SUPABASE_SERVICE_ROLE_KEY": "sandbox-service-role-key",
-        "OPENAI_BASE_URL": sandbox_url + "/v1",
+        "OPENAI_BASE_URL": sandbox_url + "/openai/v1",
         "OPENAI_API_KEY": "sandbox-openai-key",
     }
 

@@ -23,9 +23,9 @@ EMBED_USD_PER_MILLION_TOKENS = 0.02
 
 def tell(stack, worker):
     """The whole story on a stack that is up."""
-    library = stack.sandbox.library()
     creator = make_creator(stack)
-    videos = [make_video(stack, creator, v) for v in pick_videos(library)]
+    entries = [stack.sandbox.video(source) for source in SOURCES]
+    videos = [make_video(stack, creator, entry) for entry in entries]
     heading(f"One creator, {len(videos)} videos")
     for v in videos:
         say(f"  {v['source']:<8} {v['title']}")
@@ -38,21 +38,15 @@ def tell(stack, worker):
     heading("What happened, step by step (chronos.runs, chronos.run_steps)")
     for v in videos:
         show_video(stack, v)
-    show_answers(stack, worker, library, videos)
+    show_answers(stack, worker, pick_question(entries), videos)
     show_cost(stack)
     show_next(stack, creator, videos)
 
 
 # ---- the cast ----
-def pick_videos(library):
-    """The first video of each source in the sandbox's library."""
-    picked = []
-    for source in SOURCES:
-        found = [v for v in library["videos"] if v["source"] == source]
-        if not found:
-            raise StackError(f"the sandbox's library has no video of the source {source}")
-        picked.append(found[0])
-    return picked
+def pick_question(entries):
+    """One that is answered in one of the videos."""
+    return next((e["question"] for e in entries if e.get("question")), entries[0]["title"])
 
 
 def make_creator(stack):
@@ -179,7 +173,10 @@ def steps_of(stack, run):
 def show_video(stack, video):
     say()
     say(f"  {paint(video['source'], 'cyan')}  {paint(video['title'], 'bold')}")
-    for run in runs_of(stack, video):
+    runs = runs_of(stack, video)
+    if not runs:
+        say("    its history has not reached Postgres yet")
+    for run in runs:
         say(f"    {run['function_id']}: {run['status']} in {screen.duration(run['us'])}")
         for s in steps_of(stack, run):
             extra = "" if s["status"] == "completed" else f"  {s['status']}: {screen.shorten(s['error_message'], 80)}"
@@ -202,8 +199,7 @@ def best_sentence(text, question):
     return max(sentences, key=lambda s: len(wanted & set(re.findall(r"\w{4,}", s.lower()))))
 
 
-def show_answers(stack, worker, library, videos):
-    question = library["question"]
+def show_answers(stack, worker, question, videos):
     heading(f"Search by meaning: “{question}”")
     vector = worker.run("--embed", question)
     answers = stack.postgres.rows(

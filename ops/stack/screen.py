@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 
 COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -56,12 +57,14 @@ def counted(n, thing):
 class Panel:
     """Lines that are drawn over when they change. Without a terminal every changed line is printed once."""
 
+    WIDTH = 80  # a line that wraps cannot be drawn over
+
     def __init__(self):
         self.lines = []
 
     def show(self, lines, plain):
         """`plain` holds for each line what is printed where nothing can be redrawn."""
-        if not is_terminal():
+        if not is_terminal() or shutil.get_terminal_size().columns < self.WIDTH:
             shown = self.lines
             for i, line in enumerate(plain):
                 if i >= len(shown) or shown[i] != line:

@@ -20,15 +20,16 @@ def repository():
 
 class Stack:
     """redis_url, database_url and sandbox_url name parts that are not this stack's own. `environment` is added to
-    what every daemon of the stack gets."""
+    what every daemon of the stack gets. `worker` is the file name of the worker's program."""
 
     def __init__(self, folder, variant="release", redis_url=None, database_url=None, sandbox_url=None,
-                 environment=None, postgres_settings=None, redis_settings=None):
+                 environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker"):
         self.folder = os.path.abspath(folder)
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
         self.name = os.path.basename(self.folder)
         self.state = State(self.folder)
         self.build = os.path.join(repository(), "build", variant)
+        self.programs = {"scheduler": "chronos-scheduler", "worker": worker}
         self.given = {"redis": redis_url, "database": database_url, "sandbox": sandbox_url}
         self.environment = dict(environment or {})
         self.redis = RedisServer(self.state, self.folder, settings=redis_settings)
@@ -80,7 +81,7 @@ class Stack:
         if name is None:
             n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
             name = f"{kind}-{n}"
-        d = Daemon(self.state, self.folder, os.path.join(self.build, "chronos-" + kind), name,
+        d = Daemon(self.state, self.folder, os.path.join(self.build, self.programs[kind]), name,
                    self.daemon_environment(**environment))
         self.daemons[name] = d
         return d

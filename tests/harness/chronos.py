@@ -9,9 +9,16 @@ import psycopg2.extras
 import redis
 
 from ops.stack import wait_until
-from ops.stack.waiting import StackError
 
 psycopg2.extras.register_uuid()
+
+# What the application's rows need at least; replaced by what the sandbox knows.
+SOMEWHERE = {
+    "youtube": {"youtube_video_id": "aaaaaaaaaaa"},
+    "loom": {"embed_type": "loom", "embed_id": "0" * 32},
+    "mux": {"mux_playback_id": "playback"},
+    "upload": {"storage_path": "creator/video.mp4"},
+}
 
 
 class Chronos:
@@ -138,21 +145,12 @@ class Chronos:
         return self.row("select * from public.videos where id = %s", values["id"])
 
     def identifiers(self, source):
-        """The columns by which the sandbox's first video of a source is found."""
-        placeholders = {
-            "youtube": {"youtube_video_id": "dQw4w9WgXcQ"},
-            "loom": {"embed_type": "loom", "embed_id": "0" * 32},
-            "mux": {"mux_playback_id": "playback"},
-            "upload": {"storage_path": "creator/video.mp4"},
-        }
+        """The columns by which a source finds its video."""
         if not self.stack.sandbox_url:
-            return placeholders[source]
-        columns = ("youtube_video_id", "embed_id", "mux_playback_id", "mux_asset_id", "storage_path")
-        for video in self.sandbox.library()["videos"]:
-            if video["source"] == source:
-                known = {c: video[c] for c in columns if video.get(c)}
-                return {**known, **({"embed_type": "loom"} if source == "loom" else {})}
-        raise StackError(f"the sandbox knows no video of the source {source}")
+            return dict(SOMEWHERE[source])
+        video = self.sandbox.video(source)
+        known = {column: video[column] for column in SOMEWHERE[source] if video.get(column)}
+        return {**SOMEWHERE[source], **known}
 
     def insert(self, table, values):
         names = ", ".join(values)

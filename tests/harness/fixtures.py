@@ -15,16 +15,16 @@ The binaries are those of CHRONOS_TEST_VARIANT, else the sanitizers' build where
 import itertools
 import os
 import re
-import shutil
 
 import pytest
 
-from ops.stack import Stack, repository
+from ops.stack import Stack, repository, sessions
 from ops.stack.postgres_server import FAST
-from ops.stack.process import start_time
 from ops.stack.waiting import log_tails
 
 from .chronos import Chronos
+
+WORKER = "chronos-worker-test"  # carries the functions of tests/fixtures beside the real ones
 
 numbers = itertools.count(1)
 
@@ -33,34 +33,14 @@ def variant():
     chosen = os.environ.get("CHRONOS_TEST_VARIANT")
     if chosen:
         return chosen
-    built = os.access(os.path.join(repository(), "build", "asan", "chronos-worker"), os.X_OK)
+    built = os.access(os.path.join(repository(), "build", "asan", WORKER), os.X_OK)
     return "asan" if built else "release"
-
-
-def sweep(base):
-    """Ends what sessions left behind that were killed: their folders name their pid and start time."""
-    for name in os.listdir(base):
-        match = re.fullmatch(r"tests-(\d+)-(\d+)", name)
-        if not match or start_time(int(match[1])) == int(match[2]):
-            continue
-        for inner in os.listdir(os.path.join(base, name)):
-            folder = os.path.join(base, name, inner)
-            if os.path.exists(os.path.join(folder, "state.json")):
-                stack = Stack(folder)
-                stack.stop()
-                stack.remove()
-        shutil.rmtree(os.path.join(base, name), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def session_folder():
-    base = os.path.abspath(os.environ.get("CHRONOS_RUN_DIR") or os.path.join(repository(), ".run"))
-    os.makedirs(base, exist_ok=True)
-    sweep(base)
-    folder = os.path.join(base, f"tests-{os.getpid()}-{start_time(os.getpid())}")
-    os.makedirs(folder, mode=0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with sessions.session_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +123,7 @@ def finish(chronos):
 
 @pytest.fixture
 def redis_only(test_folder):
-    c = Chronos(Stack(test_folder, variant()))
+    c = Chronos(Stack(test_folder, variant(), worker=WORKER))
     try:
         c.stack.start_redis()
         yield c
@@ -153,7 +133,7 @@ def redis_only(test_folder):
 
 @pytest.fixture
 def chronos(test_folder, database, sandbox):
-    stack = Stack(test_folder, variant(), database_url=database, sandbox_url=sandbox.url)
+    stack = Stack(test_folder, variant(), worker=WORKER, database_url=database, sandbox_url=sandbox.url)
     stack.sandbox = sandbox
     c = Chronos(stack)
     try:
@@ -175,6 +155,7 @@ def make_stack(test_folder):
 
     def make(**options):
         options.setdefault("variant", variant())
+        options.setdefault("worker", WORKER)
         c = Chronos(Stack(f"{test_folder}-{len(made)}", **options))
         made.append(c)
         return c

@@ -55,7 +55,7 @@ class Engine(Chronos):
             try:
                 return self.send(name, data, **fields)
             except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError,
-                    redis.exceptions.BusyLoadingError, redis.exceptions.OutOfMemoryError):
+                    redis.exceptions.BusyLoadingError):
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.05)

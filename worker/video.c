@@ -92,7 +92,6 @@ static bool fill(struct video *v, const struct video_ids *ids, struct err *e)
     v->mux_playback_id = db_text(r, 0, "mux_playback_id");
     v->embed_type = db_text(r, 0, "embed_type");
     v->embed_id = db_text(r, 0, "embed_id");
-    v->processing_run = db_text(r, 0, "processing_run");
     v->duration_seconds = (int)db_int(r, 0, "duration_seconds", 0);
     return true;
 }
@@ -156,11 +155,6 @@ bool video_public_url(const struct video *v, char *out, size_t out_size)
     else if (v->source == SOURCE_LOOM && has_text(v->embed_id))
         n = snprintf(out, out_size, "https://www.loom.com/share/%s", v->embed_id);
     return n >= 0 && (size_t)n < out_size;
-}
-
-bool video_is_superseded(const char *processing_run, const char *run_id)
-{
-    return processing_run != NULL && strcmp(processing_run, run_id) != 0;
 }
 
 /* ---- writing ---- */

@@ -65,7 +65,7 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
 FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
 $(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
-                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(ENGINE_OBJ)
+                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(B)/tests/stop_point.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc

@@ -122,7 +122,7 @@ test: ## build and run every test (ONLY=pattern for some)
 ready:
 	@ops/install-deps.sh demo
 	@$(MAKE) -sq --no-print-directory VARIANT=$(VARIANT) all 2>/dev/null || echo "Building (about a minute the first time)"
-	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all
+	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all >/dev/null
 
 .PHONY: demo
 demo: ## see it work: a private stack, four videos, and a search through what was said

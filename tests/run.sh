@@ -44,7 +44,8 @@ run_cmocka()
     timeout --foreground -k 10 300 "$1" >"$output" 2>&1
     status=$?
     bad=$(sum_of '^\[  FAILED  \] ([0-9]+) test\(s\).*')
-    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
+    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" \
+        "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
     if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
         echo "ok      $name"
         return
@@ -98,8 +99,8 @@ run_pytest()
 
 build()
 {
-    make -s --no-print-directory VARIANT=release all &&
-        make -s --no-print-directory VARIANT=asan all test-programs
+    make -s --no-print-directory VARIANT=release all >/dev/null &&
+        make -s --no-print-directory VARIANT=asan all test-programs >/dev/null
 }
 
 finish()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import demo, screen
+from . import demo
 from .postgres_server import FAST
 from .screen import heading, paint, say
 from .sessions import run_dir, session_folder

@@ -106,8 +106,7 @@ def watch(stack, videos):
                 v["seconds"] = time.monotonic() - begin
             v["status"], v["error"] = row["status"], row["error_message"]
         panel.show([f"  {v['source']:<8} {bar(v['status'])}  {v['seconds']:5.1f} s" for v in videos],
-                   [f"  {v['source']:<8} {v['status']}" + (f" after {v['seconds']:.1f} s" if v["seconds"] > 0.05 else "")
-                    for v in videos])
+                   [f"  {v['source']:<8} {v['status']:<12} {v['seconds']:5.1f} s" for v in videos])
         if all(v["status"] == "completed" for v in videos):
             return
         if any(v["status"] == "failed" for v in videos):
@@ -132,7 +131,8 @@ def diagnosis(stack, videos, what):
         ("events waiting to be routed", lambda: stack.redis.cli("XLEN", "chronos:events")),
         ("events rejected", lambda: stack.redis.cli("XREVRANGE", "chronos:events:rejected", "+", "-", "COUNT", "3")),
         ("failed steps", lambda: stack.postgres.sql(
-            "select step, attempt, error_code, error_message from chronos.run_steps where status = 'failed' limit 10")),
+            "select step, attempt, error_code, error_message from chronos.run_steps"
+            " where status = 'failed' limit 10")),
     ):
         try:
             text = answer()
@@ -230,7 +230,7 @@ def show_cost(stack):
     if is_real():
         say(f"  {work} were bought from OpenAI for about ${usd:.4f}.")
     else:
-        say(f"  OPENAI_API_KEY is set, and was not used: the sandbox answered. The real service would have asked")
+        say("  OPENAI_API_KEY is set, and was not used: the sandbox answered. The real service would have asked")
         say(f"  about ${usd:.4f} for {work}; CHRONOS_DEMO_REAL=1 make demo uses it.")
 
 
@@ -246,7 +246,8 @@ def show_next(stack, creator, videos):
             "XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data))),
         ("look at Postgres", shlex.join(stack.postgres.psql_command())),
         ("see the latest runs", shlex.join([*stack.postgres.psql_command(), "-c",
-         "select function_id, status, attempts, finished_at - queued_at as took from chronos.runs order by finished_at desc limit 10"])),
+         "select function_id, status, attempts, finished_at - queued_at as took"
+         " from chronos.runs order by finished_at desc limit 10"])),
         ("read the logs", f"make logs NAME={stack.name}   (FOLLOW=1 to go on reading)"),
         ("start one more worker", f". {relative(stack.folder)}/env && {relative(stack.build)}/chronos-worker"),
         ("stop and clean up", f"make down NAME={stack.name}"),

@@ -2,6 +2,8 @@
 
 VARIANT  ?= release
 WERROR   ?= 1
+# make V=1 shows the commands
+Q        := $(if $(V),,@)
 PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 GEN      := build/gen
@@ -12,7 +14,7 @@ PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
-        -Wformat=2 -Wundef -Wpointer-arith -Wno-unknown-warning-option -Wno-format-truncation
+        -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Wno-unknown-warning-option -Wno-format-truncation
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
@@ -27,7 +29,7 @@ LD_tsan      := -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DCHRONOS_VERSION='"$(VERSION)"' $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 
@@ -46,28 +48,45 @@ ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) worker/video.c worker/vectors.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
+# starts and stops private servers, for people and for tests
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
+
 .PHONY: all
 all: ## build both daemons (VARIANT=release|debug|asan|tsan|coverage)
 all: $(B)/chronos-worker $(B)/chronos-scheduler
 
 $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
+FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
+$(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
+                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(B)/tests/stop_point.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc
+	@mkdir -p $(@D)
+	$(Q)echo "  cc    $@"; $(CC) $(ALL_CFLAGS) -DFUNCTIONS_INC='"test_functions.inc"' -MMD -MP -c -o $@ $<
+
+$(GEN)/test_functions.inc: $(GEN)/functions.inc $(FIXTURE_SRC) Makefile
+	@(cat $(GEN)/functions.inc; for f in $(notdir $(FIXTURE_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done) > $@
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)echo "  cc    $@"; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- generated tables: SQL queries, migrations and Lua scripts become part of the binaries ----
 $(GEN)/sql.inc: sql/embed.awk $(sort $(wildcard sql/queries/*.sql)) $(sort $(wildcard sql/migrations/*.sql))
 	@mkdir -p $(@D)
-	awk -f sql/embed.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
+	$(Q)awk -f sql/embed.awk $(filter %.sql,$^) > $@.tmp && mv $@.tmp $@
 
 $(GEN)/lua.inc: lua/assemble.awk $(sort $(wildcard lua/*.lua)) $(sort $(wildcard lua/include/*.lua))
 	@mkdir -p $(@D)
-	awk -f lua/assemble.awk $(filter-out lua/include/%,$(filter %.lua,$^)) > $@.tmp && mv $@.tmp $@
+	$(Q)awk -f lua/assemble.awk $(filter-out lua/include/%,$(filter %.lua,$^)) > $@.tmp && mv $@.tmp $@
 
 $(GEN)/functions.inc: $(FUNCTION_SRC) Makefile
 	@mkdir -p $(@D)
@@ -77,16 +96,76 @@ $(B)/engine/sql_table.o: $(GEN)/sql.inc
 $(B)/engine/script.o: $(GEN)/lua.inc
 $(B)/worker/registry.o: $(GEN)/functions.inc
 
+$(B)/engine/daemon.o $(B)/engine/http.o: CFLAGS += -DCHRONOS_VERSION='"$(VERSION)"'
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # ---- unit tests ----
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+	$(STACK) run -- sh -c 'for t in $(UNIT_BIN); do $$t || exit 1; done'
+
+.PHONY: test-programs
+test-programs: $(UNIT_BIN) $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
+
+.PHONY: test
+test: ## build and run every test (ONLY=pattern for some)
+	@ONLY='$(ONLY)' BUILD='$(BUILD)' tests/run.sh
+
+# ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
+# packages first; the build then runs in a make of its own, which sees what was just installed
+.PHONY: ready
+ready:
+	@ops/install-deps.sh demo
+	@$(MAKE) -sq --no-print-directory VARIANT=$(VARIANT) all 2>/dev/null || echo "Building (about a minute the first time)"
+	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all >/dev/null
+
+.PHONY: demo
+demo: ## see it work: a private stack, four videos, and a search through what was said
+demo: ready
+	$(STACK) demo
+
+.PHONY: up
+up: ## start a private stack (Redis, Postgres, sandbox, scheduler, two workers)
+up: ready
+	$(STACK) up
+
+.PHONY: down
+down: ## stop it and remove its data (NAME=, or ALL=1)
+	$(STACK) down $(NAME) $(if $(ALL),--all)
+
+.PHONY: status
+status: ## what is running, and where
+	$(STACK) status
+
+.PHONY: logs
+logs: ## the last lines of its logs (NAME=, FOLLOW=1)
+	$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
+
+# ---- style ----
+C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(wildcard tests/*/*.c)
+H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h tests/*/*.h)
+LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
+              -Ischeduler $(PG_CFLAGS)
+
+.PHONY: fmt
+fmt: ## format the C sources
+	clang-format -i $(C_FILES) $(H_FILES)
+
+.PHONY: lint
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
+lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
+	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>$(GEN)/tidy.err || exit 255'
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
+	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -I$(GEN) \
+	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
+	shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
 
 .PHONY: clean
 clean: ## remove everything built

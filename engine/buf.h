@@ -11,8 +11,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "compiler.h"
 
@@ -25,7 +25,10 @@ struct buf {
 
 extern char buf_empty[]; /* "" : what data points at before the first allocation; never written */
 
-#define BUF_INIT(max) {.data = buf_empty, .max_bytes = (max)}
+#define BUF_INIT(max)                                                                              \
+    {                                                                                              \
+        .data = buf_empty, .max_bytes = (max)                                                      \
+    }
 
 void buf_init(struct buf *b, size_t max_bytes);
 void buf_release(struct buf *b); /* frees the contents; the buffer is empty and usable again */

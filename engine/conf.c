@@ -110,8 +110,8 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
     case NUMBER: {
         long v = strtol(text, &end, 10);
         if (errno != 0 || end == text || *end != '\0' || v < s->min || v > s->max)
-            return err_set(e, ERR_INPUT, "%s=%.64s: must be a whole number from %ld to %ld %s", s->name,
-                           text, s->min, s->max, s->unit);
+            return err_set(e, ERR_INPUT, "%s=%.64s: must be a whole number from %ld to %ld %s",
+                           s->name, text, s->min, s->max, s->unit);
         if (s->offset == SVC(embed_batch)) {
             int i = (int)v;
             memcpy(at, &i, sizeof(i));
@@ -122,14 +122,30 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
     }
     case PRICE: {
         double v = strtod(text, &end);
-        if (errno != 0 || end == text || *end != '\0' || !(v >= (double)s->min && v <= (double)s->max))
-            return err_set(e, ERR_INPUT, "%s=%.64s: must be a number from %ld to %ld %s", s->name, text,
-                           s->min, s->max, s->unit);
+        if (errno != 0 || end == text || *end != '\0' ||
+            !(v >= (double)s->min && v <= (double)s->max))
+            return err_set(e, ERR_INPUT, "%s=%.64s: must be a number from %ld to %ld %s", s->name,
+                           text, s->min, s->max, s->unit);
         memcpy(at, &v, sizeof(v));
         return true;
     }
     }
     return err_set(e, ERR_BUG, "%s: unknown type", s->name);
+}
+
+/* The password inside a URL or connection string must not reach the log either. */
+static void hide_password(const char *url)
+{
+    char password[512] = "";
+    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://"), *named = strstr(url, "password=");
+    if (slashes != NULL && at != NULL && at > slashes) {
+        const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
+        if (colon != NULL)
+            (void)snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
+    } else if (named != NULL) {
+        (void)snprintf(password, sizeof(password), "%.*s", (int)strcspn(named + 9, " &"), named + 9);
+    }
+    log_hide(password);
 }
 
 static bool is_known(const char *name, size_t n)
@@ -167,9 +183,10 @@ static bool check_limits(const char *text, struct err *e)
         char *end;
         long max = text[n] == '=' ? strtol(text + n + 1, &end, 10) : -1;
         if (n == 0 || max < 1 || max > 1000000 || (*end != ',' && *end != '\0'))
-            return err_set(e, ERR_INPUT,
-                           "CHRONOS_LIMITS: '%.64s': write name=max,name=max with max from 1 to 1000000",
-                           text);
+            return err_set(
+                e, ERR_INPUT,
+                "CHRONOS_LIMITS: '%.64s': write name=max,name=max with max from 1 to 1000000",
+                text);
         text = *end == ',' ? end + 1 : end;
     }
     return true;
@@ -206,7 +223,8 @@ static bool fill_services(struct conf *c, struct err *e)
     if (*s->embedder == '\0')
         s->embedder = *s->embed_key != '\0' ? "openai" : "embedded";
     if (strcmp(s->embedder, "openai") != 0 && strcmp(s->embedder, "embedded") != 0)
-        return err_set(e, ERR_INPUT, "CHRONOS_EMBEDDER=%.64s: must be openai or embedded", s->embedder);
+        return err_set(e, ERR_INPUT, "CHRONOS_EMBEDDER=%.64s: must be openai or embedded",
+                       s->embedder);
     s->work_dir = c->work_dir;
     return true;
 }
@@ -228,16 +246,19 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
             }
         }
         if (!set_value(c, s, text, e))
-            return false;
+            return false; // NOLINT(clang-analyzer-unix.Malloc): the process ends now
         if (s->type == SECRET)
             log_hide(text);
+        else if (s->type == URL)
+            hide_password(text);
     }
     enum log_level level;
     if (!log_level_parse(c->log_level, &level))
         return err_set(e, ERR_INPUT, "CHRONOS_LOG_LEVEL=%.64s: must be error, warn, info or debug",
                        c->log_level);
     if (c->retry_max_ms < c->retry_base_ms)
-        return err_set(e, ERR_INPUT, "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
+        return err_set(e, ERR_INPUT,
+                       "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
                        c->retry_max_ms, c->retry_base_ms);
     if (!check_limits(c->limits, e) || !fill_services(c, e))
         return false;
@@ -259,7 +280,8 @@ static void mask_url(const char *url, char *out, size_t size)
     }
     if (password != NULL && url != out) {
         size_t n = strcspn(password + 9, " &");
-        (void)snprintf(out, size, "%.*spassword=***%s", (int)(password - url), url, password + 9 + n);
+        (void)snprintf(out, size, "%.*spassword=***%s", (int)(password - url), url,
+                       password + 9 + n);
         url = out;
     }
     if (url != out)
@@ -305,7 +327,8 @@ void conf_log(const struct conf *c, enum conf_daemon daemon)
 
 void conf_help(FILE *out, enum conf_daemon daemon)
 {
-    (void)fprintf(out, "Settings (environment; a secret may also stand in the file that NAME_FILE names):\n");
+    (void)fprintf(
+        out, "Settings (environment; a secret may also stand in the file that NAME_FILE names):\n");
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const struct setting *s = &settings[i];
         if ((s->daemon & daemon) == 0)

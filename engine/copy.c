@@ -16,8 +16,8 @@ static size_t sequence(const unsigned char *p, size_t n)
         if ((p[i] & 0xC0) != 0x80)
             return 0;
     }
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-        (p[0] == 0xF4 && p[1] > 0x8F))
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
         return 0;
     return len;
 }
@@ -111,8 +111,8 @@ bool copy_array(struct buf *b, const char *const *v, size_t n)
     bool ok = buf_addc(b, '{');
     for (size_t i = 0; i < n && ok; i++) {
         /* Quoted for the array and then escaped for COPY. Names and ids hold no quote or backslash. */
-        ok = (i == 0 || buf_addc(b, ',')) && buf_addc(b, '"') && add_escaped(b, v[i], strlen(v[i])) &&
-             buf_addc(b, '"');
+        ok = (i == 0 || buf_addc(b, ',')) && buf_addc(b, '"') &&
+             add_escaped(b, v[i], strlen(v[i])) && buf_addc(b, '"');
     }
     return ok && buf_adds(b, "}\t");
 }

@@ -9,12 +9,12 @@
 
 #include "buf.h"
 
-bool copy_text(struct buf *b, const char *s);               /* column, then a tab */
+bool copy_text(struct buf *b, const char *s); /* column, then a tab */
 bool copy_bytes(struct buf *b, const char *s, size_t len);
 bool copy_int(struct buf *b, int64_t v);
-bool copy_ms(struct buf *b, int64_t ms);                    /* epoch milliseconds as timestamptz; < 0 is null */
+bool copy_ms(struct buf *b, int64_t ms); /* epoch milliseconds as timestamptz; < 0 is null */
 bool copy_array(struct buf *b, const char *const *v, size_t n); /* text[] */
-bool copy_end(struct buf *b);                               /* turns the last tab into the line's end */
+bool copy_end(struct buf *b); /* turns the last tab into the line's end */
 
 enum { TIMESTAMP_SIZE = 96 };
 /* "2026-01-02 03:04:05.678+00" */

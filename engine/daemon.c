@@ -18,8 +18,8 @@ const char daemon_version[] = CHRONOS_VERSION;
 
 enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500 };
 
-void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary, int argc,
-                 char **argv)
+void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
+                 int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         (void)printf("%s %s\n", program, daemon_version);
@@ -60,7 +60,8 @@ void daemon_block_signals(void)
     sigset_t set;
     signal_set(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of the write, not a signal */
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* a peer that goes away is an error of the write, not a signal */
 }
 
 int daemon_wait_signal(int64_t timeout_ms)
@@ -72,7 +73,8 @@ int daemon_wait_signal(int64_t timeout_ms)
     return sig > 0 ? sig : 0;
 }
 
-static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db, bool migrate, struct err *e)
+static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db, bool migrate,
+                             struct err *e)
 {
     if (!redis_check(kv, NULL, e))
         return false;
@@ -82,9 +84,10 @@ static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db,
     if (!db_schema_version(db, &version, e))
         return false;
     if (version < db_newest_migration())
-        return err_set(e, ERR_UNAVAILABLE,
-                       "the schema has version %d and %d is needed: waiting for a scheduler to migrate it", version,
-                       db_newest_migration());
+        return err_set(
+            e, ERR_UNAVAILABLE,
+            "the schema has version %d and %d is needed: waiting for a scheduler to migrate it",
+            version, db_newest_migration());
     (void)c;
     return true;
 }
@@ -104,7 +107,7 @@ bool daemon_wait_for_stores(const struct conf *c, bool migrate)
         ok = stores_are_ready(c, kv, db, migrate, &e);
         if (ok)
             break;
-        if (e.code == ERR_INPUT || e.code == ERR_BUG) {
+        if (e.code == ERR_INPUT || e.code == ERR_BUG || e.code == ERR_PERMANENT) {
             log_error("cannot start", "error", e.msg, LOG_END);
             break;
         }

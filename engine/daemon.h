@@ -13,8 +13,8 @@ extern const char daemon_version[]; /* set by the build */
 
 /* Handles --help and --version (and exits), refuses other arguments that `known` does not name, loads the settings
  * (exits with 2 and a sentence on a bad one), prepares the log and prints the settings. */
-void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary, int argc,
-                 char **argv);
+void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
+                 int argc, char **argv);
 
 /* Blocks SIGTERM, SIGINT and SIGHUP in this and all later threads, for daemon_wait_signal. */
 void daemon_block_signals(void);

@@ -89,9 +89,6 @@ static bool check_result(struct db *db, const struct sql_query *q, const PGresul
 {
     switch (PQresultStatus(r)) {
     case PGRES_COMMAND_OK:
-        if (strcmp(PQcmdStatus((PGresult *)r), "LISTEN") == 0)
-            db->listening = true;
-        return check_rows(q, r, e);
     case PGRES_TUPLES_OK:
         return check_rows(q, r, e);
     default:

@@ -52,7 +52,8 @@ bool db_exec(struct db *db, const char *name, const char *const *params, int npa
 bool db_begin(struct db *db, struct err *e) MUST_CHECK;
 /* After a failed commit the outcome may be unknown: ERR_UNAVAILABLE. The caller asks the ledger. */
 bool db_commit(struct db *db, struct err *e) MUST_CHECK;
-void db_rollback(struct db *db); /* harmless outside a transaction; a broken connection is dropped */
+void db_rollback(
+    struct db *db); /* harmless outside a transaction; a broken connection is dropped */
 bool db_in_transaction(const struct db *db);
 
 /* Sends `len` bytes of COPY text format for the named :copy query. */

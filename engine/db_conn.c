@@ -131,6 +131,8 @@ PGresult *db_conn_finish(struct db *db, const char *what, enum db_waiting waitin
     }
     if (kept == NULL)
         (void)db_conn_failed(db, what, NULL, e);
+    else if (strcmp(PQcmdStatus(kept), "LISTEN") == 0)
+        db->listening = true;
     return steal(&kept);
 }
 

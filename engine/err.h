@@ -16,20 +16,20 @@
 /* code, name as written to logs and history, may the same step be tried again by the run's policy */
 #define ERR_CODES(X)                                                                               \
     X(ERR_NONE, "none", false)                                                                     \
-    X(ERR_RETRY, "retry", true)                /* may succeed later; nobody named a delay */       \
-    X(ERR_RATE_LIMITED, "rate_limited", true)  /* as RETRY; the service asked us to slow down */   \
-    X(ERR_NOT_READY, "not_ready", true)        /* the thing exists and is still being made */      \
-    X(ERR_NEXT_SOURCE, "next_source", false)   /* this route never gives it, another one might */  \
-    X(ERR_SPLIT, "split", false)               /* too big; smaller pieces will work */             \
-    X(ERR_PERMANENT, "permanent", false)       /* no point in repeating for this input */          \
+    X(ERR_RETRY, "retry", true)               /* may succeed later; nobody named a delay */        \
+    X(ERR_RATE_LIMITED, "rate_limited", true) /* as RETRY; the service asked us to slow down */    \
+    X(ERR_NOT_READY, "not_ready", true)       /* the thing exists and is still being made */       \
+    X(ERR_NEXT_SOURCE, "next_source", false)  /* this route never gives it, another one might */   \
+    X(ERR_SPLIT, "split", false)              /* too big; smaller pieces will work */              \
+    X(ERR_PERMANENT, "permanent", false)      /* no point in repeating for this input */           \
     X(ERR_STOP_PROVIDER, "stop_provider", false) /* no point for anybody until a person acts */    \
-    X(ERR_INPUT, "input", false)               /* what the user sent is wrong */                   \
-    X(ERR_REDIS, "redis", true)                /* Redis did not answer or refused */               \
-    X(ERR_POSTGRES, "postgres", true)          /* Postgres did not answer or refused */            \
-    X(ERR_UNAVAILABLE, "unavailable", true)    /* our own store is away: costs no attempt */       \
-    X(ERR_STALE, "stale", false)               /* somebody else owns it now */                     \
-    X(ERR_STOPPING, "stopping", true)          /* we are shutting down: costs no attempt */        \
-    X(ERR_BUG, "bug", false)                   /* our own mistake */
+    X(ERR_INPUT, "input", false)                 /* what the user sent is wrong */                 \
+    X(ERR_REDIS, "redis", true)                  /* Redis did not answer or refused */             \
+    X(ERR_POSTGRES, "postgres", true)            /* Postgres did not answer or refused */          \
+    X(ERR_UNAVAILABLE, "unavailable", true)      /* our own store is away: costs no attempt */     \
+    X(ERR_STALE, "stale", false)                 /* somebody else owns it now */                   \
+    X(ERR_STOPPING, "stopping", true)            /* we are shutting down: costs no attempt */      \
+    X(ERR_BUG, "bug", false)                     /* our own mistake */
 
 enum err_code {
 #define X(code, name, retryable) code,

@@ -35,9 +35,11 @@ typedef json_t *(*step_fn)(struct step *s);
 struct step_def {
     const char *name; /* the contract with runs in flight; NULL ends the table */
     step_fn run;
-    bool tx;        /* runs inside the Postgres transaction that also writes its ledger row: its effects happen
+    bool
+        tx; /* runs inside the Postgres transaction that also writes its ledger row: its effects happen
                      * exactly once. s->http is NULL there, since an outside call cannot be rolled back */
-    step_fn each;   /* pure: returns the array of items; the row then runs once per item with s->item, each run
+    step_fn
+        each; /* pure: returns the array of items; the row then runs once per item with s->item, each run
                      * durable on its own as <name>-<key>, key = the item's "key" member or its index */
     int64_t timeout_ms; /* 0 = the worker's setting */
     int retries;        /* 0 = the function's; use NO_RETRIES for none */
@@ -70,20 +72,21 @@ struct function {
 struct services;
 
 struct step {
-    const json_t *event; /* {"id","name","data","ts",…}; known keys of data are normalised to camelCase */
-    const json_t *data;  /* event.data */
-    const json_t *item;  /* of an .each row, else NULL */
+    const json_t
+        *event; /* {"id","name","data","ts",…}; known keys of data are normalised to camelCase */
+    const json_t *data;   /* event.data */
+    const json_t *item;   /* of an .each row, else NULL */
     const json_t *cursor; /* of step_again, else NULL */
     const char *run_id;
     const char *function_id;
-    const char *name;   /* this step's, with its suffix */
-    const char *key;    /* "<run>/<step>": idempotency key for providers that take one */
-    int attempt;        /* 1 on the first try of this step */
-    int64_t now_ms;     /* wall clock at the step's start, epoch milliseconds */
-    struct db *db;      /* a connection; inside the ledger's transaction when .tx */
-    struct http *http;  /* NULL in a .tx step */
+    const char *name;  /* this step's, with its suffix */
+    const char *key;   /* "<run>/<step>": idempotency key for providers that take one */
+    int attempt;       /* 1 on the first try of this step */
+    int64_t now_ms;    /* wall clock at the step's start, epoch milliseconds */
+    struct db *db;     /* a connection; inside the ledger's transaction when .tx */
+    struct http *http; /* NULL in a .tx step */
     const struct services *services;
-    struct err err;     /* what went wrong, for step_error; clean when the step starts */
+    struct err err;           /* what went wrong, for step_error; clean when the step starts */
     struct step_state *state; /* the engine's */
 };
 

@@ -28,8 +28,9 @@ enum {
     CONNECT_TIMEOUT_MS = 10000,
     MAX_REDIRECTS = 5,
     STALL_MS = 30000,
-    STALL_BYTES = 3000,          /* fewer in STALL_MS: the transfer is dead */
-    MAX_ERROR_BODY = 256 * 1024, /* what is kept of an error's body when the good body goes to a file */
+    STALL_BYTES = 3000, /* fewer in STALL_MS: the transfer is dead */
+    MAX_ERROR_BODY =
+        256 * 1024, /* what is kept of an error's body when the good body goes to a file */
 };
 
 struct http {
@@ -155,7 +156,9 @@ static void note_header(struct transfer *t, const char *name, const char *value)
     else if (strcasecmp(name, "retry-after") == 0 && !t->retry_after_is_ms)
         r->retry_after_ms = parse_retry_after(value);
     else if (strcasecmp(name, "x-should-retry") == 0)
-        r->should_retry = strcasecmp(value, "true") == 0 ? 1 : strcasecmp(value, "false") == 0 ? 0 : -1;
+        r->should_retry = strcasecmp(value, "true") == 0    ? 1
+                          : strcasecmp(value, "false") == 0 ? 0
+                                                            : -1;
 }
 
 static void reset_response(struct transfer *t)
@@ -246,7 +249,8 @@ static bool is_waiting_for_answer(const struct transfer *t, curl_off_t dl, curl_
     return sends_body && dl == 0 && ul >= ul_total;
 }
 
-static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total, curl_off_t ul)
+static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total,
+                       curl_off_t ul)
 {
     struct transfer *t = arg;
     (void)dl_total;
@@ -301,8 +305,8 @@ static bool make_headers(const struct http_request *req, bool send_ours, struct 
                          struct err *e)
 {
     struct curl_slist *list = add_header(NULL, "Expect:"); /* some proxies stall a second over it */
-    for (const struct http_header *h = send_ours ? req->headers : NULL; h != NULL && h->name != NULL;
-         h++) {
+    for (const struct http_header *h = send_ours ? req->headers : NULL;
+         h != NULL && h->name != NULL; h++) {
         if (!is_header_safe(h->name) || !is_header_safe(h->value)) {
             curl_slist_free_all(list);
             return err_set(e, ERR_BUG, "a request header holds a line break");
@@ -364,7 +368,8 @@ static void set_method(CURL *c, const struct http_request *req)
 static void set_limits(CURL *c, const char *url, const struct http_request *req, int64_t left_ms)
 {
     curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, strncasecmp(url, "http:", 5) == 0 ? "http" : "https");
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR,
+                     strncasecmp(url, "http:", 5) == 0 ? "http" : "https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
@@ -420,7 +425,8 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return err_set(e, ERR_STOP_PROVIDER, "%s: the certificate does not verify", place);
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: what came back is not HTTP */
+        return err_set(e, ERR_RETRY, "%s: the answer is not HTTP", place);
     case CURLE_URL_MALFORMAT:
         return err_set(e, ERR_PERMANENT, "%s: %s", place, curl_easy_strerror(rc));
     case CURLE_PARTIAL_FILE:
@@ -438,7 +444,8 @@ static bool answer_counts(const struct transfer *t, CURLcode rc)
     return broke_off && status_of(t) >= 400 && !t->cancelled && !t->too_big && !t->stalled;
 }
 
-static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t left_ms, struct err *e)
+static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t left_ms,
+                    struct err *e)
 {
     CURL *c = t->http->curl;
     const struct http_request *req = t->req;
@@ -460,7 +467,8 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
     if (req->basic_user != NULL && send_ours) {
         curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(c, CURLOPT_USERNAME, req->basic_user);
-        curl_easy_setopt(c, CURLOPT_PASSWORD, req->basic_password != NULL ? req->basic_password : "");
+        curl_easy_setopt(c, CURLOPT_PASSWORD,
+                         req->basic_password != NULL ? req->basic_password : "");
     }
     reset_response(t);
     CURLcode rc = curl_easy_perform(c);
@@ -536,7 +544,8 @@ static bool send_hops(struct http *h, const struct http_request *req, struct htt
     }
 }
 
-bool http_send(struct http *h, const struct http_request *req, struct http_response *ret, struct err *e)
+bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
+               struct err *e)
 {
     struct http_response r = {.retry_after_ms = -1, .should_retry = -1};
     size_t max = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES;

@@ -23,25 +23,28 @@ struct http_header {
 };
 
 struct http_request {
-    const char *method;  /* "GET" when NULL */
-    const char *url;     /* complete */
-    const char *body;    /* NULL = none */
+    const char *method; /* "GET" when NULL */
+    const char *url;    /* complete */
+    const char *body;   /* NULL = none */
     size_t body_len;
     const struct http_header *headers; /* ends with a NULL name; NULL = none */
     const char *basic_user;            /* HTTP Basic, when not NULL */
     const char *basic_password;
-    const char *upload_path;      /* a file sent as multipart part "file", instead of body */
-    const char *upload_filename;  /* name the service sees; its extension matters */
+    const char *upload_path;     /* a file sent as multipart part "file", instead of body */
+    const char *upload_filename; /* name the service sees; its extension matters */
     const char *upload_mime_type;
     const struct http_header *form; /* further multipart parts, ends with a NULL name */
-    int download_fd;      /* > 0: a 2xx body goes into this file instead of memory */
-    size_t max_bytes;     /* of the decompressed body; 0 = 16 MiB */
-    int64_t timeout_ms;   /* whole call; 0 = 30 s */
-    bool follow_redirects; /* at most 5, same checks on every hop; never together with secrets in headers */
-    bool untrusted_url;    /* the URL came from a user or a provider: private, loopback, link-local and metadata
+    int download_fd;                /* > 0: a 2xx body goes into this file instead of memory */
+    size_t max_bytes;               /* of the decompressed body; 0 = 16 MiB */
+    int64_t timeout_ms;             /* whole call; 0 = 30 s */
+    bool
+        follow_redirects; /* at most 5, same checks on every hop; never together with secrets in headers */
+    bool
+        untrusted_url; /* the URL came from a user or a provider: private, loopback, link-local and metadata
                             * addresses are refused after resolution unless its host is a configured base's */
-    const char *const *allowed_hosts; /* suffixes at a label boundary; NULL-terminated; NULL = any */
-    const char *proxy;                /* NULL or "" = none */
+    const char *const
+        *allowed_hosts; /* suffixes at a label boundary; NULL-terminated; NULL = any */
+    const char *proxy;  /* NULL or "" = none */
 };
 
 struct http_response {
@@ -49,9 +52,9 @@ struct http_response {
     struct buf body;
     char content_type[128];
     char etag[128];
-    char request_id[64];         /* x-request-id */
-    int64_t retry_after_ms;      /* -1 when absent or unreadable */
-    int should_retry;            /* x-should-retry: 1, 0, or -1 when absent */
+    char request_id[64];    /* x-request-id */
+    int64_t retry_after_ms; /* -1 when absent or unreadable */
+    int should_retry;       /* x-should-retry: 1, 0, or -1 when absent */
 };
 
 struct http *http_new(void);

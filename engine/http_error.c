@@ -25,9 +25,11 @@ static bool is_word_end(unsigned char c)
 
 static size_t utf8_length(const unsigned char *p)
 {
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-               : p[0] >= 0xf0 && p[0] < 0xf5                 ? 4
-                                                             : 0;
+    size_t n = p[0] < 0x80                   ? 1
+               : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+               : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
@@ -106,8 +108,8 @@ static bool title_in_html(const struct http_response *r, char *out, size_t out_s
     if (end == NULL)
         return false;
     char title[256];
-    (void)snprintf(title, sizeof(title), "%.*s", (int)(end - start - 1 < 200 ? end - start - 1 : 200),
-                   start + 1);
+    (void)snprintf(title, sizeof(title), "%.*s",
+                   (int)(end - start - 1 < 200 ? end - start - 1 : 200), start + 1);
     clean(title, out, out_size);
     return *out != '\0';
 }

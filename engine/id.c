@@ -56,19 +56,24 @@ uint64_t id_random(void)
 {
     uint64_t r;
     if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-        r = mix((uint64_t)getpid()); /* only before the kernel's pool is ready; uniqueness still has host and pid */
+        r = mix(
+            (uint64_t)
+                getpid()); /* only before the kernel's pool is ready; uniqueness still has host and pid */
     return r;
 }
 
 void id_process(char *out, size_t size)
 {
     char host[64] = "host";
-    (void)gethostname(host, sizeof(host) - 1); /* a truncated or default name is still unique with pid and random */
+    (void)gethostname(host,
+                      sizeof(host) -
+                          1); /* a truncated or default name is still unique with pid and random */
     for (char *p = host; *p != '\0'; p++) {
         if (*p == ':' || *p == ' ')
             *p = '-';
     }
-    (void)snprintf(out, size, "%s:%d:%06x", host, (int)getpid(), (unsigned)(id_random() & 0xFFFFFF));
+    (void)snprintf(out, size, "%s:%d:%06x", host, (int)getpid(),
+                   (unsigned)(id_random() & 0xFFFFFF));
 }
 
 int id_partition(const char *key, size_t len, int partitions)

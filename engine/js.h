@@ -17,9 +17,10 @@ json_t *js_parse(const char *bytes, size_t len, struct err *e);
 /* Compact text, keys in insertion order; the caller frees. NULL only when j is NULL. */
 char *js_dump(const json_t *j, size_t *ret_len);
 
-json_t *js_get(const json_t *j, const char *path);         /* borrowed; NULL when absent or null */
-const char *js_str(const json_t *j, const char *path);     /* NULL unless a non-empty string */
-double js_num(const json_t *j, const char *path, double otherwise); /* number, or a string holding one */
+json_t *js_get(const json_t *j, const char *path);     /* borrowed; NULL when absent or null */
+const char *js_str(const json_t *j, const char *path); /* NULL unless a non-empty string */
+double js_num(const json_t *j, const char *path,
+              double otherwise); /* number, or a string holding one */
 long long js_int(const json_t *j, const char *path, long long otherwise);
 bool js_bool(const json_t *j, const char *path, bool otherwise);
 

@@ -5,12 +5,12 @@
 
 enum { KEY_SIZE = 256, PREFIX_SIZE = 16 };
 
-#define KEY_EVENTS         "chronos:events"
-#define KEY_REJECTED       "chronos:events:rejected"
-#define KEY_FUNCTIONS      "chronos:functions"
-#define KEY_EPOCH          "chronos:epoch"
-#define GROUP_SCHEDULER    "scheduler"
-#define GROUP_WORKERS      "workers"
+#define KEY_EVENTS      "chronos:events"
+#define KEY_REJECTED    "chronos:events:rejected"
+#define KEY_FUNCTIONS   "chronos:functions"
+#define KEY_EPOCH       "chronos:epoch"
+#define GROUP_SCHEDULER "scheduler"
+#define GROUP_WORKERS   "workers"
 
 /* "{c<partition>}" */
 void key_prefix(int partition, char out[PREFIX_SIZE]);

@@ -12,7 +12,7 @@
 
 enum {
     CONNECT_MS = 5000,
-    REPLY_MS = 5000,       /* a command that takes longer than this means a dead peer */
+    REPLY_MS = 5000, /* a command that takes longer than this means a dead peer */
     BLOCK_MARGIN_MS = 2000,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 2000,
@@ -151,7 +151,8 @@ static bool parse_url(struct kv *kv, const char *url, struct err *e)
         end++;
     }
     if (*end != '\0')
-        return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: unreadable after the host; write redis://host:port/db");
+        return err_set(e, ERR_INPUT,
+                       "CHRONOS_REDIS_URL: unreadable after the host; write redis://host:port/db");
     return true;
 }
 
@@ -195,9 +196,10 @@ int64_t kv_connected_since_ms(const struct kv *kv)
 static bool transport_failed(struct kv *kv, struct err *e)
 {
     err_set(e, ERR_UNAVAILABLE, "redis %s:%d: %s", kv->host, kv->port,
-            kv->ctx == NULL                                               ? "no connection"
-            : kv->ctx->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT) ? "no answer in time"
-                                                                          : kv->ctx->errstr);
+            kv->ctx == NULL ? "no connection"
+            : kv->ctx->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT)
+                ? "no answer in time"
+                : kv->ctx->errstr);
     drop(kv);
     return false;
 }
@@ -213,9 +215,17 @@ static void set_timeout(struct kv *kv, int64_t ms)
 
 static bool refused(const redisReply *r, struct err *e)
 {
-    static const char *const waiting_helps[] = {"LOADING",     "READONLY",   "MASTERDOWN", "BUSY ",
-                                                "TRYAGAIN",    "CLUSTERDOWN", "NOREPLICAS", "UNBLOCKED",
-                                                "OOM",         "MISCONF",    "ERR max number of clients"};
+    static const char *const waiting_helps[] = {"LOADING",
+                                                "READONLY",
+                                                "MASTERDOWN",
+                                                "BUSY ",
+                                                "TRYAGAIN",
+                                                "CLUSTERDOWN",
+                                                "NOREPLICAS",
+                                                "UNBLOCKED",
+                                                "OOM",
+                                                "MISCONF",
+                                                "ERR max number of clients"};
     enum err_code code = ERR_REDIS;
     for (size_t i = 0; i < ARRAY_LEN(waiting_helps); i++) {
         if (strncmp(r->str, waiting_helps[i], strlen(waiting_helps[i])) == 0)
@@ -252,8 +262,8 @@ static bool connect_now(struct kv *kv, struct err *e)
 {
     int64_t now = mono_ms();
     if (now < kv->try_again_ms)
-        return err_set(e, ERR_UNAVAILABLE, "redis %s:%d: not connected, next try in %lld ms", kv->host,
-                       kv->port, (long long)(kv->try_again_ms - now));
+        return err_set(e, ERR_UNAVAILABLE, "redis %s:%d: not connected, next try in %lld ms",
+                       kv->host, kv->port, (long long)(kv->try_again_ms - now));
     struct timeval tv = {.tv_sec = CONNECT_MS / 1000};
     kv->ctx = redisConnectWithTimeout(kv->host, kv->port, tv);
     kv->timeout_ms = -1;
@@ -371,8 +381,8 @@ static bool load_script(struct kv *kv, struct script *s, struct err *e)
     return true;
 }
 
-redisReply *kv_script(struct kv *kv, const char *script, const char *prefix, const struct kv_args *args,
-                      struct err *e)
+redisReply *kv_script(struct kv *kv, const char *script, const char *prefix,
+                      const struct kv_args *args, struct err *e)
 {
     struct script *s = script_find(script);
     char sha[SHA_SIZE];

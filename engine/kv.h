@@ -17,8 +17,9 @@
 
 struct kv;
 
-struct kv *kv_new(const char *url, struct err *e); /* parses the URL (ERR_INPUT); connects on first use */
-void kv_free(struct kv *kv);                       /* accepts NULL */
+struct kv *kv_new(const char *url,
+                  struct err *e); /* parses the URL (ERR_INPUT); connects on first use */
+void kv_free(struct kv *kv);      /* accepts NULL */
 bool kv_ping(struct kv *kv, struct err *e);
 
 /* When the present connection was made, on the monotonic clock; 0 when there is none. */
@@ -51,8 +52,8 @@ bool kv_pushf(struct kv *kv, struct err *e, const char *fmt, ...);
 redisReply *kv_pull(struct kv *kv, struct err *e);
 
 /* Calls a script of lua/ by name on a partition; `args` are its ARGV. Loads it when the server does not have it. */
-redisReply *kv_script(struct kv *kv, const char *script, const char *prefix, const struct kv_args *args,
-                      struct err *e);
+redisReply *kv_script(struct kv *kv, const char *script, const char *prefix,
+                      const struct kv_args *args, struct err *e);
 
 /* Field of a flat [name, value, …] reply; NULL when absent. Borrowed. */
 const redisReply *kv_field(const redisReply *flat, const char *name);

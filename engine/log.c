@@ -116,8 +116,8 @@ void log_line(enum log_level level, const char *msg, ...)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &tm);
     char when[80];
-    int n = snprintf(when, sizeof(when), "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900,
-                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+    int n = snprintf(when, sizeof(when), "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
+                     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                      now.tv_nsec / 1000000);
     put(&l, when, (size_t)n);
     put(&l, " level=", 7);

@@ -29,8 +29,8 @@ static bool check(const struct function *f, struct err *e)
         return err_set(e, ERR_BUG, "function %s: retries must be 0 to 100", f->id);
     for (const struct step_def *d = f->steps; d->name != NULL; d++) {
         if (!is_plain_name(d->name) || d->run == NULL)
-            return err_set(e, ERR_BUG, "function %s: step '%s' needs a plain name and a function", f->id,
-                           d->name);
+            return err_set(e, ERR_BUG, "function %s: step '%s' needs a plain name and a function",
+                           f->id, d->name);
         for (const struct step_def *other = f->steps; other < d; other++) {
             if (strcmp(other->name, d->name) == 0)
                 return err_set(e, ERR_BUG, "function %s: two steps are named '%s'", f->id, d->name);
@@ -57,8 +57,8 @@ static json_t *render_limits(const struct function *f, const struct conf *c, con
         char full[160];
         (void)snprintf(full, sizeof(full), "%s%s%s", l->shared != NULL ? "" : "fn/", name,
                        l->key != NULL ? ":$" : "");
-        json_array_append_new(
-            limits, js_pack("{s:s, s:I}", "name", full, "max", (json_int_t)conf_limit(c, name, l->max)));
+        json_array_append_new(limits, js_pack("{s:s, s:I}", "name", full, "max",
+                                              (json_int_t)conf_limit(c, name, l->max)));
     }
     return limits;
 }
@@ -75,12 +75,12 @@ json_t *manifest_render(const struct function *f, const struct conf *c, struct e
     for (int i = 0; i < MAX_TRIGGERS && f->on_event[i] != NULL; i++)
         json_array_append_new(triggers, json_string(f->on_event[i]));
     for (const struct step_def *d = f->steps; d->name != NULL; d++)
-        json_array_append_new(steps, js_pack("{s:s, s:b, s:b, s:b}", "name", d->name, "tx", d->tx, "each",
-                                             d->each != NULL, "paid", d->paid));
+        json_array_append_new(steps, js_pack("{s:s, s:b, s:b, s:b}", "name", d->name, "tx", d->tx,
+                                             "each", d->each != NULL, "paid", d->paid));
     return js_pack("{s:s, s:s, s:i, s:o, s:s?, s:i, s:s?, s:o, s:o}", "id", f->id, "name",
                    f->name != NULL ? f->name : f->id, "version", f->version, "triggers", triggers,
-                   "onFailureOf", f->on_failure_of, "retries", f->retries, "key", key, "limits", limits,
-                   "steps", steps);
+                   "onFailureOf", f->on_failure_of, "retries", f->retries, "key", key, "limits",
+                   limits, "steps", steps);
 }
 
 static char *copy(const char *s)
@@ -108,13 +108,13 @@ struct manifest *manifest_parse(const char *text, size_t len, struct err *e)
     m->json = js_dump(j, NULL);
     size_t i, n = 0;
     json_t *v;
-    json_array_foreach(js_get(j, "triggers"), i, v) {
+    json_array_foreach (js_get(j, "triggers"), i, v) {
         if (n < MAX_TRIGGERS && json_string_length(v) > 0)
             m->triggers[n++] = copy(json_string_value(v));
     }
     struct buf limits = BUF_INIT(4096);
     bool ok = true;
-    json_array_foreach(js_get(j, "limits"), i, v) {
+    json_array_foreach (js_get(j, "limits"), i, v) {
         if (js_str(v, "name") != NULL)
             ok = ok && buf_addf(&limits, "%lld %s\n", js_int(v, "max", 1), js_str(v, "name"));
     }

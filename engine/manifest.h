@@ -18,9 +18,9 @@ struct manifest {
     char *id;
     char *triggers[MAX_TRIGGERS + 1]; /* event names, NULL-terminated */
     char *on_failure_of;              /* NULL when not a failure handler */
-    char *key;                        /* dotted path of the value that keyed limits count by; NULL = none */
-    char *limits;                     /* template for lua/include/limits.lua */
-    char *json;                       /* the whole text, for Postgres */
+    char *key;    /* dotted path of the value that keyed limits count by; NULL = none */
+    char *limits; /* template for lua/include/limits.lua */
+    char *json;   /* the whole text, for Postgres */
     int version;
 };
 

@@ -28,12 +28,14 @@ bool redis_check(struct kv *kv, double *ret_memory_share, struct err *e)
         return err_set(e, ERR_INPUT, "redis is version %s; 7.0 or newer is needed", value);
     info_field(r->str, "aof_enabled", value, sizeof(value));
     if (strcmp(value, "1") != 0)
-        return err_set(e, ERR_INPUT,
-                       "redis keeps no append-only file: a restart would lose work; set appendonly yes");
+        return err_set(
+            e, ERR_INPUT,
+            "redis keeps no append-only file: a restart would lose work; set appendonly yes");
     info_field(r->str, "maxmemory_policy", value, sizeof(value));
     if (strcmp(value, "noeviction") != 0)
         return err_set(e, ERR_INPUT,
-                       "redis evicts keys when it is full (maxmemory-policy %s): it would delete work; set noeviction",
+                       "redis evicts keys when it is full (maxmemory-policy %s): it would delete "
+                       "work; set noeviction",
                        value);
     info_field(r->str, "used_memory", used, sizeof(used));
     info_field(r->str, "maxmemory", most, sizeof(most));

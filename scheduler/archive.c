@@ -47,8 +47,8 @@ static void add_lines(struct archiver *a, const redisReply *entry)
     const redisReply *body = kv_field(entry->element[1], "body");
     if (is_kind(entry, "lost")) {
         const redisReply *run = kv_field(entry->element[1], "run");
-        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "", "worker",
-                 body != NULL ? body->str : "", LOG_END);
+        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "",
+                 "worker", body != NULL ? body->str : "", LOG_END);
         return;
     }
     const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
@@ -57,7 +57,8 @@ static void add_lines(struct archiver *a, const redisReply *entry)
         size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
         struct buf *to = p[0] == 'r' ? &a->runs : p[0] == 's' ? &a->steps : NULL;
         if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
-            log_error("a history line cannot be read and is left out", "entry", entry->element[0]->str, LOG_END);
+            log_error("a history line cannot be read and is left out", "entry",
+                      entry->element[0]->str, LOG_END);
         p += len;
     }
 }
@@ -67,7 +68,7 @@ static bool remove_runs(struct archiver *a, const redisReply *entries, struct er
 {
     struct kv_args args;
     kv_args_init(&args);
-    char (*keys)[KEY_SIZE] = calloc(3 * UNLINK_AT_ONCE, sizeof(*keys));
+    char(*keys)[KEY_SIZE] = calloc(3 * UNLINK_AT_ONCE, sizeof(*keys));
     if (keys == NULL)
         abort();
     bool ok = true;
@@ -115,8 +116,8 @@ static bool forget(struct archiver *a, const redisReply *entries, const char *la
 static bool forget_leftovers(struct archiver *a, const char *cursor, struct err *e)
 {
     for (;;) {
-        auto_reply *r =
-            kv_cmd(a->kv, e, "XRANGE %s:history - %s COUNT %ld", a->prefix, cursor, a->conf->archive_batch);
+        auto_reply *r = kv_cmd(a->kv, e, "XRANGE %s:history - %s COUNT %ld", a->prefix, cursor,
+                               a->conf->archive_batch);
         if (r == NULL)
             return false;
         if (r->elements == 0)
@@ -160,7 +161,8 @@ static bool write_rows(struct archiver *a, struct err *e)
 static bool write_rows_singly(struct archiver *a, const char *last, struct err *e)
 {
     return copy_lines(a->db, "copy_runs", a->runs.data, a->runs.len, e) &&
-           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) && advance_cursor(a, last, e);
+           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) &&
+           advance_cursor(a, last, e);
 }
 
 /* Returns the number of entries archived, 0 when there is nothing (or another scheduler has it), -1 on failure. */
@@ -173,8 +175,8 @@ static long archive_batch(struct archiver *a, struct err *e)
         db_rollback(a->db);
         return -1;
     }
-    auto_reply *r =
-        kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, cursor, a->conf->archive_batch);
+    auto_reply *r = kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, cursor,
+                           a->conf->archive_batch);
     if (r == NULL || r->elements == 0) {
         db_rollback(a->db);
         if (r == NULL || !forget_leftovers(a, cursor, e))
@@ -203,7 +205,7 @@ static long archive_batch(struct archiver *a, struct err *e)
 static bool wait_for_history(struct archiver *a, struct err *e)
 {
     struct kv_args args;
-    char (*keys)[KEY_SIZE] = calloc((size_t)a->conf->partitions, sizeof(*keys));
+    char(*keys)[KEY_SIZE] = calloc((size_t)a->conf->partitions, sizeof(*keys));
     if (keys == NULL)
         abort();
     kv_args_init(&args);
@@ -262,7 +264,8 @@ static void *archive_loop(void *arg)
     return NULL;
 }
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch, const atomic_bool *stopping, struct err *e)
+struct archiver *archiver_start(const struct conf *c, const char *epoch,
+                                const atomic_bool *stopping, struct err *e)
 {
     struct archiver *a = calloc(1, sizeof(*a));
     if (a == NULL)

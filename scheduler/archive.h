@@ -12,6 +12,7 @@
 
 struct archiver;
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch, const atomic_bool *stopping, struct err *e);
+struct archiver *archiver_start(const struct conf *c, const char *epoch,
+                                const atomic_bool *stopping, struct err *e);
 /* After the stop flag was set; archives what is there, for a few seconds at most. */
 void archiver_stop(struct archiver *a);

@@ -25,9 +25,10 @@ bool copy_lines(struct db *db, const char *query, const char *lines, size_t len,
     if (half == 0) {
         char line[256];
         (void)snprintf(line, sizeof(line), "%.*s", (int)(len < 200 ? len : 200), lines);
-        log_warn("postgres refused a row; it is there already or cannot be stored", "query", query, "error", e->msg,
-                 "row", line, LOG_END);
+        log_warn("postgres refused a row; it is there already or cannot be stored", "query", query,
+                 "error", e->msg, "row", line, LOG_END);
         return true;
     }
-    return copy_lines(db, query, lines, half, e) && copy_lines(db, query, lines + half, len - half, e);
+    return copy_lines(db, query, lines, half, e) &&
+           copy_lines(db, query, lines + half, len - half, e);
 }

@@ -54,7 +54,8 @@ static bool fire_timers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
 
 /* ---- workers that died ---- */
 
-static bool reap(struct duties *d, const char *prefix, const char *fn, const char *worker, struct err *e)
+static bool reap(struct duties *d, const char *prefix, const char *fn, const char *worker,
+                 struct err *e)
 {
     long long moved = 0;
     bool left = true;
@@ -74,7 +75,8 @@ static bool reap(struct duties *d, const char *prefix, const char *fn, const cha
     if (moved > 0) {
         char count[24];
         (void)snprintf(count, sizeof(count), "%lld", moved);
-        log_warn("a worker died; its runs were handed on", "worker", worker, "fn", fn, "runs", count, LOG_END);
+        log_warn("a worker died; its runs were handed on", "worker", worker, "fn", fn, "runs",
+                 count, LOG_END);
     }
     return true;
 }
@@ -132,7 +134,8 @@ static bool check_redis(struct duties *d, int64_t *ret_soon_ms, struct err *e)
     if (share > 0.75) {
         char percent[16];
         (void)snprintf(percent, sizeof(percent), "%.0f", share * 100);
-        log_warn("redis is filling up; when it is full new events are refused", "percent", percent, LOG_END);
+        log_warn("redis is filling up; when it is full new events are refused", "percent", percent,
+                 LOG_END);
     }
     return true;
 }
@@ -144,7 +147,8 @@ static bool keep_partitions(struct duties *d, int64_t *ret_soon_ms, struct err *
     (void)snprintf(back, sizeof(back), "%d", DAYS_BACK);
     (void)snprintf(ahead, sizeof(ahead), "%d", DAYS_AHEAD);
     (void)snprintf(keep, sizeof(keep), "%ld", d->conf->retention_days);
-    return DB_EXEC(d->db, e, "ensure_partitions", back, ahead) && DB_EXEC(d->db, e, "drop_partitions", keep);
+    return DB_EXEC(d->db, e, "ensure_partitions", back, ahead) &&
+           DB_EXEC(d->db, e, "drop_partitions", keep);
 }
 
 static const struct {
@@ -171,7 +175,8 @@ static void *duty_loop(void *arg)
                 int64_t soon = duties[i].period_ms;
                 bool ok = duties[i].run(d, &soon, &e);
                 if (!ok && !failing[i])
-                    log_warn("duty failed and will be tried again", "duty", duties[i].name, "error", e.msg, LOG_END);
+                    log_warn("duty failed and will be tried again", "duty", duties[i].name, "error",
+                             e.msg, LOG_END);
                 failing[i] = !ok;
                 due[i] = mono_ms() + (ok ? soon : 200);
             }

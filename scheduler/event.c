@@ -9,8 +9,8 @@
 
 enum { MAX_NAME_BYTES = 256, MAX_KEY_BYTES = 512, MAX_USER_BYTES = 65536 };
 
-static const int64_t FIRST_TS_MS = 315532800000;  /* 1980 */
-static const int64_t LAST_TS_MS = 4102444800000;  /* 2100 */
+static const int64_t FIRST_TS_MS = 315532800000; /* 1980 */
+static const int64_t LAST_TS_MS = 4102444800000; /* 2100 */
 
 /* The old application writes snake_case, the guide camelCase. Steps read camelCase; both are kept in what they see. */
 static const struct {
@@ -30,7 +30,7 @@ static const struct {
     {"mux_playback_id", "muxPlaybackId"},
 };
 
-static bool normalise(json_t *data)
+bool event_normalise(json_t *data)
 {
     bool changed = false;
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
@@ -69,14 +69,18 @@ static bool read_name(struct event *ev, const redisReply *fields, struct err *e)
 {
     const redisReply *name = field(fields, "name");
     if (name == NULL || name->len == 0)
-        return err_set(e, ERR_INPUT, "field name is missing: XADD chronos:events '*' name video/transcript.extract data '{…}'");
+        return err_set(e, ERR_INPUT,
+                       "field name is missing: XADD chronos:events '*' name "
+                       "video/transcript.extract data '{…}'");
     if (name->len > MAX_NAME_BYTES)
-        return err_set(e, ERR_INPUT, "field name has %zu bytes; at most %d are allowed", name->len, MAX_NAME_BYTES);
+        return err_set(e, ERR_INPUT, "field name has %zu bytes; at most %d are allowed", name->len,
+                       MAX_NAME_BYTES);
     if (!is_text(name))
         return err_set(e, ERR_INPUT, "field name is not UTF-8 text");
     ev->name = name->str;
     if (!ev->internal && strncmp(name->str, "inngest/", 8) == 0)
-        return err_set(e, ERR_INPUT, "field name: names that begin with inngest/ are the engine's own");
+        return err_set(e, ERR_INPUT,
+                       "field name: names that begin with inngest/ are the engine's own");
     return true;
 }
 
@@ -90,16 +94,19 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         ev->data_len = data->len;
     }
     if ((long)ev->data_len > max_bytes)
-        return err_set(e, ERR_INPUT, "field data has %zu bytes; at most %ld are allowed: store it and send its id",
-                       ev->data_len, max_bytes);
+        return err_set(
+            e, ERR_INPUT,
+            "field data has %zu bytes; at most %ld are allowed: store it and send its id",
+            ev->data_len, max_bytes);
     struct err why;
     ev->data = js_parse(ev->data_text, ev->data_len, &why);
     if (ev->data == NULL)
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
-    bool stripped = !ev->internal && json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
-    ev->normalised = normalise(ev->data) || stripped;
+    bool stripped = !ev->internal &&
+                    json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
+    ev->normalised = event_normalise(ev->data) || stripped;
     return true;
 }
 
@@ -113,17 +120,20 @@ static bool read_ts(struct event *ev, const redisReply *fields, struct err *e)
     errno = 0;
     long long v = strtoll(ts->str, &end, 10);
     if (errno != 0 || end != ts->str + ts->len || v < FIRST_TS_MS || v > LAST_TS_MS)
-        return err_set(e, ERR_INPUT, "field ts must be milliseconds since 1970, between the years 1980 and 2100");
+        return err_set(e, ERR_INPUT,
+                       "field ts must be milliseconds since 1970, between the years 1980 and 2100");
     ev->ts_ms = v;
     return true;
 }
 
 static bool read_optional(struct event *ev, const redisReply *fields, struct err *e)
 {
-    const redisReply *id = field(fields, "id"), *user = field(fields, "user"), *v = field(fields, "v");
+    const redisReply *id = field(fields, "id"), *user = field(fields, "user"),
+                     *v = field(fields, "v");
     if (id != NULL && id->len > 0) {
         if (id->len > MAX_KEY_BYTES || !is_text(id))
-            return err_set(e, ERR_INPUT, "field id must be UTF-8 text of at most %d bytes", MAX_KEY_BYTES);
+            return err_set(e, ERR_INPUT, "field id must be UTF-8 text of at most %d bytes",
+                           MAX_KEY_BYTES);
         ev->key = id->str;
     }
     if (user != NULL && user->len > 0) {
@@ -131,19 +141,21 @@ static bool read_optional(struct event *ev, const redisReply *fields, struct err
         json_t *j = user->len <= MAX_USER_BYTES ? js_parse(user->str, user->len, &why) : NULL;
         json_decref(j);
         if (j == NULL)
-            return err_set(e, ERR_INPUT, "field user must be JSON of at most %d bytes", MAX_USER_BYTES);
+            return err_set(e, ERR_INPUT, "field user must be JSON of at most %d bytes",
+                           MAX_USER_BYTES);
         ev->user = user->str;
     }
     if (v != NULL && v->len > 0) {
         if (v->len > MAX_NAME_BYTES || !is_text(v))
-            return err_set(e, ERR_INPUT, "field v must be UTF-8 text of at most %d bytes", MAX_NAME_BYTES);
+            return err_set(e, ERR_INPUT, "field v must be UTF-8 text of at most %d bytes",
+                           MAX_NAME_BYTES);
         ev->version = v->str;
     }
     return true;
 }
 
-bool event_read(struct event *ev, const redisReply *entry, const char *stream, bool internal, const char *epoch,
-                long max_bytes, struct err *e)
+bool event_read(struct event *ev, const redisReply *entry, const char *stream, bool internal,
+                const char *epoch, long max_bytes, struct err *e)
 {
     *ev = (struct event){.entry = entry, .stream = stream, .internal = internal};
     ev->entry_id = entry->element[0]->str;
@@ -154,8 +166,8 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
     const redisReply *fields = entry->element[1];
     if (fields->type != REDIS_REPLY_ARRAY)
         return err_set(e, ERR_INPUT, "the entry was deleted");
-    return read_name(ev, fields, e) && read_data(ev, fields, max_bytes, e) && read_ts(ev, fields, e) &&
-           read_optional(ev, fields, e);
+    return read_name(ev, fields, e) && read_data(ev, fields, max_bytes, e) &&
+           read_ts(ev, fields, e) && read_optional(ev, fields, e);
 }
 
 void event_release(struct event *ev)
@@ -171,7 +183,8 @@ char *event_input(const struct event *ev, size_t *ret_len)
     auto_json *name = json_string(ev->name);
     auto_free char *name_text = js_dump(name, NULL);
     auto_free char *data = ev->normalised ? js_dump(ev->data, NULL) : NULL;
-    bool ok = buf_addf(&b, "{\"id\":\"%s\",\"name\":%s,\"ts\":%lld", ev->id, name_text, (long long)ev->ts_ms);
+    bool ok = buf_addf(&b, "{\"id\":\"%s\",\"name\":%s,\"ts\":%lld", ev->id, name_text,
+                       (long long)ev->ts_ms);
     if (ok && ev->version != NULL) {
         auto_json *v = json_string(ev->version);
         auto_free char *text = js_dump(v, NULL);
@@ -180,7 +193,8 @@ char *event_input(const struct event *ev, size_t *ret_len)
     if (ok && ev->user != NULL)
         ok = buf_adds(&b, ",\"user\":") && buf_adds(&b, ev->user);
     ok = ok && buf_adds(&b, ",\"data\":") &&
-         (data != NULL ? buf_adds(&b, data) : buf_add(&b, ev->data_text, ev->data_len)) && buf_addc(&b, '}');
+         (data != NULL ? buf_adds(&b, data) : buf_add(&b, ev->data_text, ev->data_len)) &&
+         buf_addc(&b, '}');
     if (!ok)
         abort(); /* every part was bounded when it was read */
     *ret_len = b.len;

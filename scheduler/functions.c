@@ -23,7 +23,8 @@ static const struct manifest *find(const struct functions *f, const char *id)
     return NULL;
 }
 
-static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv, struct err *e)
+static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv,
+                           struct err *e)
 {
     for (int p = 0; p < c->partitions; p++) {
         char prefix[PREFIX_SIZE];
@@ -44,7 +45,8 @@ static void store(const struct manifest *m, struct db *db)
         log_warn("a function's manifest could not be stored", "fn", m->id, "error", e.msg, LOG_END);
 }
 
-bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db, struct err *e)
+bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db,
+                       struct err *e)
 {
     auto_reply *r = kv_cmd(kv, e, "HGETALL %s", KEY_FUNCTIONS);
     if (r == NULL)
@@ -56,8 +58,8 @@ bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv,
         struct err bad;
         struct manifest *m = manifest_parse(r->element[i + 1]->str, r->element[i + 1]->len, &bad);
         if (m == NULL) {
-            log_error("a published function cannot be read and is left out", "fn", r->element[i]->str, "error",
-                      bad.msg, LOG_END);
+            log_error("a published function cannot be read and is left out", "fn",
+                      r->element[i]->str, "error", bad.msg, LOG_END);
             continue;
         }
         fresh.items[fresh.len++] = m;

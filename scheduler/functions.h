@@ -19,7 +19,8 @@ void functions_release(struct functions *f);
 
 /* Reads chronos:functions again. Where a manifest is new or changed its limits are installed in every partition and it is
  * stored in Postgres (a Postgres that is away is no failure: the next change or start brings it). */
-bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db, struct err *e);
+bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db,
+                       struct err *e);
 
 /* Does the function listen to this event? `failed_function` is data.function_id of inngest/function.failed. */
 bool functions_match(const struct manifest *m, const char *event_name, const char *failed_function);

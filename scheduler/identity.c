@@ -30,7 +30,8 @@ static bool beat(struct identity *id, struct kv *kv, struct err *e)
 {
     char name[IDENTITY_SIZE], key[KEY_SIZE];
     identity_name(id, name);
-    auto_reply *r = kv_cmd(kv, e, "SET %s 1 PX %lld", key_scheduler(key, name), (long long)id->conf->lease_ms);
+    auto_reply *r =
+        kv_cmd(kv, e, "SET %s 1 PX %lld", key_scheduler(key, name), (long long)id->conf->lease_ms);
     return r != NULL;
 }
 
@@ -44,7 +45,8 @@ static bool introduce(struct identity *id, struct kv *kv, struct err *e)
     for (int p = 0; p < id->conf->partitions; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
-        auto_reply *r = kv_cmd(kv, e, "HSET %s:schedulers %s %lld", prefix, name, (long long)wall_ms());
+        auto_reply *r =
+            kv_cmd(kv, e, "HSET %s:schedulers %s %lld", prefix, name, (long long)wall_ms());
         if (r == NULL)
             return false;
     }

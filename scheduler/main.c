@@ -13,14 +13,16 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "rebuild.h"
 #include "record.h"
 #include "route.h"
 
 static const char summary[] =
-    "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and archives\n"
+    "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and "
+    "archives\n"
     "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.";
 
-enum { EPOCH_SIZE = 32 };
+enum { EPOCH_SIZE = 32, EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
 
 static atomic_bool stopping;
 
@@ -40,42 +42,86 @@ static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e
     return ok;
 }
 
-int main(int argc, char **argv)
+/* Has this Redis lost its data, or is it another one? false also when it cannot be asked. */
+static bool is_other_epoch(struct kv *kv, const char *epoch)
 {
-    struct conf c;
-    struct err e = {.code = ERR_NONE};
-    static char epoch[EPOCH_SIZE];
-    daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
-    daemon_block_signals();
-    if (!daemon_wait_for_stores(&c, true))
-        return 1;
+    struct err e;
+    auto_reply *r = kv_cmd(kv, &e, "GET %s", KEY_EPOCH);
+    return r != NULL && (r->type != REDIS_REPLY_STRING || strcmp(r->str, epoch) != 0);
+}
 
-    struct identity *identity = find_epoch(&c, epoch, &e) ? identity_start(&c, &e) : NULL;
-    struct recorder *recorder = identity != NULL ? recorder_start(&c, &stopping, &e) : NULL;
-    struct archiver *archiver = recorder != NULL ? archiver_start(&c, epoch, &stopping, &e) : NULL;
-    struct duties *duties = archiver != NULL ? duties_start(&c, &stopping, &e) : NULL;
+/* Keeps trying: at this point nothing runs yet that could be harmed by waiting. */
+static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], struct identity **ret_identity)
+{
+    for (;;) {
+        struct err e;
+        struct identity *identity = find_epoch(c, epoch, &e) ? identity_start(c, &e) : NULL;
+        if (identity != NULL && rebuild_if_lost(c, identity, epoch, &e)) {
+            *ret_identity = identity;
+            return true;
+        }
+        if (identity != NULL)
+            identity_stop(identity);
+        log_warn("cannot start yet", "error", e.msg, LOG_END);
+        int sig = daemon_wait_signal(RETRY_MS);
+        if (sig == SIGTERM || sig == SIGINT)
+            return false;
+    }
+}
+
+/* Runs the threads until a signal (true) or until Redis has lost its data (false: start over). */
+static bool run_epoch(const struct conf *c, bool *ret_ok)
+{
+    static char epoch[EPOCH_SIZE];
+    struct err e = {.code = ERR_NONE};
+    struct identity *identity;
+    atomic_store(&stopping, false);
+    *ret_ok = true;
+    if (!prepare(c, epoch, &identity))
+        return true;
+    struct kv *kv = kv_new(c->redis_url, &e);
+    struct recorder *recorder = kv != NULL ? recorder_start(c, &stopping, &e) : NULL;
+    struct archiver *archiver = recorder != NULL ? archiver_start(c, epoch, &stopping, &e) : NULL;
+    struct duties *duties = archiver != NULL ? duties_start(c, &stopping, &e) : NULL;
     struct router *router =
-        duties != NULL ? router_start(&c, identity, recorder, epoch, &stopping, &e) : NULL;
+        duties != NULL ? router_start(c, identity, recorder, epoch, &stopping, &e) : NULL;
     if (router == NULL) {
         log_error("cannot start", "error", e.msg, LOG_END);
-        return 1;
+        *ret_ok = false;
+        return true;
     }
     char name[IDENTITY_SIZE];
     identity_name(identity, name);
     log_info("ready", "scheduler", name, LOG_END);
 
     int sig;
-    do
-        sig = daemon_wait_signal(1000);
-    while (sig != SIGTERM && sig != SIGINT);
+    bool lost;
+    do {
+        sig = daemon_wait_signal(EPOCH_WATCH_MS);
+        lost = is_other_epoch(kv, epoch);
+    } while (sig != SIGTERM && sig != SIGINT && !lost);
 
-    log_info("stopping", LOG_END);
+    log_info(lost ? "redis has lost its data; starting over" : "stopping", LOG_END);
     atomic_store(&stopping, true);
     router_stop(router);
     recorder_stop(recorder);
     duties_stop(duties);
     archiver_stop(archiver);
     identity_stop(identity);
+    kv_free(kv);
+    return !lost;
+}
+
+int main(int argc, char **argv)
+{
+    struct conf c;
+    bool ok;
+    daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
+    daemon_block_signals();
+    if (!daemon_wait_for_stores(&c, true))
+        return 1;
+    while (!run_epoch(&c, &ok)) {
+    }
     log_info("stopped", LOG_END);
-    return 0;
+    return ok ? 0 : 1;
 }

@@ -14,8 +14,8 @@
 #include "log.h"
 
 enum {
-    QUEUE_MAX = 64,       /* records */
-    TOGETHER = 16,        /* records in one transaction */
+    QUEUE_MAX = 64, /* records */
+    TOGETHER = 16,  /* records in one transaction */
     COPY_MAX_BYTES = 256u << 20,
     EXCERPT_BYTES = 500,
     REJECTED_KEPT = 100000,
@@ -34,7 +34,8 @@ struct record *record_new(redisReply *source, size_t entries)
     r->reasons = calloc(entries + 1, sizeof(*r->reasons));
     r->entry_ids = calloc(entries + 1, sizeof(*r->entry_ids));
     r->streams = calloc(entries + 1, sizeof(*r->streams));
-    if (r->refused_entries == NULL || r->reasons == NULL || r->entry_ids == NULL || r->streams == NULL)
+    if (r->refused_entries == NULL || r->reasons == NULL || r->entry_ids == NULL ||
+        r->streams == NULL)
         abort();
     return r;
 }
@@ -60,16 +61,17 @@ static void note_entry(struct record *r, const struct event *ev)
     r->streams[r->entry_count++] = ev->stream;
 }
 
-void record_accept(struct record *r, const struct event *ev, const char *creator, const char *outcome,
-                   const char *const *function_ids, const char *const *run_ids, size_t runs)
+void record_accept(struct record *r, const struct event *ev, const char *creator,
+                   const char *outcome, const char *const *function_ids, const char *const *run_ids,
+                   size_t runs)
 {
     struct buf *b = &r->accepted;
     size_t before = b->len;
     bool ok = copy_text(b, ev->id) && copy_ms(b, ev->received_ms) && copy_text(b, ev->entry_id) &&
-              copy_text(b, ev->name) && copy_bytes(b, ev->data_text, ev->data_len) && copy_text(b, ev->user) &&
-              copy_text(b, ev->version) && copy_ms(b, ev->ts_ms) && copy_text(b, ev->key) &&
-              copy_text(b, creator) && copy_text(b, outcome) && copy_array(b, function_ids, runs) &&
-              copy_array(b, run_ids, runs) && copy_end(b);
+              copy_text(b, ev->name) && copy_bytes(b, ev->data_text, ev->data_len) &&
+              copy_text(b, ev->user) && copy_text(b, ev->version) && copy_ms(b, ev->ts_ms) &&
+              copy_text(b, ev->key) && copy_text(b, creator) && copy_text(b, outcome) &&
+              copy_array(b, function_ids, runs) && copy_array(b, run_ids, runs) && copy_end(b);
     if (!ok) {
         buf_truncate(b, before);
         log_error("event is too large for its record in postgres", "event", ev->id, LOG_END);
@@ -87,8 +89,9 @@ static void excerpt(const redisReply *fields, struct buf *out, size_t *ret_size)
         size_t room = EXCERPT_BYTES - (out->len < EXCERPT_BYTES ? out->len : EXCERPT_BYTES);
         if (room == 0)
             continue;
-        if (!buf_add(out, v->str, v->len < room ? v->len : room) || !buf_addc(out, i % 2 == 0 ? '=' : ' '))
-            room = 0; /* shortened anyway */
+        if (!buf_add(out, v->str, v->len < room ? v->len : room) ||
+            !buf_addc(out, i % 2 == 0 ? '=' : ' '))
+            return; /* shortened anyway */
     }
 }
 
@@ -99,12 +102,14 @@ void record_refuse(struct record *r, const struct event *ev, const char *reason)
     excerpt(ev->entry->element[1], &text, &size);
     struct buf *b = &r->refused;
     if (!(copy_text(b, ev->entry_id) && copy_ms(b, ev->received_ms) && copy_text(b, reason) &&
-          copy_text(b, ev->name) && copy_bytes(b, text.data, text.len) && copy_int(b, (int64_t)size) && copy_end(b)))
-        log_error("rejection is too large for its record in postgres", "entry", ev->entry_id, LOG_END);
+          copy_text(b, ev->name) && copy_bytes(b, text.data, text.len) &&
+          copy_int(b, (int64_t)size) && copy_end(b)))
+        log_error("rejection is too large for its record in postgres", "entry", ev->entry_id,
+                  LOG_END);
     (void)snprintf(r->reasons[r->refused_count], sizeof(r->reasons[0]), "%s", reason);
     r->refused_entries[r->refused_count++] = ev->entry;
-    log_warn("event rejected", "entry", ev->entry_id, "name", ev->name != NULL ? ev->name : "", "reason", reason,
-             LOG_END);
+    log_warn("event rejected", "entry", ev->entry_id, "name", ev->name != NULL ? ev->name : "",
+             "reason", reason, LOG_END);
     note_entry(r, ev);
 }
 
@@ -137,8 +142,10 @@ static bool write_together(struct db *db, struct record *list, struct err *e)
     if (!db_begin(db, e))
         return false;
     for (struct record *r = list; r != NULL; r = r->next) {
-        if ((r->accepted.len > 0 && !db_copy(db, "copy_events", r->accepted.data, r->accepted.len, e)) ||
-            (r->refused.len > 0 && !db_copy(db, "copy_rejected_events", r->refused.data, r->refused.len, e))) {
+        if ((r->accepted.len > 0 &&
+             !db_copy(db, "copy_events", r->accepted.data, r->accepted.len, e)) ||
+            (r->refused.len > 0 &&
+             !db_copy(db, "copy_rejected_events", r->refused.data, r->refused.len, e))) {
             db_rollback(db);
             return false;
         }
@@ -178,7 +185,8 @@ static void add_rejected(struct kv_args *a, const struct record *r, size_t i)
 }
 
 /* XACK and XDEL of all entries of one stream. Returns the number of replies to pull, -1 on failure. */
-static int push_leave(struct recorder *rec, const struct record *r, const char *stream, struct err *e)
+static int push_leave(struct recorder *rec, const struct record *r, const char *stream,
+                      struct err *e)
 {
     static const char *const commands[] = {"XACK", "XDEL"};
     struct kv_args a;

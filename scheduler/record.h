@@ -15,9 +15,9 @@
 /* One batch of the router. */
 struct record {
     struct record *next;
-    redisReply *source;   /* what the entries point into; owned */
-    struct buf accepted;  /* COPY lines for chronos.events */
-    struct buf refused;   /* COPY lines for chronos.rejected_events */
+    redisReply *source;                 /* what the entries point into; owned */
+    struct buf accepted;                /* COPY lines for chronos.events */
+    struct buf refused;                 /* COPY lines for chronos.rejected_events */
     const redisReply **refused_entries; /* into source */
     char (*reasons)[512];
     size_t refused_count;
@@ -29,8 +29,9 @@ struct record {
 struct record *record_new(redisReply *source, size_t entries);
 void record_free(struct record *r);
 /* Notes an accepted event with its outcome ("accepted", "duplicate", "unmatched"). */
-void record_accept(struct record *r, const struct event *ev, const char *creator, const char *outcome,
-                   const char *const *function_ids, const char *const *run_ids, size_t runs);
+void record_accept(struct record *r, const struct event *ev, const char *creator,
+                   const char *outcome, const char *const *function_ids, const char *const *run_ids,
+                   size_t runs);
 void record_refuse(struct record *r, const struct event *ev, const char *reason);
 
 struct recorder;

@@ -13,7 +13,13 @@
 #include "kv.h"
 #include "log.h"
 
-enum { BLOCK_MS = 1000, RETRY_MS = 200, REFRESH_MS = 1000, MAX_STREAMS = 257, MAX_RUNS_PER_EVENT = 32 };
+enum {
+    BLOCK_MS = 1000,
+    RETRY_MS = 200,
+    REFRESH_MS = 1000,
+    MAX_STREAMS = 257,
+    MAX_RUNS_PER_EVENT = 32
+};
 
 struct router {
     pthread_t thread;
@@ -27,8 +33,10 @@ struct router {
     struct functions functions;
     int64_t refreshed_ms, looked_for_dead_ms; /* monotonic */
     char name[IDENTITY_SIZE];
-    bool unsure; /* a read failed after it may have been applied: what it delivered is pending under our name */
-    char streams[MAX_STREAMS][KEY_SIZE]; /* the public door, then one per partition for events that steps send */
+    bool
+        unsure; /* a read failed after it may have been applied: what it delivered is pending under our name */
+    char streams[MAX_STREAMS]
+                [KEY_SIZE]; /* the public door, then one per partition for events that steps send */
     int stream_count;
 };
 
@@ -129,8 +137,8 @@ static bool drop_seen(struct router *r, struct routed *list, size_t n, struct er
         const struct event *ev = &list[i].ev;
         if (list[i].refused.code != ERR_NONE || ev->key == NULL)
             continue;
-        if (!kv_pushf(r->kv, e, "SET chronos:seen:%b %s NX GET PX %lld", ev->key, strlen(ev->key), ev->id,
-                      (long long)r->conf->dedupe_ms))
+        if (!kv_pushf(r->kv, e, "SET chronos:seen:%b %s NX GET PX %lld", ev->key, strlen(ev->key),
+                      ev->id, (long long)r->conf->dedupe_ms))
             return false;
         asked++;
     }
@@ -144,7 +152,8 @@ static bool drop_seen(struct router *r, struct routed *list, size_t n, struct er
         if (reply == NULL)
             ok = false;
         else
-            list[i].duplicate = reply->type == REDIS_REPLY_STRING && strcmp(reply->str, list[i].ev.id) != 0;
+            list[i].duplicate =
+                reply->type == REDIS_REPLY_STRING && strcmp(reply->str, list[i].ev.id) != 0;
     }
     return ok;
 }
@@ -163,7 +172,8 @@ static bool skip_finished(struct router *r, struct routed *list, size_t n, struc
             auto_reply *reply = kv_cmd(r->kv, e, "EXISTS %s:run:%s", prefix, list[i].starts[s].run);
             if (reply == NULL)
                 return false;
-            if (reply->integer == 0 && !buf_addf(&ids, "%s%s", ids.len > 1 ? "," : "", list[i].starts[s].run))
+            if (reply->integer == 0 &&
+                !buf_addf(&ids, "%s%s", ids.len > 1 ? "," : "", list[i].starts[s].run))
                 return err_set(e, ERR_BUG, "too many ids");
         }
     }
@@ -178,7 +188,8 @@ static bool skip_finished(struct router *r, struct routed *list, size_t n, struc
         const char *id = db_text(found, row, "id");
         for (size_t i = 0; i < n; i++) {
             for (size_t s = 0; s < list[i].start_count; s++)
-                list[i].starts[s].skip = list[i].starts[s].skip || strcmp(list[i].starts[s].run, id) == 0;
+                list[i].starts[s].skip =
+                    list[i].starts[s].skip || strcmp(list[i].starts[s].run, id) == 0;
         }
     }
     return true;
@@ -248,9 +259,12 @@ static void make_record(struct record *rec, struct routed *list, size_t n)
             functions[s] = x->starts[s].fn->id;
             runs[s] = x->starts[s].run;
         }
-        const char *outcome = x->duplicate ? "duplicate" : x->start_count > 0 ? "accepted" : "unmatched";
+        const char *outcome = x->duplicate         ? "duplicate"
+                              : x->start_count > 0 ? "accepted"
+                                                   : "unmatched";
         if (x->start_count == 0)
-            log_info(x->duplicate ? "event was seen before and starts nothing" : "no function listens to this event",
+            log_info(x->duplicate ? "event was seen before and starts nothing"
+                                  : "no function listens to this event",
                      "event", x->ev.id, "name", x->ev.name, LOG_END);
         record_accept(rec, &x->ev, x->creator, outcome, functions, runs, x->start_count);
     }
@@ -258,7 +272,8 @@ static void make_record(struct record *rec, struct routed *list, size_t n)
 
 /* Takes the reply, whose entries it routes. Keeps trying while Redis or Postgres are away; what is given up at the stop
  * stays pending in the streams. */
-static void route_batch(struct router *r, redisReply *source, struct routed *list, size_t n, bool again)
+static void route_batch(struct router *r, redisReply *source, struct routed *list, size_t n,
+                        bool again)
 {
     struct err e;
     for (;;) {
@@ -267,7 +282,8 @@ static void route_batch(struct router *r, redisReply *source, struct routed *lis
         if (ok)
             break;
         if (e.code == ERR_STALE) {
-            log_warn("this scheduler was silent for too long; others took over what it had read", LOG_END);
+            log_warn("this scheduler was silent for too long; others took over what it had read",
+                     LOG_END);
             if (!identity_renew(r->identity, r->name, r->kv, &e))
                 log_warn("cannot register again yet", "error", e.msg, LOG_END);
             freeReplyObject(source);
@@ -287,7 +303,8 @@ static void route_batch(struct router *r, redisReply *source, struct routed *lis
 
 /* ---- reading ---- */
 
-static size_t read_entries(struct router *r, const redisReply *entries, int stream, struct routed *list, size_t n)
+static size_t read_entries(struct router *r, const redisReply *entries, int stream,
+                           struct routed *list, size_t n)
 {
     for (size_t i = 0; i < entries->elements; i++) {
         if (entries->element[i]->type != REDIS_REPLY_ARRAY)
@@ -356,8 +373,8 @@ static bool read_new(struct router *r, struct err *e)
         total += reply->element[s]->element[1]->elements;
     struct routed *list = new_list(total);
     for (size_t s = 0; s < reply->elements; s++)
-        n = read_entries(r, reply->element[s]->element[1], stream_index(r, reply->element[s]->element[0]->str), list,
-                         n);
+        n = read_entries(r, reply->element[s]->element[1],
+                         stream_index(r, reply->element[s]->element[0]->str), list, n);
     route_batch(r, reply, list, n, false);
     release_list(list, n);
     return true;
@@ -368,8 +385,8 @@ static bool read_new(struct router *r, struct err *e)
 /* Takes over a batch of what `dead` had read from one stream. *ret_left tells whether there is more. */
 static bool take_over(struct router *r, int stream, const char *dead, bool *ret_left, struct err *e)
 {
-    auto_reply *pending = kv_cmd(r->kv, e, "XPENDING %s %s - + %ld %s", r->streams[stream], GROUP_SCHEDULER,
-                                 r->conf->route_batch, dead);
+    auto_reply *pending = kv_cmd(r->kv, e, "XPENDING %s %s - + %ld %s", r->streams[stream],
+                                 GROUP_SCHEDULER, r->conf->route_batch, dead);
     if (pending == NULL)
         return false;
     *ret_left = pending->elements > 0;
@@ -388,7 +405,8 @@ static bool take_over(struct router *r, int stream, const char *dead, bool *ret_
     kv_args_release(&a);
     if (entries == NULL)
         return false;
-    log_info("taking over events of a scheduler that died", "scheduler", dead, "stream", r->streams[stream], LOG_END);
+    log_info("taking over events of a scheduler that died", "scheduler", dead, "stream",
+             r->streams[stream], LOG_END);
     struct routed *list = new_list(entries->elements);
     size_t n = read_entries(r, entries, stream, list, 0);
     route_batch(r, entries, list, n, true);
@@ -430,7 +448,8 @@ static bool inherit(struct router *r, int stream, const char *dead, struct err *
 static bool look_for_dead(struct router *r, struct err *e)
 {
     for (int s = 0; s < r->stream_count; s++) {
-        auto_reply *consumers = kv_cmd(r->kv, e, "XINFO CONSUMERS %s %s", r->streams[s], GROUP_SCHEDULER);
+        auto_reply *consumers =
+            kv_cmd(r->kv, e, "XINFO CONSUMERS %s %s", r->streams[s], GROUP_SCHEDULER);
         if (consumers == NULL)
             return false;
         for (size_t i = 0; i < consumers->elements; i++) {
@@ -509,8 +528,9 @@ static void *route_loop(void *arg)
     return NULL;
 }
 
-struct router *router_start(const struct conf *c, struct identity *identity, struct recorder *recorder,
-                            const char *epoch, const atomic_bool *stopping, struct err *e)
+struct router *router_start(const struct conf *c, struct identity *identity,
+                            struct recorder *recorder, const char *epoch,
+                            const atomic_bool *stopping, struct err *e)
 {
     struct router *r = calloc(1, sizeof(*r));
     if (r == NULL)

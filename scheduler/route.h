@@ -14,6 +14,7 @@
 
 struct router;
 
-struct router *router_start(const struct conf *c, struct identity *identity, struct recorder *recorder,
-                            const char *epoch, const atomic_bool *stopping, struct err *e);
+struct router *router_start(const struct conf *c, struct identity *identity,
+                            struct recorder *recorder, const char *epoch,
+                            const atomic_bool *stopping, struct err *e);
 void router_stop(struct router *r); /* after the stop flag was set */

@@ -8,13 +8,14 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "publish.h"
 #include "registry.h"
 
 enum {
     BLOCK_MS = 1000,
     POLL_MS = 5, /* while too few threads are free to wait on all streams at once */
     RETRY_MS = 200,
-    MOST = 128,  /* runs in one call */
+    MOST = 128, /* runs in one call */
 };
 
 struct claimer {
@@ -28,22 +29,6 @@ struct claimer {
     bool unsure; /* a call failed after it may have been applied */
     size_t turn; /* which function is looked at first: they take turns */
 };
-
-static bool make_groups(struct claimer *c, struct err *e)
-{
-    for (int p = 0; p < c->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE], stream[KEY_SIZE];
-        key_prefix(p, prefix);
-        for (size_t f = 0; f < registry_count(); f++) {
-            key3(stream, prefix, "ready", registry_at(f)->id);
-            auto_reply *r =
-                kv_cmd(c->kv, e, "XGROUP CREATE %s %s 0 MKSTREAM", stream, GROUP_WORKERS);
-            if (r == NULL && strstr(e->msg, "BUSYGROUP") == NULL)
-                return false;
-        }
-    }
-    return true;
-}
 
 /* An entry without a run (deleted by hand) is removed, or it would be handed out again after every restart. */
 static void drop_orphan(struct claimer *c, const char *prefix, const char *fn, const char *entry)
@@ -82,7 +67,8 @@ static int claim_partition(struct claimer *c, int partition, int most, struct er
         return -1;
     for (size_t i = 0; i < r->elements; i++) {
         const redisReply *v = r->element[i];
-        const struct function *fn = registry_at((first + (size_t)v->element[0]->integer) % functions);
+        const struct function *fn =
+            registry_at((first + (size_t)v->element[0]->integer) % functions);
         const char *entry = v->element[1]->str, *id = v->element[2]->str;
         struct run *run =
             run_from_replies(fn, partition, entry, id, v->element[3], v->element[4], v->element[5]);
@@ -95,13 +81,14 @@ static int claim_partition(struct claimer *c, int partition, int most, struct er
 }
 
 /* Reads the run of one delivered entry and hands it to the pool. */
-static bool load_entry(struct claimer *c, const struct function *fn, int partition, const redisReply *entry,
-                       struct err *e)
+static bool load_entry(struct claimer *c, const struct function *fn, int partition,
+                       const redisReply *entry, struct err *e)
 {
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
     const redisReply *fields = entry->element[1];
-    const char *id = fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1]->str : "";
+    const char *id =
+        fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1]->str : "";
     if (!kv_pushf(c->kv, e, "HGETALL %s:run:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
@@ -111,7 +98,8 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     auto_reply *steps = input != NULL ? kv_pull(c->kv, e) : NULL;
     if (steps == NULL)
         return false;
-    struct run *run = run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
+    struct run *run =
+        run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
     if (run != NULL)
         add_run(c, run);
     else
@@ -192,9 +180,9 @@ static void failed(struct claimer *c, struct err *e)
     c->unsure = true;
     if (strstr(e->msg, "NOGROUP") != NULL) {
         struct err again;
-        log_warn("consumer groups are missing; making them again", LOG_END);
-        if (!make_groups(c, &again))
-            log_warn("cannot make the consumer groups", "error", again.msg, LOG_END);
+        log_warn("redis has lost its data; publishing the functions again", LOG_END);
+        if (!publish_functions(c->conf, c->kv, &again))
+            log_warn("cannot publish the functions", "error", again.msg, LOG_END);
     } else {
         log_warn("claim failed", "error", e->msg, LOG_END);
     }
@@ -250,7 +238,7 @@ struct claimer *claimer_start(const struct conf *conf, struct pool *pool, const 
                           .stopping = stopping,
                           .abort = abort_flag};
     c->kv = kv_new(conf->redis_url, e);
-    if (c->kv == NULL || !make_groups(c, e)) {
+    if (c->kv == NULL || !publish_functions(conf, c->kv, e)) {
         kv_free(c->kv);
         free(c);
         return NULL;

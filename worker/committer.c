@@ -10,8 +10,8 @@
 #include "log.h"
 
 enum {
-    BATCH = 64,      /* outcomes in one call: a script must stay far below a millisecond per outcome */
-    BACKLOG = 4096,  /* outcomes that may wait before threads are held back */
+    BATCH = 64, /* outcomes in one call: a script must stay far below a millisecond per outcome */
+    BACKLOG = 4096, /* outcomes that may wait before threads are held back */
     RETRY_MS = 100,
 };
 
@@ -106,8 +106,8 @@ static void finish(struct committer *c, struct outcome *o, enum commit_code code
 static void note(const struct outcome *o, enum commit_code code)
 {
     if (code == COMMIT_STALE)
-        log_warn("late result refused: the run belongs to another worker now", "run", o->run, "fn", o->fn,
-                 LOG_END);
+        log_warn("late result refused: the run belongs to another worker now", "run", o->run, "fn",
+                 o->fn, LOG_END);
     else if (code == COMMIT_CONFLICT)
         log_error("another result is stored for this step", "run", o->run, "fn", o->fn, "step",
                   o->result_count > 0 ? o->results[0].name : "", LOG_END);
@@ -179,8 +179,8 @@ static void commit_singly(struct committer *c, struct outcome **batch, size_t n)
         struct err e;
         if (commit_batch(c, &batch[i], 1, &e))
             continue;
-        log_error("outcome cannot be committed; the run stays with this worker until it restarts", "run",
-                  batch[i]->run, "error", e.msg, LOG_END);
+        log_error("outcome cannot be committed; the run stays with this worker until it restarts",
+                  "run", batch[i]->run, "error", e.msg, LOG_END);
         finish(c, batch[i], COMMIT_LOST);
     }
 }
@@ -205,7 +205,8 @@ static void *commit_loop(void *arg)
                 log_warn("commit is waiting for redis", "error", e.msg, LOG_END);
             warned = true;
             if (past_the_end(c)) {
-                log_error("stopped before redis took the last outcomes; they will be run again", LOG_END);
+                log_error("stopped before redis took the last outcomes; they will be run again",
+                          LOG_END);
                 for (size_t i = 0; i < n; i++)
                     finish(c, batch[i], COMMIT_LOST);
                 break;
@@ -216,8 +217,8 @@ static void *commit_loop(void *arg)
     return NULL;
 }
 
-struct committer *committer_start(const struct conf *conf, const char *worker_id, struct inhand *inhand,
-                                  struct err *e)
+struct committer *committer_start(const struct conf *conf, const char *worker_id,
+                                  struct inhand *inhand, struct err *e)
 {
     struct committer *c = calloc(1, sizeof(*c));
     if (c == NULL)
@@ -276,6 +277,7 @@ enum commit_code committer_wait(struct committer *c, struct outcome *o)
 {
     sem_t done;
     (void)sem_init(&done, 0, 0);
+    // cppcheck-suppress autoVariables ; the committer is done with it before this function returns
     o->done = &done;
     enqueue(c, o);
     while (sem_wait(&done) != 0) {

@@ -47,7 +47,8 @@ struct outcome {
     int field_count, result_count, event_count;
     struct buf body; /* lines for the archive, see history.h */
     enum commit_code code;
-    sem_t *done; /* posted when code is set; NULL = nobody waits and the committer frees the outcome */
+    sem_t *
+        done; /* posted when code is set; NULL = nobody waits and the committer frees the outcome */
 };
 
 struct outcome *outcome_new(enum outcome_op op, const struct run *r);
@@ -57,8 +58,8 @@ void pair_set(struct pair *pairs, int *count, char *name, char *value);
 
 struct committer;
 
-struct committer *committer_start(const struct conf *c, const char *worker_id, struct inhand *inhand,
-                                  struct err *e);
+struct committer *committer_start(const struct conf *c, const char *worker_id,
+                                  struct inhand *inhand, struct err *e);
 /* Commits what was submitted, for at most grace_ms, then stops. */
 void committer_stop(struct committer *c, int64_t grace_ms);
 

@@ -11,11 +11,13 @@
 #include "ledger.h"
 #include "log.h"
 #include "step_state.h"
+#include "stop_point.h"
 
 enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
-    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: look again soon, no attempt is burned */
+    UNAVAILABLE_DELAY_MS =
+        1000, /* our own stores are away: look again soon, no attempt is burned */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */
@@ -45,7 +47,7 @@ static bool find_item(const struct run *r, const struct step_def *d, struct work
         return true;
     }
     size_t i;
-    json_array_foreach(items, i, item) {
+    json_array_foreach (items, i, item) {
         const char *suffix = js_str(item, "key");
         if (suffix != NULL)
             (void)snprintf(w->name, sizeof(w->name), "%s-%s", d->name, suffix);
@@ -96,7 +98,7 @@ static bool find_work(const struct run *r, struct work *w)
 /* What came of a step, in a form that the ledger can keep. */
 struct result {
     enum verdict verdict;
-    json_t *value;  /* NULL when failed */
+    json_t *value; /* NULL when failed */
     json_t *cursor;
     json_t *events; /* array of [name, data] */
     double cost_usd;
@@ -114,8 +116,9 @@ static void result_release(struct result *r)
 
 static json_t *result_to_json(const struct result *r)
 {
-    return js_pack("{s:i, s:O, s:O?, s:O, s:f, s:I}", "verdict", (int)r->verdict, "value", r->value, "cursor",
-                   r->cursor, "events", r->events, "cost", r->cost_usd, "delay", (json_int_t)r->delay_ms);
+    return js_pack("{s:i, s:O, s:O?, s:O, s:f, s:I}", "verdict", (int)r->verdict, "value", r->value,
+                   "cursor", r->cursor, "events", r->events, "cost", r->cost_usd, "delay",
+                   (json_int_t)r->delay_ms);
 }
 
 static void result_from_json(struct result *r, const json_t *j)
@@ -148,10 +151,8 @@ static void check_list(struct result *r)
 static void call_step(struct executor *x, struct run *run, const struct work *w, struct result *r)
 {
     int64_t limit = w->def->timeout_ms > 0 ? w->def->timeout_ms : x->conf->step_timeout_ms;
-    struct step_state st = {.run = run,
-                            .events = r->events,
-                            .deadline_ms = mono_ms() + limit,
-                            .abort = x->abort};
+    struct step_state st = {
+        .run = run, .events = r->events, .deadline_ms = mono_ms() + limit, .abort = x->abort};
     char key[256];
     (void)snprintf(key, sizeof(key), "%s/%s", run->id, w->name);
     struct step s = {.event = run->event,
@@ -168,9 +169,11 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
                      .http = w->def->tx || w->list ? NULL : x->http,
                      .services = &x->conf->services,
                      .state = &st};
+    stop_point("before-step", w->name);
     http_set_cancel(x->http, is_cancelled, &st);
     json_t *value = w->list ? w->def->each(&s) : w->def->run(&s);
     http_set_cancel(x->http, NULL, NULL);
+    stop_point("after-step", w->name);
 
     r->verdict = st.verdict;
     r->value = value;
@@ -198,7 +201,8 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
     }
 }
 
-static void run_transaction(struct executor *x, struct run *run, const struct work *w, struct result *r)
+static void run_transaction(struct executor *x, struct run *run, const struct work *w,
+                            struct result *r)
 {
     json_t *recorded;
     if (!ledger_begin(x->db, run, w->name, x->worker_id, &recorded, &r->err)) {
@@ -208,8 +212,8 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
     if (recorded != NULL) {
         result_from_json(r, recorded);
         json_decref(recorded);
-        log_info("step had been committed before; its recorded outcome is taken", "run", run->id, "step",
-                 w->name, LOG_END);
+        log_info("step had been committed before; its recorded outcome is taken", "run", run->id,
+                 "step", w->name, LOG_END);
         return;
     }
     call_step(x, run, w, r);
@@ -220,6 +224,7 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
     auto_json *outcome = result_to_json(r);
     if (!ledger_commit(x->db, run, w->name, outcome, &r->err))
         r->verdict = VERDICT_FAIL;
+    stop_point("after-ledger", w->name);
 }
 
 static void run_step(struct executor *x, struct run *run, const struct work *w, struct result *r)
@@ -259,14 +264,16 @@ static void add_events(struct outcome *o, const json_t *events)
 {
     size_t i;
     json_t *event;
-    json_array_foreach(events, i, event) {
-        pair_set(o->events, &o->event_count, text_of("%s", json_string_value(json_array_get(event, 0))),
+    json_array_foreach (events, i, event) {
+        pair_set(o->events, &o->event_count,
+                 text_of("%s", json_string_value(json_array_get(event, 0))),
                  js_dump(json_array_get(event, 1), NULL));
     }
 }
 
-static bool add_step_line(struct executor *x, struct outcome *o, const struct run *run, const struct work *w,
-                          const struct result *r, const char *status, const char *value)
+static bool add_step_line(struct executor *x, struct outcome *o, const struct run *run,
+                          const struct work *w, const struct result *r, const char *status,
+                          const char *value)
 {
     struct step_line line = {.step = w->name,
                              .attempt = run->try,
@@ -288,14 +295,14 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
     (void)snprintf(function_id, sizeof(function_id), "chronos-%s", run->fn->id);
     char msg[sizeof(e->msg)];
     (void)snprintf(msg, sizeof(msg), "%s", e->msg);
-    auto_json *data = js_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "function_id", function_id, "run_id",
-                              run->id, "error", "name", err_name(e->code), "message", msg, "stack", msg,
-                              "event", run->event);
+    auto_json *data = js_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "function_id", function_id,
+                              "run_id", run->id, "error", "name", err_name(e->code), "message", msg,
+                              "stack", msg, "event", run->event);
     pair_set(o->events, &o->event_count, text_of("inngest/function.failed"), js_dump(data, NULL));
 }
 
-static void finish_failed(struct executor *x, struct run *run, const struct work *w, const struct result *r,
-                          const struct err *e)
+static void finish_failed(struct executor *x, struct run *run, const struct work *w,
+                          const struct result *r, const struct err *e)
 {
     struct outcome *o = outcome_new(OUTCOME_FINISH, run);
     bool ok = w == NULL || add_step_line(x, o, run, w, r, "failed", NULL);
@@ -303,8 +310,8 @@ static void finish_failed(struct executor *x, struct run *run, const struct work
     if (!ok)
         buf_clear(&o->body);
     add_failure_event(o, run, e);
-    log_warn("run failed", "run", run->id, "fn", run->fn->id, "step", w != NULL ? w->name : "", "code",
-             err_name(e->code), "error", e->msg, LOG_END);
+    log_warn("run failed", "run", run->id, "fn", run->fn->id, "step", w != NULL ? w->name : "",
+             "code", err_name(e->code), "error", e->msg, LOG_END);
     committer_submit(x->committer, o);
 }
 
@@ -370,7 +377,8 @@ static int retries_of(const struct run *run, const struct work *w)
     return w->def->retries > 0 ? w->def->retries : run->fn->retries;
 }
 
-static void handle_failure(struct executor *x, struct run *run, const struct work *w, struct result *r)
+static void handle_failure(struct executor *x, struct run *run, const struct work *w,
+                           struct result *r)
 {
     struct err *e = &r->err;
     e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
@@ -383,15 +391,15 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
         struct outcome *o = outcome_new(OUTCOME_PARK, run);
         o->delay_ms = UNAVAILABLE_DELAY_MS + (int64_t)(id_random() % UNAVAILABLE_DELAY_MS);
         add_run_fields(o, run);
-        log_warn("step waits for our own store; no attempt is used", "run", run->id, "fn", run->fn->id,
-                 "step", w->name, "error", e->msg, LOG_END);
+        log_warn("step waits for our own store; no attempt is used", "run", run->id, "fn",
+                 run->fn->id, "step", w->name, "error", e->msg, LOG_END);
         committer_submit(x->committer, o);
     } else if (err_is_retryable(e->code) && run->try <= retries_of(run, w)) {
         int64_t delay = backoff_ms(x->conf, run->try);
         if (delay < e->retry_after_ms)
             delay = e->retry_after_ms;
-        log_info("step failed and will be tried again", "run", run->id, "fn", run->fn->id, "step", w->name,
-                 "attempt", attempt, "error", e->msg, LOG_END);
+        log_info("step failed and will be tried again", "run", run->id, "fn", run->fn->id, "step",
+                 w->name, "attempt", attempt, "error", e->msg, LOG_END);
         park(x, run, w, r, delay, "failed");
     } else {
         finish_failed(x, run, w, r, e);
@@ -399,13 +407,13 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
 }
 
 /* Stores the result and goes on with the same lease. false: the run is not ours any more. */
-static bool commit_next(struct executor *x, struct run *run, const struct work *w, const struct result *r,
-                        char *value)
+static bool commit_next(struct executor *x, struct run *run, const struct work *w,
+                        const struct result *r, char *value)
 {
     struct outcome *o = outcome_new(OUTCOME_NEXT, run);
     char name[192];
     (void)snprintf(name, sizeof(name), "%s", w->name);
-    bool again = r->verdict == VERDICT_AGAIN;
+    bool again = r->verdict == VERDICT_AGAIN, archived = true;
     if (again && w->index == 0)
         (void)snprintf(name, sizeof(name), "%s-0", w->def->name);
     pair_set(o->results, &o->result_count, text_of("%s", name), text_of("%s", value));
@@ -415,13 +423,22 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
         (void)snprintf(cursor, sizeof(cursor), "cursor:%s-%ld", w->def->name, w->index + 1);
         pair_set(o->results, &o->result_count, text_of("%s", cursor), js_dump(r->cursor, NULL));
         (void)json_object_set(run->results, cursor, r->cursor);
+        /* The place in the loop is kept in the archive too: a run that is rebuilt from there goes on, not over. */
+        struct work place = {.def = w->def};
+        (void)snprintf(place.name, sizeof(place.name), "%.*s", (int)sizeof(place.name) - 1, cursor);
+        archived = add_step_line(x, o, run, &place, r, "completed", o->results[1].value);
     }
     add_events(o, r->events);
-    if (!w->list && !add_step_line(x, o, run, w, r, "completed", value))
+    struct work named = *w;
+    (void)snprintf(named.name, sizeof(named.name), "%s", name);
+    if (!w->list)
+        archived = add_step_line(x, o, run, &named, r, "completed", value) && archived;
+    if (!archived)
         log_error("history line is too large and is left out", "run", run->id, LOG_END);
     run->try = 1;
     add_run_fields(o, run);
     enum commit_code code = committer_wait(x->committer, o);
+    stop_point("after-commit", w->name);
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
 }
 
@@ -431,7 +448,8 @@ static bool is_last(const struct work *w)
 }
 
 /* Returns true when the run goes on in place. */
-static bool handle_success(struct executor *x, struct run *run, const struct work *w, struct result *r)
+static bool handle_success(struct executor *x, struct run *run, const struct work *w,
+                           struct result *r)
 {
     run->cost_usd += r->cost_usd;
     if (r->verdict == VERDICT_SLEEP) {
@@ -441,7 +459,8 @@ static bool handle_success(struct executor *x, struct run *run, const struct wor
     size_t len;
     auto_free char *value = js_dump(r->value, &len);
     if (len > MAX_RESULT_BYTES) {
-        (void)err_set(&r->err, ERR_BUG, "the result has %zu bytes, more than %d; keep data in Postgres and pass ids",
+        (void)err_set(&r->err, ERR_BUG,
+                      "the result has %zu bytes, more than %d; keep data in Postgres and pass ids",
                       len, MAX_RESULT_BYTES);
         r->verdict = VERDICT_FAIL;
         finish_failed(x, run, w, r, &r->err);
@@ -460,8 +479,8 @@ static bool is_poison(struct executor *x, struct run *run, const struct work *w)
     if (run->deaths < x->conf->max_deaths)
         return false;
     struct err e;
-    (void)err_set(&e, ERR_PERMANENT, "%d workers died while running step %s; it is not tried again", run->deaths,
-                  w->name);
+    (void)err_set(&e, ERR_PERMANENT, "%d workers died while running step %s; it is not tried again",
+                  run->deaths, w->name);
     finish_failed(x, run, NULL, NULL, &e);
     return true;
 }

@@ -26,10 +26,9 @@ static bool beat(struct heartbeat *h, struct err *e)
 {
     char key[KEY_SIZE], host[64] = "";
     (void)gethostname(host, sizeof(host) - 1); /* for people; empty is fine */
-    auto_json *info =
-        js_pack("{s:s, s:i, s:I, s:I, s:i}", "host", host, "pid", (int)getpid(), "started",
-                (json_int_t)h->started_ms, "threads", (json_int_t)h->conf->worker_threads, "busy",
-                pool_busy(h->pool));
+    auto_json *info = js_pack("{s:s, s:i, s:I, s:I, s:i}", "host", host, "pid", (int)getpid(),
+                              "started", (json_int_t)h->started_ms, "threads",
+                              (json_int_t)h->conf->worker_threads, "busy", pool_busy(h->pool));
     auto_free char *text = js_dump(info, NULL);
     int64_t sent = mono_ms();
     auto_reply *r = kv_cmd(h->kv, e, "SET %s %s PX %lld", key_worker(key, h->worker_id), text,
@@ -64,7 +63,8 @@ void heartbeat_watch(struct heartbeat *h)
     int64_t margin = h->conf->lease_ms / 8;
     bool lost = mono_ms() >= atomic_load(&h->valid_until_ms) - margin;
     if (lost && !atomic_exchange(h->abort, true))
-        log_warn("lease cannot be renewed: running steps are ended, others may take the work over", LOG_END);
+        log_warn("lease cannot be renewed: running steps are ended, others may take the work over",
+                 LOG_END);
     else if (!lost)
         atomic_store(h->abort, false);
 }

@@ -30,9 +30,10 @@ bool history_run(struct buf *b, const struct run *r, const char *status, int64_t
 {
     return buf_adds(b, "r\t") && copy_text(b, r->id) && copy_ms(b, r->accepted_ms) &&
            copy_text(b, r->fn->id) && copy_text(b, js_str(r->event, "id")) &&
-           copy_text(b, js_str(r->event, "name")) && copy_text(b, r->key[0] != '\0' ? r->key : NULL) &&
-           copy_text(b, status) && copy_int(b, r->fails + 1) && copy_int(b, r->deaths) &&
-           copy_ms(b, r->accepted_ms) && copy_ms(b, r->started_ms > 0 ? r->started_ms : -1) &&
-           copy_ms(b, finished_ms) && add_error(b, err) && copy_text(b, output) &&
-           add_cost(b, r->cost_usd) && copy_text(b, worker) && copy_end(b);
+           copy_text(b, js_str(r->event, "name")) &&
+           copy_text(b, r->key[0] != '\0' ? r->key : NULL) && copy_text(b, status) &&
+           copy_int(b, r->fails + 1) && copy_int(b, r->deaths) && copy_ms(b, r->accepted_ms) &&
+           copy_ms(b, r->started_ms > 0 ? r->started_ms : -1) && copy_ms(b, finished_ms) &&
+           add_error(b, err) && copy_text(b, output) && add_cost(b, r->cost_usd) &&
+           copy_text(b, worker) && copy_end(b);
 }

@@ -20,7 +20,7 @@ struct step_line {
     int attempt;
     const char *status; /* completed, failed, sleeping */
     int64_t started_ms, finished_ms, duration_us;
-    const char *result; /* JSON or NULL */
+    const char *result;    /* JSON or NULL */
     const struct err *err; /* NULL unless failed */
     double cost_usd;
     const char *worker;

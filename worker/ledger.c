@@ -7,8 +7,8 @@ static void accepted_text(const struct run *r, char out[32])
     (void)snprintf(out, 32, "%lld", (long long)r->accepted_ms);
 }
 
-static bool find_recorded(struct db *db, const struct run *r, const char *accepted, const char *step,
-                          json_t **ret, struct err *e)
+static bool find_recorded(struct db *db, const struct run *r, const char *accepted,
+                          const char *step, json_t **ret, struct err *e)
 {
     auto_result *found = DB_QUERY(db, e, "ledger_result", r->id, accepted, step);
     if (found == NULL)

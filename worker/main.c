@@ -12,11 +12,9 @@
 #include "http.h"
 #include "id.h"
 #include "inhand.h"
-#include "js.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
-#include "manifest.h"
 #include "pool.h"
 #include "provider.h"
 #include "registry.h"
@@ -24,26 +22,12 @@
 static const char summary[] =
     "chronos-worker: takes runs that may run now, executes their steps and commits the outcomes.\n"
     "Any number of workers may run. SIGTERM drains: running steps are finished within the grace,\n"
-    "the rest is given back. `chronos-worker --embed TEXT` prints the vector of a text for a search.";
+    "the rest is given back. `chronos-worker --embed TEXT` prints the vector of a text for a "
+    "search.";
 
 enum { WATCH_MS = 100, LAST_COMMITS_MS = 5000 };
 
 static atomic_bool stopping, abort_steps;
-
-static bool publish_functions(const struct conf *c, struct err *e)
-{
-    struct kv *kv = kv_new(c->redis_url, e);
-    bool ok = kv != NULL;
-    for (size_t i = 0; ok && i < registry_count(); i++) {
-        auto_json *m = manifest_render(registry_at(i), c, e);
-        auto_free char *text = js_dump(m, NULL);
-        auto_reply *r =
-            m != NULL ? kv_cmd(kv, e, "HSET %s %s %s", KEY_FUNCTIONS, registry_at(i)->id, text) : NULL;
-        ok = r != NULL;
-    }
-    kv_free(kv);
-    return ok;
-}
 
 /* A clean leave: no consumer of ours stays behind unless it still holds something. */
 static void drop_consumers(const struct conf *c, const char *worker_id)
@@ -86,7 +70,8 @@ static int print_embedding(const struct conf *c, const char *text)
     double cost;
     char model[128];
     struct http *http = http_new();
-    bool ok = embed_texts(http, &c->services, &text, 1, v, &tokens, &cost, model, sizeof(model), &e);
+    bool ok =
+        embed_texts(http, &c->services, &text, 1, v, &tokens, &cost, model, sizeof(model), &e);
     http_free(http);
     if (!ok) {
         (void)fprintf(stderr, "chronos-worker: %s\n", e.msg);
@@ -98,8 +83,8 @@ static int print_embedding(const struct conf *c, const char *text)
     return 0;
 }
 
-static void drain(const struct conf *c, struct claimer *claimer, struct pool *pool, struct committer *committer,
-                  struct heartbeat *heartbeat)
+static void drain(const struct conf *c, struct claimer *claimer, struct pool *pool,
+                  struct committer *committer, struct heartbeat *heartbeat)
 {
     log_info("draining", LOG_END);
     atomic_store(&stopping, true);
@@ -116,12 +101,14 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     if (idle)
         pool_stop(pool);
     else
-        log_warn("some steps did not end in time; their runs are handed on when the lease runs out", LOG_END);
+        log_warn("some steps did not end in time; their runs are handed on when the lease runs out",
+                 LOG_END);
     committer_stop(committer, LAST_COMMITS_MS);
     heartbeat_stop(heartbeat);
     log_info("stopped", LOG_END);
     if (!idle)
-        _exit(0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
+        _exit(
+            0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
 }
 
 int main(int argc, char **argv)
@@ -141,14 +128,10 @@ int main(int argc, char **argv)
     daemon_block_signals();
     trust_bases(&c.services);
     if (strcmp(c.services.embedder, "embedded") == 0)
-        log_warn("no key for embeddings: the embedded embedder is used, which is for development", "model",
-                 HASH_EMBEDDER_MODEL, LOG_END);
+        log_warn("no key for embeddings: the embedded embedder is used, which is for development",
+                 "model", HASH_EMBEDDER_MODEL, LOG_END);
     if (!daemon_wait_for_stores(&c, false))
         return 1;
-    if (!publish_functions(&c, &e)) {
-        log_error("cannot publish the functions", "error", e.msg, LOG_END);
-        return 1;
-    }
 
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));
@@ -159,7 +142,8 @@ int main(int argc, char **argv)
     struct heartbeat *heartbeat =
         pool != NULL ? heartbeat_start(&c, worker_id, pool, &abort_steps, &e) : NULL;
     struct claimer *claimer =
-        heartbeat != NULL ? claimer_start(&c, pool, worker_id, inhand, &stopping, &abort_steps, &e) : NULL;
+        heartbeat != NULL ? claimer_start(&c, pool, worker_id, inhand, &stopping, &abort_steps, &e)
+                          : NULL;
     if (claimer == NULL) {
         log_error("cannot start", "error", e.msg, LOG_END);
         return 1;

@@ -2,13 +2,17 @@
 
 #include "compiler.h"
 
+#ifndef FUNCTIONS_INC
+#define FUNCTIONS_INC "functions.inc"
+#endif
+
 #define FUNCTION(symbol) extern const struct function symbol;
-#include "functions.inc"
+#include FUNCTIONS_INC
 #undef FUNCTION
 
 #define FUNCTION(symbol) &symbol,
 static const struct function *const table[] = {
-#include "functions.inc"
+#include FUNCTIONS_INC
 };
 #undef FUNCTION
 

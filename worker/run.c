@@ -15,8 +15,10 @@ static long long field_int(const redisReply *hash, const char *name, long long o
 static json_t *parse_results(const redisReply *steps)
 {
     json_t *results = json_object();
-    for (size_t i = 0; steps != NULL && steps->type == REDIS_REPLY_ARRAY && i + 1 < steps->elements; i += 2) {
-        struct err ignored; /* results are JSON that we wrote; a damaged one counts as not stored and runs again */
+    for (size_t i = 0; steps != NULL && steps->type == REDIS_REPLY_ARRAY && i + 1 < steps->elements;
+         i += 2) {
+        struct err
+            ignored; /* results are JSON that we wrote; a damaged one counts as not stored and runs again */
         const redisReply *v = steps->element[i + 1];
         json_t *j = js_parse(v->str, v->len, &ignored);
         if (j != NULL)
@@ -25,8 +27,9 @@ static json_t *parse_results(const redisReply *steps)
     return results;
 }
 
-struct run *run_from_replies(const struct function *fn, int partition, const char *entry, const char *id,
-                             const redisReply *hash, const redisReply *input, const redisReply *steps)
+struct run *run_from_replies(const struct function *fn, int partition, const char *entry,
+                             const char *id, const redisReply *hash, const redisReply *input,
+                             const redisReply *steps)
 {
     if (hash == NULL || hash->elements == 0 || input == NULL || input->type != REDIS_REPLY_STRING ||
         strlen(id) != ID_SIZE - 1)

@@ -98,7 +98,7 @@ const json_t *step_results(struct step *s, const char *name)
     (void)snprintf(key, sizeof(key), "each:%s", name);
     const json_t *items = json_object_get(results, key), *item;
     size_t i;
-    json_array_foreach(items, i, item) {
+    json_array_foreach (items, i, item) {
         char index[32];
         (void)snprintf(index, sizeof(index), "%zu", i);
         const char *suffix = js_str(item, "key");
@@ -157,5 +157,6 @@ void step_log(struct step *s, const char *fmt, ...)
     (void)vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
     (void)snprintf(attempt, sizeof(attempt), "%d", s->attempt);
-    log_info(msg, "run", s->run_id, "fn", s->function_id, "step", s->name, "attempt", attempt, LOG_END);
+    log_info(msg, "run", s->run_id, "fn", s->function_id, "step", s->name, "attempt", attempt,
+             LOG_END);
 }

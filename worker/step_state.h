@@ -17,11 +17,11 @@ enum verdict {
 struct step_state {
     struct run *run;
     enum verdict verdict;
-    json_t *cursor;      /* for VERDICT_AGAIN; owned */
-    int64_t delay_ms;    /* for VERDICT_SLEEP */
-    json_t *events;      /* array of [name, data]; owned */
+    json_t *cursor;   /* for VERDICT_AGAIN; owned */
+    int64_t delay_ms; /* for VERDICT_SLEEP */
+    json_t *events;   /* array of [name, data]; owned */
     double cost_usd;
-    int64_t deadline_ms; /* monotonic */
+    int64_t deadline_ms;      /* monotonic */
     const atomic_bool *abort; /* the worker gave up waiting: lease lost or grace over */
 };
 

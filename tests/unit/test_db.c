@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -460,6 +461,85 @@ static void test_a_cancel_before_the_statement_is_not_meant_for_it(void **state)
     assert_ok(db_commit(db, &e), &e);
 }
 
+/* Only a process that calls itself postgres may be stopped: the server could be on another machine. */
+static bool is_local_postgres(int pid)
+{
+    char path[64], text[9] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    size_t n = fread(text, 1, sizeof(text) - 1, f);
+    (void)fclose(f);
+    return n == sizeof(text) - 1 && strcmp(text, "postgres") == 0;
+}
+
+static void test_a_server_that_hangs_costs_a_deadline(void **state)
+{
+    NEEDS_POSTGRES();
+    struct db *db = *state;
+    struct err e = {0};
+    assert_ok(db_begin(db, &e), &e);
+    int pid = PQbackendPID(db->conn);
+    if (!is_local_postgres(pid) || kill(pid, SIGSTOP) != 0)
+        skip();
+    db->patience_ms = 200;
+    int64_t before = mono_ms();
+    bool ok = db_ping(db, &e);
+    int64_t took = mono_ms() - before;
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    assert_failed(ok, &e, ERR_UNAVAILABLE, "does not answer");
+    assert_in_range(took, 190, 5000);
+    db_rollback(db);
+    assert_ok(db_ping(db, &e), &e);
+}
+
+/* ---- notifications ---- */
+
+static void listen_to(struct db *db, const char *sql)
+{
+    struct err e = {0};
+    assert_ok(db_ping(db, &e), &e);
+    auto_result *r = db_conn_run(db, "listen", sql, DB_CANCELLABLE, &e);
+    assert_ok(r != NULL, &e);
+}
+
+static void test_a_notification_ends_the_wait(void **state)
+{
+    NEEDS_POSTGRES();
+    struct db *db = *state;
+    struct err e = {.code = ERR_NONE};
+    listen_to(db, "listen test_channel");
+    assert_false(db_wait_notify(db, 1, &e));
+    assert_int_equal(e.code, ERR_NONE);
+    run_sql("notify test_channel");
+    assert_true(db_wait_notify(db, 10000, &e));
+    assert_false(db_wait_notify(db, 1, &e));
+
+    /* one that arrives while something else is asked is not missed */
+    run_sql("notify test_channel");
+    assert_ok(db_ping(db, &e), &e);
+    assert_true(db_wait_notify(db, 10000, &e));
+
+    db_cancel(db);
+    assert_failed(db_wait_notify(db, 10000, &e), &e, ERR_STOPPING, "cancelled");
+    assert_false(db_wait_notify(db, 1, &e));
+}
+
+static void test_a_listener_hears_that_its_connection_was_replaced(void **state)
+{
+    NEEDS_POSTGRES();
+    struct db *db = *state;
+    struct err e = {0};
+    listen_to(db, "listen test_channel");
+    run_sql(KILL_OTHERS);
+    assert_ok(db_ping(db, &e), &e); /* reconnected, and nobody listens now */
+    assert_failed(db_wait_notify(db, 10, &e), &e, ERR_UNAVAILABLE, "listen again");
+    listen_to(db, "listen test_channel");
+    run_sql(KILL_OTHERS);
+    assert_failed(db_wait_notify(db, 10000, &e), &e, ERR_UNAVAILABLE, "");
+}
+
 /* ---- copy ---- */
 
 static void test_copy_appends_and_refuses(void **state)
@@ -529,6 +609,51 @@ static void test_a_ledger_entry_is_begun_once(void **state)
     assert_string_equal(db_text(r, 0, "result"), "{\"n\":1}");
     assert_int_equal(ask("select chronos.to_ms(accepted_at) from chronos.step_ledger"),
                      1764000000123);
+}
+
+static void test_single_rows_go_in_once(void **state)
+{
+    NEEDS_POSTGRES();
+    struct db *db = *state;
+    struct err e = {0};
+    char now[32];
+    (void)snprintf(now, sizeof(now), "%lld", (long long)wall_ms());
+    for (int i = 0; i < 2; i++) {
+        assert_ok(DB_EXEC(db, &e, "insert_event", "e1", now, "1-0", "video/x", "{\"a\":1}", NULL,
+                          "1", NULL, "key-1", "creator", "accepted", "{f1,f2}", NULL),
+                  &e);
+        assert_ok(DB_EXEC(db, &e, "insert_rejected_event", "9-0", now, "no name", NULL, "..", "2"),
+                  &e);
+        assert_ok(DB_EXEC(db, &e, "insert_run", "run1", now, "f1", "e1", "video/x", "creator",
+                          "failed", "3", "0", now, now, now, "permanent", "no", NULL, "0.000123",
+                          "w1"),
+                  &e);
+        assert_ok(DB_EXEC(db, &e, "insert_run_step", "run1", now, "step", "1", "failed", now, now,
+                          "1500", NULL, "permanent", "no", NULL, "w1"),
+                  &e);
+    }
+    assert_int_equal(ask("select (select count(*) from chronos.events) + "
+                         "(select count(*) from chronos.runs) + "
+                         "(select count(*) from chronos.run_steps)"),
+                     3);
+    auto_result *seen = DB_QUERY(db, &e, "find_events_seen", "{key-1,key-2}");
+    assert_non_null(seen);
+    assert_int_equal(PQntuples(seen), 1);
+    assert_string_equal(db_text(seen, 0, "accepted_ms"), now);
+    auto_result *all = DB_QUERY(db, &e, "find_events_seen", NULL);
+    assert_non_null(all);
+    assert_int_equal(PQntuples(all), 1);
+    auto_result *finished = DB_QUERY(db, &e, "finished_runs", "{run0,run1}");
+    assert_non_null(finished);
+    assert_string_equal(db_text(finished, 0, "id"), "run1");
+    assert_failed(DB_EXEC(db, &e, "insert_run", "run2", now, "f1", "e1", "video/x", "creator",
+                          "undecided", "3", "0", now, now, now, NULL, NULL, NULL, NULL, "w1"),
+                  &e, ERR_INPUT, "runs_status_check");
+    assert_ok(DB_EXEC(db, &e, "ensure_partitions", "1", "9"), &e);
+    assert_ok(DB_EXEC(db, &e, "drop_partitions", "30"), &e);
+    assert_ok(DB_EXEC(db, &e, "save_function", "f1", "{\"v\":2}", "2"), &e);
+    assert_ok(DB_EXEC(db, &e, "save_function", "f1", "{\"v\":1}", "1"), &e);
+    assert_int_equal(ask("select version from chronos.functions"), 2);
 }
 
 static void test_the_archive_cursor_is_made_and_moves(void **state)
@@ -656,9 +781,13 @@ int main(void)
         DB_TEST(test_waiting_for_a_lock_has_an_end),
         DB_TEST(test_cancel_from_another_thread),
         DB_TEST(test_a_cancel_before_the_statement_is_not_meant_for_it),
+        DB_TEST(test_a_server_that_hangs_costs_a_deadline),
+        DB_TEST(test_a_notification_ends_the_wait),
+        DB_TEST(test_a_listener_hears_that_its_connection_was_replaced),
         DB_TEST(test_copy_appends_and_refuses),
         DB_TEST(test_a_large_copy_arrives_whole),
         DB_TEST(test_a_ledger_entry_is_begun_once),
+        DB_TEST(test_single_rows_go_in_once),
         DB_TEST(test_the_archive_cursor_is_made_and_moves),
         DB_TEST(test_concurrent_migrators_all_succeed),
         DB_TEST(test_a_newer_schema_is_refused_only_when_it_is_breaking),

@@ -1,0 +1,262 @@
+"""`make demo`: four videos of four kinds go through a real stack before the reader's eyes, and then a question is
+asked that only their spoken words can answer."""
+
+import json
+import os
+import re
+import shlex
+import time
+import uuid
+
+from . import screen
+from .screen import heading, paint, say
+from .waiting import StackError, log_tails
+
+DEADLINE = 180.0
+STATUSES = ("pending", "transcribing", "processing", "embedding", "completed")
+SOURCES = ("youtube", "loom", "mux", "upload")
+
+# What the real services ask: a minute of speech, and a million tokens of embeddings.
+WHISPER_USD_PER_MINUTE = 0.006
+EMBED_USD_PER_MILLION_TOKENS = 0.02
+
+
+def tell(stack, worker):
+    """The whole story on a stack that is up."""
+    creator = make_creator(stack)
+    entries = [stack.sandbox.video(source) for source in SOURCES]
+    videos = [make_video(stack, creator, entry) for entry in entries]
+    heading(f"One creator, {len(videos)} videos")
+    for v in videos:
+        say(f"  {v['source']:<8} {v['title']}")
+    heading("Ask for their transcripts: one event per video")
+    for i, v in enumerate(videos):
+        send(stack, creator, v, snake_case=i == 1)
+    heading("Two workers take them through transcript, chunks and embeddings")
+    watch(stack, videos)
+    wait_archived(stack, videos)
+    heading("What happened, step by step (chronos.runs, chronos.run_steps)")
+    for v in videos:
+        show_video(stack, v)
+    show_answers(stack, worker, pick_question(entries), videos)
+    show_cost(stack)
+    show_next(stack, creator, videos)
+
+
+# ---- the cast ----
+def pick_question(entries):
+    """One that is answered in one of the videos."""
+    return next((e["question"] for e in entries if e.get("question")), entries[0]["title"])
+
+
+def make_creator(stack):
+    creator = str(uuid.uuid4())
+    stack.postgres.sql(
+        """insert into public.creators (id, whop_company_id, whop_user_id, email, name)
+           values (:id, 'biz_' || :id, 'user_' || :id, 'demo@example.com', 'Demo creator')""", id=creator)
+    return creator
+
+
+def make_video(stack, creator, entry):
+    video = {"id": str(uuid.uuid4()), "source": entry["source"], "title": entry["title"]}
+    stack.postgres.sql(
+        """insert into public.videos (id, creator_id, title, source_type, youtube_video_id, embed_type, embed_id,
+                                      mux_playback_id, mux_asset_id, storage_path)
+           values (:id, :creator, :title, :source, :youtube, :embed_type, :embed, :playback, :asset, :path)""",
+        id=video["id"], creator=creator, title=entry["title"], source=entry["source"],
+        youtube=entry.get("youtube_video_id"), embed_type="loom" if entry["source"] == "loom" else None,
+        embed=entry.get("embed_id"), playback=entry.get("mux_playback_id"), asset=entry.get("mux_asset_id"),
+        path=entry.get("storage_path"))
+    return video
+
+
+def send(stack, creator, video, snake_case=False):
+    """Through the public door, with the command anybody would type."""
+    keys = ("video_id", "creator_id", "source_type") if snake_case else ("videoId", "creatorId", "source")
+    data = json.dumps(dict(zip(keys, (video["id"], creator, video["source"]))), separators=(",", ":"))
+    fields = ["XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data]
+    say("  " + paint("$", "dim") + " " + shlex.join(stack.redis.cli_command(*fields)))
+    note = "   (snake_case keys are understood, too)" if snake_case else ""
+    say("  " + paint(stack.redis.cli(*fields) + note, "dim"))
+
+
+# ---- progress ----
+def bar(status):
+    if status == "failed":
+        return paint("failed", "red")
+    at = STATUSES.index(status) if status in STATUSES else 0
+    words = []
+    for i, name in enumerate(STATUSES):
+        done = i < at or status == "completed"
+        words.append(paint(name, "green" if done else "cyan" if i == at else "dim"))
+    return paint(" → ", "dim").join(words)
+
+
+def watch(stack, videos):
+    """Draws the statuses until all are completed."""
+    panel = screen.Panel()
+    begin = time.monotonic()
+    while True:
+        now = {r["id"]: r for r in stack.postgres.rows(
+            "select id, status, error_message from public.videos where id = any(:ids::uuid[])",
+            ids="{" + ",".join(v["id"] for v in videos) + "}")}
+        for v in videos:
+            row = now[v["id"]]
+            if row["status"] != v.get("status") or "seconds" not in v:
+                v["seconds"] = time.monotonic() - begin
+            v["status"], v["error"] = row["status"], row["error_message"]
+        panel.show([f"  {v['source']:<8} {bar(v['status'])}  {v['seconds']:5.1f} s" for v in videos],
+                   [f"  {v['source']:<8} {v['status']:<12} {v['seconds']:5.1f} s" for v in videos])
+        if all(v["status"] == "completed" for v in videos):
+            return
+        if any(v["status"] == "failed" for v in videos):
+            raise StackError(diagnosis(stack, videos, "a video failed"))
+        dead = [p.name for p in stack.processes() if not p.is_running()]
+        if dead:
+            raise StackError(diagnosis(stack, videos, f"{', '.join(dead)} ended"))
+        if time.monotonic() - begin > DEADLINE:
+            raise StackError(diagnosis(stack, videos, f"not all videos were completed in {DEADLINE:g} s"))
+        time.sleep(0.1)
+
+
+def diagnosis(stack, videos, what):
+    """Everything somebody would look at first."""
+    lines = [f"The demo did not get through: {what}.", ""]
+    for v in videos:
+        lines.append(f"  {v['source']:<8} {v['status']:<13} {v['error'] or ''}")
+    for p in stack.processes():
+        if not p.is_running():
+            lines.append(f"  {p.name} is not running{p.how_it_ended()}")
+    for question, answer in (
+        ("events waiting to be routed", lambda: stack.redis.cli("XLEN", "chronos:events")),
+        ("events rejected", lambda: stack.redis.cli("XREVRANGE", "chronos:events:rejected", "+", "-", "COUNT", "3")),
+        ("failed steps", lambda: stack.postgres.sql(
+            "select step, attempt, error_code, error_message from chronos.run_steps"
+            " where status = 'failed' limit 10")),
+    ):
+        try:
+            text = answer()
+        except StackError as e:
+            text = str(e)
+        if text and text != "0":
+            lines.append(f"  {question}: {text}")
+    lines += ["", log_tails(stack.logs())]
+    return "\n".join(lines)
+
+
+def wait_archived(stack, videos):
+    """History reaches Postgres in batches, a moment after a run has ended."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        if all(any(r["function_id"] == "generate-video-embeddings" for r in runs_of(stack, v)) for v in videos):
+            return
+        time.sleep(0.1)
+
+
+# ---- the result ----
+def runs_of(stack, video):
+    return stack.postgres.rows(
+        """select r.id, r.function_id, r.status, r.attempts,
+                  (extract(epoch from r.finished_at - r.queued_at) * 1000000)::bigint as us
+           from chronos.runs r
+           join chronos.events e on e.id = r.event_id
+           where coalesce(e.data ->> 'videoId', e.data ->> 'video_id') = :video
+           order by r.queued_at, r.finished_at""", video=video["id"])
+
+
+def steps_of(stack, run):
+    return stack.postgres.rows(
+        """select step, attempt, status, duration_us as us, error_message from chronos.run_steps
+           where run_id = :run order by started_at, attempt""", run=run["id"])
+
+
+def show_video(stack, video):
+    say()
+    say(f"  {paint(video['source'], 'cyan')}  {paint(video['title'], 'bold')}")
+    runs = runs_of(stack, video)
+    if not runs:
+        say("    its history has not reached Postgres yet")
+    for run in runs:
+        say(f"    {run['function_id']}: {run['status']} in {screen.duration(run['us'])}")
+        for s in steps_of(stack, run):
+            extra = "" if s["status"] == "completed" else f"  {s['status']}: {screen.shorten(s['error_message'], 80)}"
+            say(f"      {s['step']:<34} {screen.duration(s['us']):>9}  attempt {s['attempt']}{extra}")
+    row = stack.postgres.rows(
+        """select v.status, v.duration_seconds, v.transcript_language, v.metadata ->> 'transcript_method' as method,
+                  array_length(regexp_split_to_array(trim(v.transcript), '\\s+'), 1) as words,
+                  count(c.id) as chunks, count(c.embedding) as vectors
+           from public.videos v left join public.video_chunks c on c.video_id = v.id
+           where v.id = :id group by v.id""", id=video["id"])[0]
+    say(f"    the row: {paint(row['status'], 'green')}, {screen.clock(row['duration_seconds'] or 0)} long, "
+        f"{screen.counted(row['words'] or 0, 'word')} in {row['transcript_language']} by {row['method']}, "
+        f"{screen.counted(row['chunks'], 'chunk')}, {screen.counted(row['vectors'], 'vector')}")
+
+
+def best_sentence(text, question):
+    """The sentence of a chunk that has most of the question's longer words; a chunk is too long to show."""
+    wanted = set(re.findall(r"\w{4,}", question.lower()))
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    return max(sentences, key=lambda s: len(wanted & set(re.findall(r"\w{4,}", s.lower()))))
+
+
+def show_answers(stack, worker, question, videos):
+    heading(f"Search by meaning: “{question}”")
+    vector = worker.run("--embed", question)
+    answers = stack.postgres.rows(
+        """select s.video_id, s.chunk_text, s.start_time_seconds, s.end_time_seconds, s.similarity
+           from chronos.search_video_chunks_text(:vector, 3, 0.0, null) s""", vector=vector)
+    if not answers:
+        raise StackError("the search found nothing")
+    by_id = {v["id"]: v for v in videos}
+    for i, a in enumerate(answers, 1):
+        v = by_id[a["video_id"]]
+        at = screen.clock(a["start_time_seconds"])
+        say(f"  {i}. at {paint(at, 'bold')} of “{v['title']}” ({v['source']}), similarity {a['similarity']:.2f}")
+        say("     " + paint(screen.shorten(best_sentence(a["chunk_text"], question), 100), "dim"))
+
+
+def show_cost(stack):
+    """What the same work costs with the real services, from what was done."""
+    if not os.environ.get("OPENAI_API_KEY"):
+        return
+    row = stack.postgres.rows(
+        """select coalesce((select sum(duration_seconds) from public.videos
+                            where metadata ->> 'transcript_method' = 'whisper'), 0) as seconds,
+                  coalesce((select sum(length(chunk_text)) / 4 from public.video_chunks), 0) as tokens""")[0]
+    usd = (row["seconds"] / 60 * WHISPER_USD_PER_MINUTE
+           + row["tokens"] / 1000000 * EMBED_USD_PER_MILLION_TOKENS)
+    work = f"{row['seconds'] / 60:.1f} minutes of speech and about {row['tokens']:,} tokens of embeddings"
+    heading("OpenAI")
+    if is_real():
+        say(f"  {work} were bought from OpenAI for about ${usd:.4f}.")
+    else:
+        say("  OPENAI_API_KEY is set, and was not used: the sandbox answered. The real service would have asked")
+        say(f"  about ${usd:.4f} for {work}; CHRONOS_DEMO_REAL=1 make demo uses it.")
+
+
+def is_real():
+    return os.environ.get("CHRONOS_DEMO_REAL") == "1" and bool(os.environ.get("OPENAI_API_KEY"))
+
+
+def show_next(stack, creator, videos):
+    heading("It is all still running. Next:")
+    data = json.dumps({"videoId": videos[0]["id"], "creatorId": creator, "source": videos[0]["source"]})
+    for what, command in (
+        ("send an event", shlex.join(stack.redis.cli_command(
+            "XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data))),
+        ("look at Postgres", shlex.join(stack.postgres.psql_command())),
+        ("see the latest runs", shlex.join([*stack.postgres.psql_command(), "-c",
+         "select function_id, status, attempts, finished_at - queued_at as took"
+         " from chronos.runs order by finished_at desc limit 10"])),
+        ("read the logs", f"make logs NAME={stack.name}   (FOLLOW=1 to go on reading)"),
+        ("start one more worker", f". {relative(stack.folder)}/env && {relative(stack.build)}/chronos-worker"),
+        ("stop and clean up", f"make down NAME={stack.name}"),
+    ):
+        say(f"  {paint(what, 'cyan')}")
+        say(f"    {command}")
+
+
+def relative(path):
+    """As typed from where the caller stands, when that is shorter."""
+    short = os.path.relpath(path)
+    return path if short.startswith("..") else short

@@ -1,0 +1,144 @@
+"""A whole stack in one folder. Parts that run elsewhere (the tests share one Postgres) are given by address."""
+
+import os
+import shutil
+
+from .daemons import Daemon, Sandbox, provider_environment
+from .postgres_server import PostgresServer
+from .process import Process
+from .redis_server import RedisServer
+from .state import State
+from .waiting import StackError, wait_until
+
+SERVERS = ("redis", "postgres", "sandbox")
+
+
+def repository():
+    """The folder this checkout is in."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Stack:
+    """redis_url, database_url and sandbox_url name parts that are not this stack's own. `environment` is added to
+    what every daemon of the stack gets. `worker` is the file name of the worker's program."""
+
+    def __init__(self, folder, variant="release", redis_url=None, database_url=None, sandbox_url=None,
+                 environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker"):
+        self.folder = os.path.abspath(folder)
+        os.makedirs(self.folder, mode=0o755, exist_ok=True)
+        self.name = os.path.basename(self.folder)
+        self.state = State(self.folder)
+        self.build = os.path.join(repository(), "build", variant)
+        self.programs = {"scheduler": "chronos-scheduler", "worker": worker}
+        self.given = {"redis": redis_url, "database": database_url, "sandbox": sandbox_url}
+        self.environment = dict(environment or {})
+        self.redis = RedisServer(self.state, self.folder, settings=redis_settings)
+        self.postgres = PostgresServer(self.state, self.folder, settings=postgres_settings)
+        self.sandbox = Sandbox(self.state, self.folder, repository())
+        self.daemons = {}
+
+    # ---- addresses ----
+    @property
+    def redis_url(self):
+        return self.given["redis"] or self.redis.url
+
+    @property
+    def database_url(self):
+        return self.given["database"] or self.postgres.url()
+
+    @property
+    def sandbox_url(self):
+        return self.given["sandbox"] or self.sandbox.url
+
+    def daemon_environment(self, **more):
+        """What a daemon of this stack is told."""
+        work_dir = os.path.join(self.folder, "work")
+        os.makedirs(work_dir, exist_ok=True)
+        env = {
+            "CHRONOS_REDIS_URL": self.redis_url,
+            "CHRONOS_DATABASE_URL": self.database_url,
+            "CHRONOS_LOG_LEVEL": os.environ.get("CHRONOS_LOG_LEVEL", "info"),
+            "CHRONOS_WORK_DIR": work_dir,
+        }
+        if self.sandbox_url:
+            env.update(provider_environment(self.sandbox_url))
+        env.update(self.environment)
+        env.update({k: str(v) for k, v in more.items()})
+        return env
+
+    # ---- starting ----
+    def start_redis(self):
+        return self.redis.start()
+
+    def start_postgres(self):
+        return self.postgres.start()
+
+    def start_sandbox(self):
+        return self.sandbox.start()
+
+    def daemon(self, kind, name=None, **environment):
+        """The daemon object, not started. kind: scheduler or worker."""
+        if name is None:
+            n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
+            name = f"{kind}-{n}"
+        d = Daemon(self.state, self.folder, os.path.join(self.build, self.programs[kind]), name,
+                   self.daemon_environment(**environment))
+        self.daemons[name] = d
+        return d
+
+    def start_scheduler(self, name=None, wait=True, **environment):
+        """Keyword arguments in capitals are settings: start_scheduler(CHRONOS_LEASE_MS=500)."""
+        return self.daemon("scheduler", name, **environment).start(wait=wait)
+
+    def start_worker(self, name=None, wait=True, **environment):
+        return self.daemon("worker", name, **environment).start(wait=wait)
+
+    def wait_migrated(self, deadline=30.0):
+        """Until a scheduler has brought this stack's own database up to date."""
+        wait_until(lambda: self.postgres.sql(
+            "select to_regclass('chronos.schema_migrations') is not null") == "t"
+            and self.postgres.sql("select count(*) from chronos.schema_migrations") != "0",
+            deadline, "the scheduler to migrate the schema", logs=self.logs(), interval=0.1)
+
+    # ---- looking ----
+    def processes(self):
+        """Everything in the state file, in the order of starting, also what another program started."""
+        found = []
+        for name, record in self.state.read()["processes"].items():
+            found.append(self.process(name) or Process(
+                self.state, self.folder, name, record["stop_signal"], record["grace"]))
+        return found
+
+    def process(self, name):
+        for part in (self.redis, self.postgres, self.sandbox, *self.daemons.values()):
+            if part.process.name == name:
+                return part.process
+        return None
+
+    def is_running(self):
+        return any(p.is_running() for p in self.processes())
+
+    def logs(self):
+        """Every log of the stack, the daemons' first."""
+        names = [n for n in os.listdir(self.folder) if n.endswith(".log")] if os.path.isdir(self.folder) else []
+        return [os.path.join(self.folder, n) for n in sorted(names, key=lambda n: (n[:-4] in SERVERS, n))]
+
+    # ---- ending ----
+    def stop(self):
+        """Stops what was started: the daemons first, so that they can still say goodbye to their servers. What
+        cannot be stopped does not keep the rest running."""
+        problems = []
+        for process in sorted(self.processes(), key=lambda p: p.name in SERVERS):
+            try:
+                process.stop()
+            except StackError as e:
+                problems.append(str(e))
+        if problems:
+            raise StackError("\n".join(problems))
+
+    def remove(self):
+        """Deletes the data and the folder of a stopped stack."""
+        if self.is_running():
+            raise StackError(f"{self.name} is still running")
+        self.postgres.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,3 @@
+"""The harness' fixtures are there for every suite."""
+
+pytest_plugins = ["harness.fixtures"]

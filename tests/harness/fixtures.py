@@ -1,0 +1,181 @@
+"""What a test can ask for:
+
+    chronos         a Redis of its own, a migrated database of its own, the sandbox; daemons when it starts them:
+                    chronos.start(workers=2), chronos.stack.start_worker(CHRONOS_LEASE_MS=500)
+    running         the same with a scheduler and one worker ready
+    redis_only      a Redis of its own and nothing else
+    database        the URL of a migrated database of its own
+    empty_database  the URL of an empty one
+    postgres        the Postgres of the session (fast, not durable)
+    sandbox         the sandbox of the session, without faults at the start of each test
+    make_stack      makes private stacks for tests of whole servers (durable settings, restarts, kill -9)
+
+The binaries are those of CHRONOS_TEST_VARIANT, else the sanitizers' build where there is one, else release."""
+
+import itertools
+import os
+import re
+
+import pytest
+
+from ops.stack import Stack, repository, sessions
+from ops.stack.postgres_server import FAST
+from ops.stack.waiting import log_tails
+
+from .chronos import Chronos
+
+WORKER = "chronos-worker-test"  # carries the functions of tests/fixtures beside the real ones
+
+numbers = itertools.count(1)
+
+
+def variant():
+    chosen = os.environ.get("CHRONOS_TEST_VARIANT")
+    if chosen:
+        return chosen
+    built = os.access(os.path.join(repository(), "build", "asan", WORKER), os.X_OK)
+    return "asan" if built else "release"
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    with sessions.session_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres(session_folder):
+    stack = Stack(os.path.join(session_folder, "postgres"), postgres_settings=FAST)
+    try:
+        yield stack.start_postgres()
+    finally:
+        stack.stop()
+        stack.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres, session_folder):
+    """The database that the others are copied from. It is migrated as in real life: by a scheduler's start."""
+    stack = Stack(os.path.join(session_folder, "migrate"), variant(), database_url=postgres.url())
+    try:
+        stack.start_redis()
+        stack.start_scheduler()
+    finally:
+        stack.stop()
+        stack.remove()
+    assert postgres.sql("select count(*) from chronos.schema_migrations") != "0"
+    return "chronos"
+
+
+@pytest.fixture(scope="session")
+def session_sandbox(session_folder):
+    stack = Stack(os.path.join(session_folder, "sandbox"))
+    try:
+        yield stack.start_sandbox()
+    finally:
+        stack.stop()
+        stack.remove()
+
+
+@pytest.fixture
+def sandbox(session_sandbox):
+    session_sandbox.reset()
+    return session_sandbox
+
+
+def new_database(postgres, template):
+    name = f"test_{next(numbers)}"
+    postgres.admin(f"create database {name} owner chronos template {template}")
+    return name
+
+
+@pytest.fixture
+def database(postgres, migrated):
+    name = new_database(postgres, migrated)
+    yield postgres.url(name)
+    postgres.admin(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def empty_database(postgres):
+    name = new_database(postgres, "template0")
+    yield postgres.url(name)
+    postgres.admin(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def test_folder(session_folder, request):
+    name = re.sub(r"\W+", "-", request.node.name)[:40].strip("-")
+    return os.path.join(session_folder, f"{next(numbers)}-{name}")
+
+
+def finish(chronos):
+    """Stops the stack, then fails the test if a sanitizer spoke."""
+    chronos.close()
+    try:
+        chronos.stack.stop()
+        reports = chronos.sanitizer_reports()
+        if reports:
+            pytest.fail("a sanitizer found something\n" + "\n".join(reports), pytrace=False)
+    finally:
+        chronos.stack.stop()
+        chronos.stack.remove()
+
+
+@pytest.fixture
+def redis_only(test_folder):
+    c = Chronos(Stack(test_folder, variant(), worker=WORKER))
+    try:
+        c.stack.start_redis()
+        yield c
+    finally:
+        finish(c)
+
+
+@pytest.fixture
+def chronos(test_folder, database, sandbox):
+    stack = Stack(test_folder, variant(), worker=WORKER, database_url=database, sandbox_url=sandbox.url)
+    stack.sandbox = sandbox
+    c = Chronos(stack)
+    try:
+        stack.start_redis()
+        yield c
+    finally:
+        finish(c)
+
+
+@pytest.fixture
+def running(chronos):
+    return chronos.start()
+
+
+@pytest.fixture
+def make_stack(test_folder):
+    """make_stack() gives a Chronos on a stack of its own with nothing started; Stack's arguments are passed on."""
+    made = []
+
+    def make(**options):
+        options.setdefault("variant", variant())
+        options.setdefault("worker", WORKER)
+        c = Chronos(Stack(f"{test_folder}-{len(made)}", **options))
+        made.append(c)
+        return c
+
+    yield make
+    for c in made:
+        finish(c)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of its logs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" or not report.failed:
+        return
+    for value in getattr(item, "funcargs", {}).values():
+        if isinstance(value, Chronos):
+            text = log_tails(value.stack.logs(), 25)
+            if text:
+                report.sections.append((f"logs of {value.stack.name}", text))
+            return

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Builds everything and runs every suite; called by `make test`.
+#
+#   ONLY=pattern   only suites, test programs or tests whose name contains it
+#   BUILD=0        with what is built already
+#
+# The last line is the sum: "N passed, N failed", and ", N skipped" when there were any. A suite that crashes, hangs
+# or cannot be built is one failure. Succeeds only when something passed and nothing failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+only=${ONLY:-}
+python=${PYTHON:-/usr/bin/python3}
+passed=0 failed=0 skipped=0
+failures=()
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+export PYTHONDONTWRITEBYTECODE=1
+
+count()
+{
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+}
+
+# fail_as_one NAME: something went wrong that no test counted
+fail_as_one()
+{
+    count 0 1 0
+    failures+=("$1")
+}
+
+# sum_of PATTERN: adds the numbers that the sed pattern's first group finds in the output
+sum_of()
+{
+    sed -nE "s/$1/\\1/p" "$output" | awk '{n += $1} END {print n + 0}'
+}
+
+# run_cmocka PROGRAM
+run_cmocka()
+{
+    local name=${1##*/} status bad
+    timeout --foreground -k 10 300 "$1" >"$output" 2>&1
+    status=$?
+    bad=$(sum_of '^\[  FAILED  \] ([0-9]+) test\(s\).*')
+    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" \
+        "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
+    if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        echo "ok      $name"
+        return
+    fi
+    echo "FAILED  $name (status $status)"
+    # a program that counted nothing as failed and yet did not end well has crashed
+    if [ "$bad" -eq 0 ]; then
+        fail_as_one "$name (status $status)"
+    else
+        failures+=("$name")
+    fi
+    grep -vE '^\[( RUN      |       OK |==========)\]' "$output" | tail -n 60
+}
+
+run_unit()
+{
+    local program
+    for program in build/asan/tests/unit/test_*; do
+        [[ $program == *.o || $program == *.d || ! -x $program ]] && continue
+        # by the name of the program, or of a test in its source
+        if [[ -n $only && unit != *"$only"* && ${program##*/} != *"$only"* ]] &&
+            ! grep -qsE "\\b(test_)?\\w*$only" "tests/unit/${program##*/}.c"; then
+            continue
+        fi
+        run_cmocka "$program"
+    done
+}
+
+# run_pytest FOLDER
+run_pytest()
+{
+    local name=${1##*/} status summary bad select=()
+    [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
+    echo "---- $name"
+    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 | tee "$output"
+    status=${PIPESTATUS[0]}
+    summary=$(grep -E '^=+ .* in [0-9.]+s' "$output" | tail -n 1)
+    number_of()
+    {
+        grep -oE "[0-9]+ $1" <<<"$summary" | awk '{n += $1} END {print n + 0}'
+    }
+    bad=$(($(number_of failed) + $(number_of error)))
+    count "$(number_of '(passed|xfailed)')" "$bad" "$(number_of skipped)"
+    # 5: nothing was selected
+    if [ "$bad" -gt 0 ]; then
+        failures+=("$name")
+    elif [ "$status" -ne 0 ] && [ "$status" -ne 5 ]; then
+        fail_as_one "$name (status $status)"
+    fi
+}
+
+build()
+{
+    make -s --no-print-directory VARIANT=release all >/dev/null &&
+        make -s --no-print-directory VARIANT=asan all test-programs >/dev/null
+}
+
+finish()
+{
+    local name
+    if [ ${#failures[@]} -gt 0 ]; then
+        echo
+        echo "Failed:"
+        for name in "${failures[@]}"; do
+            echo "  $name"
+        done
+    fi
+    echo
+    if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
+        echo "no test was found${only:+ for ONLY=$only}"
+    fi
+    local sums="$passed passed, $failed failed"
+    [ "$skipped" -gt 0 ] && sums+=", $skipped skipped"
+    echo "$sums"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
+
+# Programs in C find their servers by address, so all that follows runs beside a Postgres and a Redis.
+if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
+    run_unit
+    for suite in sandbox harness sql lua functions integration chaos; do
+        if compgen -G "tests/$suite/test_*.py" >/dev/null; then
+            run_pytest "tests/$suite"
+        fi
+    done
+    finish
+fi
+
+if ! ops/install-deps.sh test; then
+    fail_as_one "packages are missing"
+    finish
+fi
+if [ "${BUILD:-1}" != 0 ]; then
+    echo "Building"
+    if ! build; then
+        fail_as_one "the build"
+        finish
+    fi
+fi
+"$python" -m ops.stack run tests/run.sh
+status=$?
+if [ $status -eq 125 ]; then
+    fail_as_one "starting the servers"
+    finish
+fi
+exit $status

@@ -1,0 +1,679 @@
+CREATE SCHEMA chronos;
+CREATE FUNCTION chronos.complete_watch_session() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        begin
+            if new.percent_complete >= 90 then
+                new.completed := true;
+            end if;
+            return new;
+        end
+        $$;
+CREATE FUNCTION chronos.dot_product(a real[], b double precision[]) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT COST 10000 PARALLEL SAFE
+    AS $$ select sum(x * y) from (select unnest(a) as x, unnest(b) as y) t $$;
+CREATE FUNCTION chronos.drop_partitions(keep_days integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    dropped integer := 0;
+    tbl record;
+    part record;
+    oldest date := current_date - keep_days;
+begin
+    if keep_days is null or keep_days < 1 then
+        raise exception 'keep_days must be at least 1' using errcode = 'invalid_parameter_value';
+    end if;
+    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
+    for tbl in select * from chronos.partitioned_tables order by table_name loop
+        for part in
+            select c.oid::regclass as name
+            from pg_catalog.pg_inherits i
+            join pg_catalog.pg_class c on c.oid = i.inhrelid
+            where i.inhparent = ('chronos.' || quote_ident(tbl.table_name))::regclass
+                and c.relname ~ '_\d{8}$'
+                and to_date(right(c.relname, 8), 'YYYYMMDD') < oldest
+        loop
+            execute format('drop table %s', part.name);
+            dropped := dropped + 1;
+        end loop;
+        execute format('delete from %s where %I < %L',
+                       tbl.default_partition::regclass, tbl.key_column, oldest::timestamptz);
+    end loop;
+    return dropped;
+end
+$_$;
+CREATE FUNCTION chronos.embedding_in(value text) RETURNS real[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ select translate(value, '[]', '{}')::real[] $$;
+CREATE FUNCTION chronos.ensure_partitions(days_back integer, days_ahead integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    made integer := 0;
+    tbl record;
+    day date;
+    part text;
+begin
+    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
+    for tbl in select * from chronos.partitioned_tables order by table_name loop
+        for day in select d::date from generate_series(current_date - days_back,
+                                                       current_date + days_ahead,
+                                                       interval '1 day') d loop
+            part := tbl.table_name || '_' || to_char(day, 'YYYYMMDD');
+            continue when to_regclass('chronos.' || quote_ident(part)) is not null;
+            execute format('create table chronos.%I (like chronos.%I including all)',
+                           part, tbl.table_name);
+            -- no row of the day may arrive between the move and the attachment
+            execute format('lock table %s in access exclusive mode', tbl.default_partition::regclass);
+            execute format('with moved as (delete from %s where %I >= %L and %I < %L returning *)'
+                           ' insert into chronos.%I select * from moved',
+                           tbl.default_partition::regclass, tbl.key_column, day::timestamptz,
+                           tbl.key_column, (day + 1)::timestamptz, part);
+            execute format('alter table chronos.%I attach partition chronos.%I'
+                           ' for values from (%L) to (%L)',
+                           tbl.table_name, part, day::timestamptz, (day + 1)::timestamptz);
+            made := made + 1;
+        end loop;
+    end loop;
+    return made;
+end
+$$;
+CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
+CREATE FUNCTION chronos.search_video_chunks_text(query_embedding text, match_count integer DEFAULT 5, similarity_threshold double precision DEFAULT 0.7, filter_video_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, video_id uuid, chunk_text text, start_time_seconds integer, end_time_seconds integer, similarity double precision)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select s.chunk_id, s.video_id, s.chunk_text, s.start_time_seconds, s.end_time_seconds, s.similarity
+    from public.search_video_chunks(chronos.embedding_in(query_embedding), match_count,
+                                    similarity_threshold, filter_video_ids) s
+$$;
+CREATE FUNCTION chronos.to_ms(t timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ select floor(extract(epoch from t) * 1000)::bigint $$;
+CREATE FUNCTION chronos.vector_length(v real[]) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT COST 5000 PARALLEL SAFE
+    AS $$ select sqrt(sum(x * x)) from (select unnest(v)::double precision as x) t $$;
+CREATE FUNCTION public.search_video_chunks(query_embedding real[], match_count integer DEFAULT 5, similarity_threshold double precision DEFAULT 0.7, filter_video_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, video_id uuid, chunk_text text, start_time_seconds integer, end_time_seconds integer, similarity double precision)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+            declare
+                length double precision := chronos.vector_length(query_embedding);
+                unit double precision[];
+            begin
+                if cardinality(query_embedding) <> 1536 then
+                    raise exception 'expected 1536 dimensions, not %', cardinality(query_embedding)
+                        using errcode = 'data_exception';
+                end if;
+                unit := array(select x / nullif(length, 0) from unnest(query_embedding) as x);
+                return query
+                    select c.id, c.video_id, c.chunk_text, c.start_time_seconds, c.end_time_seconds, best.s
+                    from (
+                        select k.id,
+                               chronos.dot_product(k.embedding, unit) / nullif(k.embedding_norm, 0) as s
+                        from public.video_chunks k
+                        where k.embedding is not null
+                            and (filter_video_ids is null or k.video_id = any (filter_video_ids))
+                        offset 0 -- the product is computed once per row
+                    ) best
+                    join public.video_chunks c on c.id = best.id
+                    where best.s > similarity_threshold
+                    order by best.s desc, best.id
+                    limit match_count;
+            end
+            $$;
+CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        begin
+            new.updated_at = now();
+            return new;
+        end
+        $$;
+CREATE TABLE chronos.archive_cursor (
+    partition integer NOT NULL,
+    epoch text,
+    last_id text
+);
+CREATE TABLE chronos.events (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    stream_id text,
+    name text NOT NULL,
+    data json,
+    "user" json,
+    v text,
+    ts timestamp with time zone,
+    idempotency_key text,
+    creator_id text,
+    outcome text NOT NULL,
+    function_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    run_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
+)
+PARTITION BY RANGE (accepted_at);
+CREATE TABLE chronos.events_default (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    stream_id text,
+    name text NOT NULL,
+    data json,
+    "user" json,
+    v text,
+    ts timestamp with time zone,
+    idempotency_key text,
+    creator_id text,
+    outcome text NOT NULL,
+    function_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    run_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
+);
+CREATE TABLE chronos.functions (
+    id text NOT NULL,
+    manifest jsonb NOT NULL,
+    version integer NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE chronos.meta (
+    key text NOT NULL,
+    value text
+);
+CREATE VIEW chronos.partitioned_tables AS
+ SELECT c.relname AS table_name,
+    a.attname AS key_column,
+    p.partdefid AS default_partition
+   FROM ((pg_partitioned_table p
+     JOIN pg_class c ON ((c.oid = p.partrelid)))
+     JOIN pg_attribute a ON (((a.attrelid = p.partrelid) AND (a.attnum = p.partattrs[0]))))
+  WHERE (c.relnamespace = ('chronos'::regnamespace)::oid);
+CREATE TABLE chronos.rejected_events (
+    stream_id text NOT NULL,
+    rejected_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    name text,
+    excerpt text,
+    size_bytes integer
+)
+PARTITION BY RANGE (rejected_at);
+CREATE TABLE chronos.rejected_events_default (
+    stream_id text NOT NULL,
+    rejected_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    name text,
+    excerpt text,
+    size_bytes integer
+);
+CREATE TABLE chronos.run_steps (
+    run_id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    step text NOT NULL,
+    attempt integer NOT NULL,
+    status text NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    duration_us bigint,
+    result json,
+    error_code text,
+    error_message text,
+    cost_usd numeric(12,6),
+    worker text,
+    CONSTRAINT run_steps_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'sleeping'::text, 'lost'::text])))
+)
+PARTITION BY RANGE (accepted_at);
+CREATE TABLE chronos.run_steps_default (
+    run_id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    step text NOT NULL,
+    attempt integer NOT NULL,
+    status text NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    duration_us bigint,
+    result json,
+    error_code text,
+    error_message text,
+    cost_usd numeric(12,6),
+    worker text,
+    CONSTRAINT run_steps_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'sleeping'::text, 'lost'::text])))
+);
+CREATE TABLE chronos.runs (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    function_id text NOT NULL,
+    event_id text,
+    event_name text,
+    creator_id text,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    deaths integer DEFAULT 0 NOT NULL,
+    queued_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    error_code text,
+    error_message text,
+    output json,
+    cost_usd numeric(12,6),
+    worker text,
+    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])))
+)
+PARTITION BY RANGE (accepted_at);
+CREATE TABLE chronos.runs_default (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    function_id text NOT NULL,
+    event_id text,
+    event_name text,
+    creator_id text,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    deaths integer DEFAULT 0 NOT NULL,
+    queued_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    error_code text,
+    error_message text,
+    output json,
+    cost_usd numeric(12,6),
+    worker text,
+    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])))
+);
+CREATE TABLE chronos.step_ledger (
+    run_id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    step text NOT NULL,
+    result json,
+    worker text,
+    committed_at timestamp with time zone DEFAULT now() NOT NULL
+)
+PARTITION BY RANGE (accepted_at);
+CREATE TABLE chronos.step_ledger_default (
+    run_id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    step text NOT NULL,
+    result json,
+    worker text,
+    committed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE chronos.transcripts (
+    video_id uuid NOT NULL,
+    segments json NOT NULL,
+    language text,
+    method text,
+    duration_seconds double precision,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.analytics_cache (
+    creator_id uuid NOT NULL,
+    date_range text NOT NULL,
+    data jsonb NOT NULL,
+    computed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT analytics_cache_date_range_check CHECK ((date_range = ANY (ARRAY['last_7_days'::text, 'last_30_days'::text, 'last_90_days'::text, 'all_time'::text])))
+);
+CREATE TABLE public.bulk_operations (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    operation_type text NOT NULL,
+    video_ids uuid[] NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    progress_current integer DEFAULT 0,
+    progress_total integer NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT now(),
+    completed_at timestamp with time zone,
+    error_message text,
+    CONSTRAINT bulk_operations_operation_type_check CHECK ((operation_type = ANY (ARRAY['delete'::text, 'export'::text, 'reprocess'::text]))),
+    CONSTRAINT bulk_operations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
+);
+CREATE TABLE public.course_modules (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    course_id uuid NOT NULL,
+    title text NOT NULL,
+    description text,
+    video_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    display_order integer NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.courses (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    title text NOT NULL,
+    description text,
+    thumbnail_url text,
+    is_published boolean DEFAULT false NOT NULL,
+    display_order integer,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    published_at timestamp with time zone,
+    is_deleted boolean DEFAULT false NOT NULL
+);
+CREATE TABLE public.creators (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    whop_company_id text NOT NULL,
+    whop_user_id text NOT NULL,
+    email text NOT NULL,
+    name text,
+    subscription_tier text DEFAULT 'basic'::text NOT NULL,
+    settings jsonb DEFAULT '{"ai_model": "claude-3-5-haiku-20241022", "auto_transcribe": true, "default_chunk_size": 800, "notifications_enabled": true}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    is_active boolean DEFAULT true NOT NULL,
+    CONSTRAINT creators_subscription_tier_check CHECK ((subscription_tier = ANY (ARRAY['basic'::text, 'pro'::text, 'enterprise'::text])))
+);
+CREATE TABLE public.module_lessons (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    module_id uuid,
+    video_id uuid,
+    lesson_order integer NOT NULL,
+    title text NOT NULL,
+    description text,
+    is_required boolean DEFAULT true,
+    estimated_duration_minutes integer,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT module_lessons_estimated_duration_minutes_check CHECK (((estimated_duration_minutes IS NULL) OR (estimated_duration_minutes > 0))),
+    CONSTRAINT module_lessons_lesson_order_check CHECK ((lesson_order > 0))
+);
+CREATE TABLE public.students (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    whop_user_id text NOT NULL,
+    whop_membership_id text NOT NULL,
+    creator_id uuid NOT NULL,
+    email text NOT NULL,
+    name text,
+    preferences jsonb DEFAULT '{"theme": "dark", "auto_advance": false, "playback_speed": 1.0, "show_timestamps": true}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_active_at timestamp with time zone,
+    is_active boolean DEFAULT true NOT NULL
+);
+CREATE TABLE public.usage_metrics (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    date date NOT NULL,
+    storage_used_bytes bigint DEFAULT 0 NOT NULL,
+    videos_uploaded integer DEFAULT 0 NOT NULL,
+    total_video_duration_seconds integer DEFAULT 0 NOT NULL,
+    ai_credits_used integer DEFAULT 0 NOT NULL,
+    transcription_minutes numeric(10,2) DEFAULT 0 NOT NULL,
+    chat_messages_sent integer DEFAULT 0 NOT NULL,
+    active_students integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.video_analytics (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    video_id uuid NOT NULL,
+    date date NOT NULL,
+    views integer DEFAULT 0 NOT NULL,
+    unique_viewers integer DEFAULT 0 NOT NULL,
+    total_watch_time_seconds integer DEFAULT 0 NOT NULL,
+    average_watch_time_seconds numeric(10,2),
+    completion_rate numeric(5,2),
+    ai_interactions integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.video_analytics_events (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    event_type text NOT NULL,
+    video_id uuid NOT NULL,
+    creator_id uuid NOT NULL,
+    student_id uuid,
+    course_id uuid,
+    module_id uuid,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    "timestamp" timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT video_analytics_events_event_type_check CHECK ((event_type = ANY (ARRAY['video_imported'::text, 'video_transcribed'::text, 'video_embedded'::text, 'video_added_to_course'::text, 'video_started'::text, 'video_progress'::text, 'video_completed'::text, 'video_rewatched'::text])))
+);
+CREATE TABLE public.video_chunks (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    video_id uuid NOT NULL,
+    chunk_index integer NOT NULL,
+    chunk_text text NOT NULL,
+    embedding real[],
+    start_time_seconds integer NOT NULL,
+    end_time_seconds integer NOT NULL,
+    word_count integer NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    embedding_norm double precision GENERATED ALWAYS AS (chronos.vector_length(embedding)) STORED,
+    CONSTRAINT video_chunks_embedding_valid CHECK (((array_ndims(embedding) = 1) AND (array_lower(embedding, 1) = 1) AND (cardinality(embedding) = 1536) AND (array_position(embedding, NULL::real) IS NULL) AND (array_position(embedding, 'NaN'::real) IS NULL) AND (array_position(embedding, 'Infinity'::real) IS NULL) AND (array_position(embedding, '-Infinity'::real) IS NULL)))
+)
+WITH (parallel_workers='2');
+ALTER TABLE ONLY public.video_chunks ALTER COLUMN embedding SET STORAGE EXTERNAL;
+CREATE TABLE public.video_watch_sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    video_id uuid NOT NULL,
+    student_id uuid NOT NULL,
+    session_start timestamp with time zone DEFAULT now() NOT NULL,
+    session_end timestamp with time zone,
+    watch_time_seconds integer DEFAULT 0,
+    percent_complete integer DEFAULT 0,
+    completed boolean DEFAULT false,
+    device_type text,
+    referrer_type text,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT video_watch_sessions_check CHECK (((session_end IS NULL) OR (session_end >= session_start))),
+    CONSTRAINT video_watch_sessions_device_type_check CHECK (((device_type IS NULL) OR (device_type = ANY (ARRAY['desktop'::text, 'mobile'::text, 'tablet'::text])))),
+    CONSTRAINT video_watch_sessions_percent_complete_check CHECK (((percent_complete >= 0) AND (percent_complete <= 100))),
+    CONSTRAINT video_watch_sessions_referrer_type_check CHECK (((referrer_type IS NULL) OR (referrer_type = ANY (ARRAY['course_page'::text, 'direct_link'::text, 'search'::text, 'chat_reference'::text])))),
+    CONSTRAINT video_watch_sessions_watch_time_seconds_check CHECK ((watch_time_seconds >= 0))
+);
+CREATE TABLE public.videos (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    title text NOT NULL,
+    description text,
+    url text,
+    storage_path text,
+    thumbnail_url text,
+    duration_seconds integer,
+    transcript text,
+    transcript_language text DEFAULT 'en'::text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    error_message text,
+    processing_started_at timestamp with time zone,
+    processing_completed_at timestamp with time zone,
+    file_size_bytes bigint,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_deleted boolean DEFAULT false NOT NULL,
+    source_type text DEFAULT 'upload'::text,
+    youtube_video_id text,
+    youtube_channel_id text,
+    whop_lesson_id text,
+    mux_asset_id text,
+    mux_playback_id text,
+    embed_type text,
+    embed_id text,
+    CONSTRAINT videos_embed_type_check CHECK (((embed_type IS NULL) OR (embed_type = ANY (ARRAY['youtube'::text, 'loom'::text, 'vimeo'::text, 'wistia'::text])))),
+    CONSTRAINT videos_source_type_check CHECK ((source_type = ANY (ARRAY['youtube'::text, 'mux'::text, 'loom'::text, 'upload'::text]))),
+    CONSTRAINT videos_source_validation CHECK ((((source_type = 'youtube'::text) AND (youtube_video_id IS NOT NULL)) OR ((source_type = 'mux'::text) AND (mux_playback_id IS NOT NULL)) OR ((source_type = 'loom'::text) AND (embed_id IS NOT NULL)) OR ((source_type = 'upload'::text) AND (storage_path IS NOT NULL)))),
+    CONSTRAINT videos_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'uploading'::text, 'transcribing'::text, 'processing'::text, 'embedding'::text, 'completed'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY chronos.events ATTACH PARTITION chronos.events_default DEFAULT;
+ALTER TABLE ONLY chronos.rejected_events ATTACH PARTITION chronos.rejected_events_default DEFAULT;
+ALTER TABLE ONLY chronos.run_steps ATTACH PARTITION chronos.run_steps_default DEFAULT;
+ALTER TABLE ONLY chronos.runs ATTACH PARTITION chronos.runs_default DEFAULT;
+ALTER TABLE ONLY chronos.step_ledger ATTACH PARTITION chronos.step_ledger_default DEFAULT;
+ALTER TABLE ONLY chronos.archive_cursor
+    ADD CONSTRAINT archive_cursor_pkey PRIMARY KEY (partition);
+ALTER TABLE ONLY chronos.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.events_default
+    ADD CONSTRAINT events_default_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.functions
+    ADD CONSTRAINT functions_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY chronos.meta
+    ADD CONSTRAINT meta_pkey PRIMARY KEY (key);
+ALTER TABLE ONLY chronos.rejected_events
+    ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (stream_id, rejected_at);
+ALTER TABLE ONLY chronos.rejected_events_default
+    ADD CONSTRAINT rejected_events_default_pkey PRIMARY KEY (stream_id, rejected_at);
+ALTER TABLE ONLY chronos.run_steps
+    ADD CONSTRAINT run_steps_pkey PRIMARY KEY (run_id, step, attempt, accepted_at);
+ALTER TABLE ONLY chronos.run_steps_default
+    ADD CONSTRAINT run_steps_default_pkey PRIMARY KEY (run_id, step, attempt, accepted_at);
+ALTER TABLE ONLY chronos.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.runs_default
+    ADD CONSTRAINT runs_default_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.step_ledger
+    ADD CONSTRAINT step_ledger_pkey PRIMARY KEY (run_id, step, accepted_at);
+ALTER TABLE ONLY chronos.step_ledger_default
+    ADD CONSTRAINT step_ledger_default_pkey PRIMARY KEY (run_id, step, accepted_at);
+ALTER TABLE ONLY chronos.transcripts
+    ADD CONSTRAINT transcripts_pkey PRIMARY KEY (video_id);
+ALTER TABLE ONLY public.analytics_cache
+    ADD CONSTRAINT analytics_cache_pkey PRIMARY KEY (creator_id, date_range);
+ALTER TABLE ONLY public.bulk_operations
+    ADD CONSTRAINT bulk_operations_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.course_modules
+    ADD CONSTRAINT course_modules_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.courses
+    ADD CONSTRAINT courses_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.creators
+    ADD CONSTRAINT creators_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.creators
+    ADD CONSTRAINT creators_whop_company_id_key UNIQUE (whop_company_id);
+ALTER TABLE ONLY public.module_lessons
+    ADD CONSTRAINT module_lessons_module_id_video_id_key UNIQUE (module_id, video_id);
+ALTER TABLE ONLY public.module_lessons
+    ADD CONSTRAINT module_lessons_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.students
+    ADD CONSTRAINT students_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.students
+    ADD CONSTRAINT students_whop_user_id_key UNIQUE (whop_user_id);
+ALTER TABLE ONLY public.usage_metrics
+    ADD CONSTRAINT unique_creator_date UNIQUE (creator_id, date);
+ALTER TABLE ONLY public.usage_metrics
+    ADD CONSTRAINT usage_metrics_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.video_analytics
+    ADD CONSTRAINT video_analytics_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.video_analytics
+    ADD CONSTRAINT video_analytics_video_id_date_key UNIQUE (video_id, date);
+ALTER TABLE ONLY public.video_chunks
+    ADD CONSTRAINT video_chunks_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.video_watch_sessions
+    ADD CONSTRAINT video_watch_sessions_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.videos
+    ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
+CREATE INDEX events_idempotency_key ON ONLY chronos.events USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX events_default_idempotency_key_idx ON chronos.events_default USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);
+CREATE INDEX events_default_name_accepted_at_idx ON chronos.events_default USING btree (name, accepted_at);
+CREATE INDEX runs_creator ON ONLY chronos.runs USING btree (creator_id, finished_at);
+CREATE INDEX runs_default_creator_id_finished_at_idx ON chronos.runs_default USING btree (creator_id, finished_at);
+CREATE INDEX runs_failed ON ONLY chronos.runs USING btree (finished_at) WHERE (status = 'failed'::text);
+CREATE INDEX runs_default_finished_at_idx ON chronos.runs_default USING btree (finished_at) WHERE (status = 'failed'::text);
+CREATE INDEX runs_function ON ONLY chronos.runs USING btree (function_id, finished_at);
+CREATE INDEX runs_default_function_id_finished_at_idx ON chronos.runs_default USING btree (function_id, finished_at);
+CREATE INDEX idx_analytics_cache_computed_at ON public.analytics_cache USING btree (creator_id, computed_at DESC);
+CREATE INDEX idx_bulk_operations_creator ON public.bulk_operations USING btree (creator_id, created_at DESC);
+CREATE INDEX idx_bulk_operations_status ON public.bulk_operations USING btree (status, created_at DESC);
+CREATE INDEX idx_course_modules_course_id ON public.course_modules USING btree (course_id);
+CREATE INDEX idx_course_modules_video_ids ON public.course_modules USING gin (video_ids);
+CREATE INDEX idx_courses_creator_id ON public.courses USING btree (creator_id);
+CREATE INDEX idx_creators_whop_user_id ON public.creators USING btree (whop_user_id);
+CREATE INDEX idx_module_lessons_video_id ON public.module_lessons USING btree (video_id);
+CREATE INDEX idx_students_creator_id ON public.students USING btree (creator_id);
+CREATE INDEX idx_usage_metrics_date ON public.usage_metrics USING btree (date DESC);
+CREATE INDEX idx_video_analytics_course_metrics ON public.video_analytics_events USING btree (course_id, event_type, "timestamp" DESC) WHERE (course_id IS NOT NULL);
+CREATE INDEX idx_video_analytics_date ON public.video_analytics USING btree (date DESC);
+CREATE INDEX idx_video_analytics_event_type ON public.video_analytics_events USING btree (event_type);
+CREATE INDEX idx_video_analytics_events_creator_created ON public.video_analytics_events USING btree (creator_id, created_at);
+CREATE INDEX idx_video_analytics_events_video_id ON public.video_analytics_events USING btree (video_id);
+CREATE INDEX idx_video_analytics_student_id ON public.video_analytics_events USING btree (student_id) WHERE (student_id IS NOT NULL);
+CREATE INDEX idx_video_analytics_student_progress ON public.video_analytics_events USING btree (student_id, video_id, event_type, "timestamp" DESC) WHERE (student_id IS NOT NULL);
+CREATE INDEX idx_video_analytics_timestamp ON public.video_analytics_events USING btree ("timestamp" DESC);
+CREATE INDEX idx_video_chunks_video_id ON public.video_chunks USING btree (video_id);
+CREATE INDEX idx_video_chunks_video_id_index ON public.video_chunks USING btree (video_id, chunk_index);
+CREATE INDEX idx_videos_created_at ON public.videos USING btree (created_at DESC);
+CREATE INDEX idx_videos_creator_id ON public.videos USING btree (creator_id);
+CREATE INDEX idx_videos_embed_id ON public.videos USING btree (embed_id) WHERE (embed_id IS NOT NULL);
+CREATE INDEX idx_videos_embed_type ON public.videos USING btree (embed_type) WHERE (embed_type IS NOT NULL);
+CREATE INDEX idx_videos_is_deleted ON public.videos USING btree (is_deleted) WHERE (is_deleted = false);
+CREATE INDEX idx_videos_mux_asset_id ON public.videos USING btree (mux_asset_id) WHERE (mux_asset_id IS NOT NULL);
+CREATE INDEX idx_videos_mux_playback_id ON public.videos USING btree (mux_playback_id) WHERE (mux_playback_id IS NOT NULL);
+CREATE INDEX idx_videos_source_type ON public.videos USING btree (source_type);
+CREATE INDEX idx_videos_status ON public.videos USING btree (status);
+CREATE INDEX idx_videos_status_created ON public.videos USING btree (status, created_at) WHERE (status = ANY (ARRAY['pending'::text, 'uploading'::text, 'failed'::text]));
+CREATE INDEX idx_videos_storage_path ON public.videos USING btree (storage_path) WHERE (storage_path IS NOT NULL);
+CREATE INDEX idx_videos_whop_lesson_id ON public.videos USING btree (whop_lesson_id) WHERE (whop_lesson_id IS NOT NULL);
+CREATE INDEX idx_videos_youtube_video_id ON public.videos USING btree (youtube_video_id) WHERE (youtube_video_id IS NOT NULL);
+CREATE INDEX idx_watch_sessions_student_id ON public.video_watch_sessions USING btree (student_id);
+CREATE INDEX idx_watch_sessions_video_id ON public.video_watch_sessions USING btree (video_id);
+ALTER INDEX chronos.events_idempotency_key ATTACH PARTITION chronos.events_default_idempotency_key_idx;
+ALTER INDEX chronos.events_name ATTACH PARTITION chronos.events_default_name_accepted_at_idx;
+ALTER INDEX chronos.events_pkey ATTACH PARTITION chronos.events_default_pkey;
+ALTER INDEX chronos.rejected_events_pkey ATTACH PARTITION chronos.rejected_events_default_pkey;
+ALTER INDEX chronos.run_steps_pkey ATTACH PARTITION chronos.run_steps_default_pkey;
+ALTER INDEX chronos.runs_creator ATTACH PARTITION chronos.runs_default_creator_id_finished_at_idx;
+ALTER INDEX chronos.runs_failed ATTACH PARTITION chronos.runs_default_finished_at_idx;
+ALTER INDEX chronos.runs_function ATTACH PARTITION chronos.runs_default_function_id_finished_at_idx;
+ALTER INDEX chronos.runs_pkey ATTACH PARTITION chronos.runs_default_pkey;
+ALTER INDEX chronos.step_ledger_pkey ATTACH PARTITION chronos.step_ledger_default_pkey;
+CREATE TRIGGER complete_watch_session BEFORE INSERT OR UPDATE ON public.video_watch_sessions FOR EACH ROW EXECUTE FUNCTION chronos.complete_watch_session();
+CREATE TRIGGER update_course_modules_updated_at BEFORE UPDATE ON public.course_modules FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_courses_updated_at BEFORE UPDATE ON public.courses FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_creators_updated_at BEFORE UPDATE ON public.creators FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_module_lessons_updated_at BEFORE UPDATE ON public.module_lessons FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_students_updated_at BEFORE UPDATE ON public.students FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_usage_metrics_updated_at BEFORE UPDATE ON public.usage_metrics FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_video_analytics_updated_at BEFORE UPDATE ON public.video_analytics FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_video_watch_sessions_updated_at BEFORE UPDATE ON public.video_watch_sessions FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+CREATE TRIGGER update_videos_updated_at BEFORE UPDATE ON public.videos FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+ALTER TABLE ONLY chronos.transcripts
+    ADD CONSTRAINT transcripts_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.analytics_cache
+    ADD CONSTRAINT analytics_cache_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.bulk_operations
+    ADD CONSTRAINT bulk_operations_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.course_modules
+    ADD CONSTRAINT course_modules_course_id_fkey FOREIGN KEY (course_id) REFERENCES public.courses(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.courses
+    ADD CONSTRAINT courses_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.module_lessons
+    ADD CONSTRAINT module_lessons_module_id_fkey FOREIGN KEY (module_id) REFERENCES public.course_modules(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.module_lessons
+    ADD CONSTRAINT module_lessons_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.students
+    ADD CONSTRAINT students_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_metrics
+    ADD CONSTRAINT usage_metrics_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_course_id_fkey FOREIGN KEY (course_id) REFERENCES public.courses(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_module_id_fkey FOREIGN KEY (module_id) REFERENCES public.course_modules(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_student_id_fkey FOREIGN KEY (student_id) REFERENCES public.students(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_analytics_events
+    ADD CONSTRAINT video_analytics_events_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_analytics
+    ADD CONSTRAINT video_analytics_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_chunks
+    ADD CONSTRAINT video_chunks_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_watch_sessions
+    ADD CONSTRAINT video_watch_sessions_student_id_fkey FOREIGN KEY (student_id) REFERENCES public.students(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.video_watch_sessions
+    ADD CONSTRAINT video_watch_sessions_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.videos
+    ADD CONSTRAINT videos_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES public.creators(id) ON DELETE CASCADE;

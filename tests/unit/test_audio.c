@@ -1,0 +1,284 @@
+/* test_audio.c: ffmpeg under supervision: limits, cancellation, and recordings cut in silence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "provider.h"
+#include "subprocess.h"
+
+static char dir[] = "/tmp/test_audio_XXXXXX";
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    char command[64];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+/* ---- subprocess ---- */
+
+static struct subprocess shell(const char *const *argv)
+{
+    return (struct subprocess){
+        .argv = argv,
+        .timeout_ms = 10000,
+        .cpu_seconds = 5,
+        .max_file_bytes = 1 << 20,
+        .max_out_bytes = 100,
+    };
+}
+
+static void test_output_and_exit_code_come_back(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "echo out; echo wrong >&2; exit 3", NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_int_equal(r.exit_code, 3);
+    assert_string_equal(r.out.data, "out\n");
+    assert_string_equal(r.errors.data, "wrong\n");
+    subprocess_release(&r);
+}
+
+static void test_endless_output_is_cut_and_does_not_stall(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c",
+                                "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2", NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(r.out.len, 100);
+    assert_int_equal(r.errors.len, 64 * 1024);
+    subprocess_release(&r);
+}
+
+static void test_the_child_inherits_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("SUPABASE_SERVICE_ROLE_KEY", "hidden", 1), 0);
+    auto_close int leak = dup(0); /* without close-on-exec */
+    const char *const argv[] = {"sh", "-c", "env | grep -c hidden; ls /proc/self/fd | wc -l; cat",
+                                NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_string_equal(r.out.data, "0\n4\n"); /* 0, 1, 2 and ls's own */
+    subprocess_release(&r);
+}
+
+static void test_limits_hold(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "exec head -c 5000000 /dev/zero > %s/big", dir);
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_int_equal(r.exit_code, -1);
+    assert_int_equal(r.signal, SIGXFSZ);
+    subprocess_release(&r);
+}
+
+static void test_the_time_limit_kills_the_whole_group(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "sleep 30 & sleep 30; wait", NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    p.timeout_ms = 200;
+    int64_t from = mono_ms();
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_true(r.timed_out);
+    assert_in_range(mono_ms() - from, 150, 4000);
+    subprocess_release(&r);
+}
+
+static bool always(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void test_cancelling_kills_even_what_ignores_the_polite_signal(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "trap '' TERM; sleep 30; sleep 30", NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    p.is_cancelled = always;
+    int64_t from = mono_ms();
+    assert_false(subprocess_run(&p, &r, &e));
+    assert_int_equal(e.code, ERR_STOPPING);
+    assert_in_range(mono_ms() - from, 0, 5000);
+}
+
+static void test_a_missing_program_needs_a_person(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"no-such-program", NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_false(subprocess_run(&p, &r, &e));
+    assert_int_equal(e.code, ERR_STOP_PROVIDER);
+    assert_string_equal(e.msg, "no-such-program is not installed");
+}
+
+/* ---- recordings ---- */
+
+static char input[128];
+
+/* Makes dir/name with ffmpeg and remembers it as the input. */
+static void make(const char *name, const char *options)
+{
+    char command[1024];
+    (void)snprintf(input, sizeof(input), "%s/%s", dir, name);
+    (void)snprintf(command, sizeof(command), "ffmpeg -v error -y %s %s", options, input);
+    if (system(command) != 0)
+        fail_msg("%s", command);
+}
+
+static void write_input(const char *name, const char *text)
+{
+    (void)snprintf(input, sizeof(input), "%s/%s", dir, name);
+    FILE *f = fopen(input, "we");
+    assert_non_null(f);
+    (void)fputs(text, f);
+    (void)fclose(f);
+}
+
+static struct audio_part parts[16];
+static size_t count;
+static double duration;
+
+static void splits(void)
+{
+    struct err e;
+    if (!audio_split(input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL, &e))
+        fail_msg("%s", e.msg);
+}
+
+static void refuses(const char *message)
+{
+    struct err e;
+    if (audio_split(input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL, &e))
+        fail_msg("accepted as %zu parts", count);
+    assert_int_equal(e.code, ERR_PERMANENT);
+    if (strstr(e.msg, message) == NULL)
+        fail_msg("%s", e.msg);
+    assert_null(strstr(e.msg, dir));
+}
+
+static void test_a_short_recording_is_one_part(void **state)
+{
+    (void)state;
+    struct stat st;
+    make("short.mp4", "-f lavfi -i testsrc=size=64x48:rate=5:duration=3 -f lavfi -i "
+                      "sine=duration=3 -c:v mpeg4 -c:a aac");
+    splits();
+    assert_int_equal(count, 1);
+    assert_true(fabs(duration - 3) < 0.2);
+    assert_true(parts[0].start_seconds == 0);
+    assert_int_equal(stat(parts[0].path, &st), 0);
+    assert_non_null(strstr(parts[0].path, "/part000.ogg"));
+}
+
+static void test_a_recording_that_does_not_know_its_length_is_measured(void **state)
+{
+    (void)state;
+    make("live.webm",
+         "-f lavfi -i sine=duration=7 -c:a libopus -f webm - >"); /* a pipe: no length in it */
+    splits();
+    assert_int_equal(count, 1);
+    assert_true(fabs(duration - 7) < 0.2);
+}
+
+/* A pause near the first target, none near the second. */
+static void test_a_long_recording_is_cut_in_silence(void **state)
+{
+    (void)state;
+    make("long.wav",
+         "-f lavfi -i \"aevalsrc='if(between(t,580,584),0,0.3*sin(600*t))':s=8000:d=1300\" -c:a "
+         "pcm_s16le");
+    splits();
+    assert_int_equal(count, 3);
+    assert_true(fabs(parts[1].start_seconds - 582) < 0.1);
+    assert_true(fabs(parts[2].start_seconds - 1200) < 0.1);
+    assert_true(fabs(parts[0].duration_seconds - 582) < 0.1);
+    assert_true(fabs(parts[2].start_seconds + parts[2].duration_seconds - 1300) < 0.5);
+    struct err e;
+    assert_false(audio_split(input, dir, parts, 2, &count, &duration, NULL, NULL, &e));
+    assert_int_equal(e.code, ERR_PERMANENT);
+    assert_false(audio_split(input, dir, parts, 16, &count, &duration, always, NULL, &e));
+    assert_int_equal(e.code, ERR_STOPPING);
+}
+
+static void test_what_cannot_be_heard_is_refused(void **state)
+{
+    (void)state;
+    make("mute.mp4", "-f lavfi -i testsrc=size=64x48:rate=5:duration=1 -c:v mpeg4");
+    refuses("no sound");
+    write_input("text.mp4", "this is not a recording");
+    refuses("Invalid data");
+    write_input("empty.mp4", "");
+    refuses("failed");
+}
+
+/* A playlist under a video's name would read any local file into the transcript. */
+static void test_a_playlist_is_not_opened(void **state)
+{
+    (void)state;
+    char text[256];
+    make("secret.wav", "-f lavfi -i sine=duration=2");
+    (void)snprintf(
+        text, sizeof(text),
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://%s/secret.wav\n#EXT-X-ENDLIST\n",
+        dir);
+    write_input("playlist.mp4", text);
+    refuses("failed");
+    (void)snprintf(text, sizeof(text), "ffconcat version 1.0\nfile '%s/secret.wav'\n", dir);
+    write_input("concat.mp4", text);
+    refuses("failed");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_output_and_exit_code_come_back),
+        cmocka_unit_test(test_endless_output_is_cut_and_does_not_stall),
+        cmocka_unit_test(test_the_child_inherits_nothing),
+        cmocka_unit_test(test_limits_hold),
+        cmocka_unit_test(test_the_time_limit_kills_the_whole_group),
+        cmocka_unit_test(test_cancelling_kills_even_what_ignores_the_polite_signal),
+        cmocka_unit_test(test_a_missing_program_needs_a_person),
+        cmocka_unit_test(test_a_short_recording_is_one_part),
+        cmocka_unit_test(test_a_recording_that_does_not_know_its_length_is_measured),
+        cmocka_unit_test(test_a_long_recording_is_cut_in_silence),
+        cmocka_unit_test(test_what_cannot_be_heard_is_refused),
+        cmocka_unit_test(test_a_playlist_is_not_opened),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,5 +1,4 @@
--- What a paid transcription produced, kept so that it is paid for once, the merging of
--- metadata, and whose work a video is.
+-- What a paid transcription produced, kept so that it is paid for once, and the merging of metadata.
 -- breaking: no
 --
 -- Why: a step's result is small, so the text of a transcript waits here until the next step moves it into
@@ -34,13 +33,4 @@ as $fn$
             when 'object' then jsonb_build_array(old -> key)
             else '[]'
         end || jsonb_build_array(entry)))
-$fn$;
-
--- Is a video still the one this run began to work on? `processing_run` names the run that began last. Where nobody is
--- named, the run's own claim was either lost with the rest of the metadata, and the work goes on, or another run
--- finished the video since.
-create function chronos.is_video_of_run(metadata jsonb, status text, run_id text) returns boolean
-language sql immutable parallel safe
-as $fn$
-    select coalesce(metadata ->> 'processing_run' = run_id, status <> 'completed')
 $fn$;

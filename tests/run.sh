@@ -80,7 +80,8 @@ run_pytest()
     local name=${1##*/} status summary bad select=()
     [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
     echo "---- $name"
-    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 | tee "$output"
+    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 |
+        tee "$output"
     status=${PIPESTATUS[0]}
     summary=$(grep -E '^=+ .* in [0-9.]+s' "$output" | tail -n 1)
     number_of()

@@ -9,7 +9,7 @@
 --                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
---   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt <p>:clock <p>:unsettled <p>:limits   see include/
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:clock <p>:unsettled <p>:limits   see include/
 -- ARGV[1] worker id
 -- ARGV[2] number of outcomes, then for each:
 --   op        next    the result is stored, the worker goes on with the same lease

@@ -35,7 +35,7 @@ bool video_source_parse(const char *name, enum video_source *ret)
 bool is_uuid(const char *s)
 {
     size_t i = 0;
-    for (; s[i] != '\0' && i < 36; i++) {
+    for (; i < 36 && s[i] != '\0'; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
         if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
             return false;
@@ -43,24 +43,24 @@ bool is_uuid(const char *s)
     return i == 36 && s[i] == '\0';
 }
 
-static bool uuid_field(const json_t *data, const char *field, const char **ret, struct err *e)
+static const char *uuid_field(const json_t *data, const char *field, struct err *e)
 {
     const json_t *v = js_get(data, field);
-    if (v == NULL || (json_is_string(v) && json_string_length(v) == 0))
-        return err_set(e, ERR_INPUT, "%s is missing", field);
-    if (!json_is_string(v) || !is_uuid(json_string_value(v)))
-        return err_set(e, ERR_INPUT, "%s is not a UUID", field);
-    *ret = json_string_value(v);
-    return true;
+    const char *text = json_string_value(v);
+    if (v == NULL || (text != NULL && *text == '\0'))
+        return err_null(e, ERR_INPUT, "%s is missing", field);
+    if (text == NULL || !is_uuid(text))
+        return err_null(e, ERR_INPUT, "%s is not a UUID", field);
+    return text;
 }
 
 bool video_ids(const json_t *data, struct video_ids *ret, struct err *e)
 {
-    struct video_ids ids;
-    if (!uuid_field(data, "videoId", &ids.video, e) ||
-        !uuid_field(data, "creatorId", &ids.creator, e))
+    const char *video = uuid_field(data, "videoId", e);
+    const char *creator = video != NULL ? uuid_field(data, "creatorId", e) : NULL;
+    if (creator == NULL)
         return false;
-    *ret = ids;
+    *ret = (struct video_ids){.video = video, .creator = creator};
     return true;
 }
 

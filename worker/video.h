@@ -68,7 +68,7 @@ bool video_public_url(const struct video *v, char *out, size_t out_size);
 bool video_update(struct db *db, const char *query, const char *const *params, int nparams,
                   bool *ret_touched, struct err *e) MUST_CHECK;
 #define VIDEO_UPDATE(db, e, ret_touched, query, ...)                                               \
-    video_update((db), (query), (const char *const[]){__VA_ARGS__},                                \
+    video_update((db), (query), ((const char *const[]){__VA_ARGS__}),                              \
                  (int)ARRAY_LEN(((const char *const[]){__VA_ARGS__})), (ret_touched), (e))
 
 /* Adds to the creator's counters of today (UTC): call it in a .tx step only, since adding twice counts twice. `entry`

@@ -104,13 +104,16 @@ $(B)/engine/daemon.o $(B)/engine/http.o: CFLAGS += -DCHRONOS_VERSION='"$(VERSION
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+$(B)/tests/providers/provider_probe: $(B)/tests/providers/provider_probe.o $(TESTABLE)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
 	$(STACK) run -- sh -c 'for t in $(UNIT_BIN); do $$t || exit 1; done'
 
 .PHONY: test-programs
-test-programs: $(UNIT_BIN) $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
+test-programs: $(UNIT_BIN) $(B)/tests/providers/provider_probe $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
 
 .PHONY: test
 test: ## build and run every test (ONLY=pattern for some)

@@ -162,6 +162,7 @@ fmt: ## format the C sources
 .PHONY: lint
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
 lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
+	@ops/install-deps.sh lint
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>$(GEN)/tidy.err || exit 255'
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \

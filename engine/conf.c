@@ -248,7 +248,7 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
             }
         }
         if (!set_value(c, s, text, e))
-            return false; // NOLINT(clang-analyzer-unix.Malloc): the process ends now
+            return false;
         if (s->type == SECRET)
             log_hide(text);
         else if (s->type == URL)

@@ -45,7 +45,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests may link: everything but the daemons' main
-TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC))
+TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) worker/video.c worker/vectors.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests
@@ -65,7 +65,7 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
 FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
 $(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
-                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(ENGINE_OBJ)
+                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(B)/tests/stop_point.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc
@@ -125,7 +125,7 @@ test: ## build and run every test (ONLY=pattern for some)
 ready:
 	@ops/install-deps.sh demo
 	@$(MAKE) -sq --no-print-directory VARIANT=$(VARIANT) all 2>/dev/null || echo "Building (about a minute the first time)"
-	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all
+	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all >/dev/null
 
 .PHONY: demo
 demo: ## see it work: a private stack, four videos, and a search through what was said

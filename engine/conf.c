@@ -137,13 +137,15 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
 static void hide_password(const char *url)
 {
     char password[512] = "";
-    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://"), *named = strstr(url, "password=");
+    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://"),
+               *named = strstr(url, "password=");
     if (slashes != NULL && at != NULL && at > slashes) {
         const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
         if (colon != NULL)
             (void)snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
     } else if (named != NULL) {
-        (void)snprintf(password, sizeof(password), "%.*s", (int)strcspn(named + 9, " &"), named + 9);
+        (void)snprintf(password, sizeof(password), "%.*s", (int)strcspn(named + 9, " &"),
+                       named + 9);
     }
     log_hide(password);
 }

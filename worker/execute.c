@@ -11,6 +11,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "step_state.h"
+#include "stop_point.h"
 
 enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
@@ -168,9 +169,11 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
                      .http = w->def->tx || w->list ? NULL : x->http,
                      .services = &x->conf->services,
                      .state = &st};
+    stop_point("before-step", w->name);
     http_set_cancel(x->http, is_cancelled, &st);
     json_t *value = w->list ? w->def->each(&s) : w->def->run(&s);
     http_set_cancel(x->http, NULL, NULL);
+    stop_point("after-step", w->name);
 
     r->verdict = st.verdict;
     r->value = value;
@@ -221,6 +224,7 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
     auto_json *outcome = result_to_json(r);
     if (!ledger_commit(x->db, run, w->name, outcome, &r->err))
         r->verdict = VERDICT_FAIL;
+    stop_point("after-ledger", w->name);
 }
 
 static void run_step(struct executor *x, struct run *run, const struct work *w, struct result *r)
@@ -434,6 +438,7 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     run->try = 1;
     add_run_fields(o, run);
     enum commit_code code = committer_wait(x->committer, o);
+    stop_point("after-commit", w->name);
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
 }
 

@@ -96,8 +96,8 @@ static bool store_extracted(struct step *s, const struct video *v, const struct 
                             int64_t took_ms)
 {
     char duration[32], cost[32], took[32];
-    (void)snprintf(duration, sizeof(duration), "%.3f", t->duration_seconds);
-    (void)snprintf(cost, sizeof(cost), "%.9g", t->cost_usd);
+    (void)snprintf(duration, sizeof(duration), "%.17g", t->duration_seconds);
+    (void)snprintf(cost, sizeof(cost), "%.17g", t->cost_usd);
     (void)snprintf(took, sizeof(took), "%lld", (long long)took_ms);
     auto_json *segments = captions_to_json(&t->captions);
     auto_free char *segments_text = js_dump(segments, NULL);

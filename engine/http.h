@@ -42,7 +42,7 @@ struct http_request {
     /* The URL came from a user or a provider: private, loopback, link-local and metadata addresses are
      * refused after resolution unless its host is a configured base's. */
     bool untrusted_url;
-    const char *const *allowed_hosts; /* suffixes at a label boundary, NULL at the end; NULL = any */
+    const char *const *allowed_hosts; /* suffixes at a label boundary, then NULL; NULL = any */
     const char *proxy;                /* NULL or "" = none */
 };
 

@@ -54,8 +54,7 @@ static void test_every_form_of_a_youtube_link_is_understood(void **state)
         "https://youtu.be/dQx1_aB-9Zk?si=x&t=3",
         "youtu.be/dQx1_aB-9Zk/",
         "www.youtube.com/attribution_link?a=1&u=%2Fwatch%3Fv%3DdQx1_aB-9Zk%26feature%3Dshare",
-        "consent.youtube.com/"
-        "m?continue=https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3DdQx1_aB-9Zk&gl=DE",
+        "consent.youtube.com/m?continue=https%3A%2F%2Fyoutube.com%2Fwatch%3Fv%3DdQx1_aB-9Zk&gl=DE",
         "https://www.youtube.com:443/watch?v=dQx1_aB-9Zk",
     };
     for (size_t i = 0; i < ARRAY_LEN(links); i++)

@@ -75,6 +75,7 @@ static void test_the_child_inherits_nothing(void **state)
     (void)state;
     assert_int_equal(setenv("SUPABASE_SERVICE_ROLE_KEY", "hidden", 1), 0);
     auto_close int leak = dup(0); /* without close-on-exec */
+    (void)leak;
     const char *const argv[] = {"sh", "-c", "env | grep -c hidden; ls /proc/self/fd | wc -l; cat",
                                 NULL};
     struct subprocess p = shell(argv);

@@ -14,6 +14,11 @@ def entries(*runs):
     return {"entries": [("*", r) for r in runs]}
 
 
+def admitted(before, *runs):
+    """Their hashes, which remember by which limits they were admitted."""
+    return {f"run:{r}": {**before[f"run:{r}"], "limits": before["limits"]["f"]} for r in runs}
+
+
 def test_nothing_to_do(p):
     assert p.fire_timers() == [0, 0, -1]
     assert p.dump() == {}
@@ -23,7 +28,7 @@ def test_a_due_run_is_admitted(p):
     before = p.seed(parked("r1", limits={"f": "1 own:$\n2 all\n"}))
     assert p.fire_timers() == [1, 1, -1]
     assert p.dump() == after(before, {"timers": GONE, "slots:own:k": {"r1"}, "slots:all": {"r1"},
-                                      "ready:f": entries("r1")})
+                                      "ready:f": entries("r1"), **admitted(before, "r1")})
 
 
 def test_a_due_run_waits_when_the_limit_is_full(p):
@@ -72,7 +77,8 @@ def test_due_runs_share_the_room(p):
     before = p.seed(parked("r1", "r2", "r3", limits={"f": "2 all\n"}))
     assert p.fire_timers() == [3, 2, -1]
     assert p.dump() == after(before, {"timers": GONE, "slots:all": {"r1", "r2"}, "ready:f": entries("r1", "r2"),
-                                      "wait:f:k": [("r3", 3)], "blocked:all": [("f:k", 0)]})
+                                      "wait:f:k": [("r3", 3)], "blocked:all": [("f:k", 0)],
+                                      **admitted(before, "r1", "r2")})
 
 
 @pytest.mark.parametrize("run", [GONE, {"fn": "f", "key": "k", "seq": "1", "done": "1"}])
@@ -84,11 +90,13 @@ def test_a_timer_without_a_live_run_is_forgotten(p, run):
 
 def test_unsettled_limits_are_settled(p):
     before = p.seed({"limits": {"f": "2 all\n"}, "unsettled": {"all"}, "wait:f:a": [("a1", 1)],
-                     "wait:f:b": [("b1", 2), ("b2", 3)], "blocked:all": [("f:a", 8), ("f:b", 7)], "clock": "8"})
+                     "wait:f:b": [("b1", 2), ("b2", 3)], "blocked:all": [("f:a", 8), ("f:b", 7)], "clock": "8",
+                     "run:a1": {"fn": "f", "key": "a"}, "run:b1": {"fn": "f", "key": "b"}})
     assert p.fire_timers() == [0, 2, -1]
     assert p.dump() == after(before, {
         "unsettled": GONE, "slots:all": {"a1", "b1"}, "ready:f": entries("b1", "a1"), "wait:f:a": GONE,
-        "wait:f:b": [("b2", 3)], "blocked:all": [("f:b", 9.5)], "vt:all": [("a", 9), ("b", 9)]})
+        "wait:f:b": [("b2", 3)], "blocked:all": [("f:b", 9.5)], "vt:all": [("a", 9), ("b", 9)],
+        **admitted(before, "a1", "b1")})
 
 
 def test_an_unsettled_limit_that_is_full_is_settled_by_itself(p):

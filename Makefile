@@ -171,6 +171,15 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
 	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
 	shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
 
+# ---- benchmarks; the release build is what is measured ----
+$(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bench
+bench: ## measure speed, latency and memory on this machine (about three minutes; ONLY=noop,idle,… for some)
+bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
+	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
+
 .PHONY: clean
 clean: ## remove everything built
 	rm -rf build

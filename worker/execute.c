@@ -396,8 +396,10 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
         committer_submit(x->committer, o);
     } else if (err_is_retryable(e->code) && run->try <= retries_of(run, w)) {
         int64_t delay = backoff_ms(x->conf, run->try);
-        if (delay < e->retry_after_ms)
-            delay = e->retry_after_ms;
+        if (delay <
+            e->retry_after_ms) /* what a service asked for, spread a little so that not all come back at once */
+            delay =
+                e->retry_after_ms + (int64_t)(id_random() % (uint64_t)(e->retry_after_ms / 10 + 1));
         log_info("step failed and will be tried again", "run", run->id, "fn", run->fn->id, "step",
                  w->name, "attempt", attempt, "error", e->msg, LOG_END);
         park(x, run, w, r, delay, "failed");

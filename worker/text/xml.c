@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 #include "xml.h"
 
 static bool is_space(char c)

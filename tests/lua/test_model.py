@@ -23,15 +23,21 @@ LEFTOVERS = {"schedulers", "limits", "seq", "clock", "events", "history", *("rea
 
 
 class Run:
-    def __init__(self, run_id, fn, key, seq):
-        self.id, self.fn, self.key, self.seq = run_id, fn, key, seq
+    def __init__(self, templates, run_id, fn, key, seq):
+        self.templates, self.id, self.fn, self.key, self.seq = templates, run_id, fn, key, seq
         self.state = None  # parked, waiting, admitted, done
+        self.admitted_by = None  # the limits of the function as they were then
         self.worker = self.entry = self.last = None
         self.results, self.deaths = {}, 0
 
     @property
     def limits(self):
-        return [name.replace("$", self.key) for name in LIMITS[self.fn]]
+        names = self.admitted_by if self.state == "admitted" else self.templates[self.fn]
+        return [name.replace("$", self.key) for name in names]
+
+    def admit(self):
+        self.admitted_by = self.templates[self.fn]
+        self.state = "admitted"
 
     @property
     def queue(self):
@@ -43,6 +49,7 @@ class Model:
         self.p, self.rnd = p, rnd
         self.runs, self.seq, self.calls = {}, 0, collections.deque(maxlen=30)
         self.max = {name: rnd.randint(1, 4) for names in LIMITS.values() for name in names}
+        self.templates = dict(LIMITS)
         self.held = collections.Counter()
         self.numbers = iter(range(1, 10**9))
         p.redis.flushall()
@@ -73,8 +80,11 @@ class Model:
 
     def admit_or_wait(self, r):
         stands = r.limits and self.queue_of(r.queue)
-        r.state = "waiting" if stands or any(self.is_full(name) for name in r.limits) else "admitted"
-        return r.state == "admitted"
+        if stands or any(self.is_full(name) for name in r.limits):
+            r.state = "waiting"
+            return False
+        r.admit()
+        return True
 
     def leases(self, worker):
         return [r for r in self.runs.values() if r.worker == worker]
@@ -84,7 +94,7 @@ class Model:
 
     # ---- calls ----
     def install_limits(self):
-        for fn, names in LIMITS.items():
+        for fn, names in self.templates.items():
             text = "".join(f"{self.max[name]} {name}\n" for name in names)
             self.p.redis.hset(self.p.key("limits"), fn, text)
 
@@ -97,7 +107,7 @@ class Model:
                 batch.append(run(old.id, old.fn, old.key))
                 expected.append(3)
                 continue
-            r = Run(f"r{next(self.numbers)}", self.rnd.choice(list(LIMITS)), self.rnd.choice(KEYS), self.seq)
+            r = Run(self.templates, f"r{next(self.numbers)}", self.rnd.choice(list(LIMITS)), self.rnd.choice(KEYS), self.seq)
             future = self.rnd.random() < 0.2
             batch.append(run(r.id, r.fn, r.key, due=self.p.now_ms() + FAR if future else self.rnd.choice([0, 1])))
             if future:
@@ -200,12 +210,19 @@ class Model:
 
     def change_a_limit(self):
         template = self.rnd.choice(list(self.max))
-        self.max[template] = self.rnd.randint(1, 5)
+        self.max[template] = self.rnd.choice([1, 2, 3, 4, 5, 50])
         self.calls.append(("limit", template, self.max[template]))
         self.install_limits()
         # whoever changes a limit has it looked at again; otherwise the next release would
         names = [name for name in self.names() if self.template(name) == template]
         self.p.redis.sadd(self.p.key("unsettled"), *names)
+
+    def change_the_limits_of_a_function(self):
+        fn = self.rnd.choice(list(LIMITS))
+        names = [name for name in self.max if not name.startswith("fn/") or name.startswith("fn/" + fn)]
+        self.templates[fn] = self.rnd.sample(names, self.rnd.randint(0, len(names)))
+        self.calls.append(("limits of", fn, self.templates[fn]))
+        self.install_limits()
 
     def archive(self):
         done = self.those("done")
@@ -247,7 +264,7 @@ class Model:
         for r in sorted(chosen, key=lambda r: r.seq):
             assert may_admit, f"{r.id} was admitted by a call that frees nothing"
             assert self.queue_of(r.queue)[0] is r, f"{r.id} was admitted before others of its queue"
-            r.state = "admitted"
+            r.admit()
         return len(chosen)
 
     def check(self, may_admit=True):
@@ -283,7 +300,6 @@ class Model:
             assert len(stands[queue]) == (1 if waiting else 0), (queue, stands[queue])
             if waiting:
                 name = stands[queue][0]
-                assert name in waiting[0].limits
                 assert self.is_full(name) or name in s["unsettled"], f"{queue} waits behind {name}, which has room"
 
     def drain(self):
@@ -308,7 +324,7 @@ class Model:
 
 
 STEPS = [(Model.enqueue, 5), (Model.claim, 6), (Model.commit, 8), (Model.fire_timers, 4), (Model.reap_worker, 1),
-         (Model.drop_consumer, 1), (Model.change_a_limit, 0.4), (Model.archive, 0.2)]
+         (Model.drop_consumer, 1), (Model.change_a_limit, 0.4), (Model.change_the_limits_of_a_function, 0.2), (Model.archive, 0.2)]
 
 
 def play(p, seed):

@@ -121,7 +121,8 @@ static void test_any_bytes_are_parsed_or_refused(void **state)
         struct err e = {0};
         auto_json *j = js_parse(text, len, &e);
         assert_true((j == NULL) == (e.code == ERR_INPUT));
-        auto_free char *dump = js_dump(j, NULL);
+        auto_free char *dump = js_dump(j, NULL); /* whatever was parsed can be written */
+        assert_true((dump == NULL) == (j == NULL));
     }
 }
 

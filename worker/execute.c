@@ -16,8 +16,8 @@
 enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
-    UNAVAILABLE_DELAY_MS =
-        1000, /* our own stores are away: look again soon, no attempt is burned */
+    SUSPECT_DELAY_MS = 500,
+    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: no attempt is burned */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */
@@ -513,6 +513,25 @@ static bool one_step(struct executor *x, struct run *run)
     return on;
 }
 
+/* A worker that dies takes all its runs with it, and it cannot tell which one did it. Runs that lost a worker before are
+ * therefore executed one at a time per worker, so that a poisonous one does not take the same innocent ones with it until
+ * all of them are stopped. Returns false when the run has to wait; it is parked without using an attempt. */
+static bool enter_alone(struct executor *x, struct run *run)
+{
+    if (run->deaths == 0 || !atomic_exchange(x->suspect, true))
+        return true;
+    struct outcome *o = outcome_new(OUTCOME_PARK, run);
+    o->delay_ms = SUSPECT_DELAY_MS / 2 + (int64_t)(id_random() % SUSPECT_DELAY_MS);
+    committer_submit(x->committer, o);
+    return false;
+}
+
+static void leave(struct executor *x, const struct run *run)
+{
+    if (run->deaths > 0)
+        atomic_store(x->suspect, false);
+}
+
 void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
@@ -520,9 +539,10 @@ void execute_run(struct executor *x, struct run *run)
         run->event = json_object();
         (void)err_wrap(&e, "the run's input is damaged");
         finish_failed(x, run, NULL, NULL, &e);
-    } else {
+    } else if (enter_alone(x, run)) {
         while (one_step(x, run)) {
         }
+        leave(x, run);
     }
     run_free(run);
 }

@@ -17,6 +17,7 @@ struct pool {
     bool stopping;
 
     pthread_t *ids;
+    atomic_bool suspect;
     struct executor base; /* copied by every thread */
 };
 
@@ -95,7 +96,8 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
                                 .committer = committer,
                                 .worker_id = worker_id,
                                 .stopping = stopping,
-                                .abort = abort_flag};
+                                .abort = abort_flag,
+                                .suspect = &p->suspect};
     p->ids = calloc((size_t)p->threads, sizeof(*p->ids));
     if (p->ids == NULL)
         abort();

@@ -62,14 +62,16 @@ static void put(struct line *l, const char *s, size_t n)
     l->len += n;
 }
 
+/* The length of the longest secret that begins here: one may be the beginning of another. */
 static size_t secret_at(const char *s)
 {
+    size_t longest = 0;
     for (size_t i = 0; i < secret_count; i++) {
         size_t n = strlen(secrets[i]);
-        if (strncmp(s, secrets[i], n) == 0)
-            return n;
+        if (n > longest && strncmp(s, secrets[i], n) == 0)
+            longest = n;
     }
-    return 0;
+    return longest;
 }
 
 static void put_value(struct line *l, const char *v)
@@ -81,7 +83,8 @@ static void put_value(struct line *l, const char *v)
         put(l, "\"", 1);
     size_t used = 0;
     for (const char *p = v; *p != '\0'; used++) {
-        if (used >= MAX_VALUE) {
+        if (used >= MAX_VALUE + 3 || (used >= MAX_VALUE && ((unsigned char)*p & 0xC0) != 0x80)) {
+            /* never inside a character */
             put(l, "...", 3);
             break;
         }

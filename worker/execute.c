@@ -16,8 +16,8 @@
 enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
-    UNAVAILABLE_DELAY_MS =
-        1000, /* our own stores are away: look again soon, no attempt is burned */
+    SUSPECT_DELAY_MS = 500,
+    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: no attempt is burned */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */

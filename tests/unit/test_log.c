@@ -106,6 +106,16 @@ static void test_a_hidden_secret_never_appears(void **state)
     assert_non_null(strstr(out, "w=short"));
 }
 
+static void test_a_secret_that_begins_with_another_is_hidden_whole(void **state)
+{
+    (void)state;
+    log_hide("abcdef");
+    log_hide("abcdef-and-more");
+    capture_start();
+    log_error("m", "v", "abcdef-and-more", LOG_END);
+    assert_non_null(strstr(capture_stop(), "v=***\n"));
+}
+
 static void test_levels_are_read_by_name(void **state)
 {
     (void)state;
@@ -126,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_empty_and_missing_values_are_quoted_nothing),
         cmocka_unit_test(test_a_huge_value_is_cut_and_the_line_still_ends),
         cmocka_unit_test(test_a_hidden_secret_never_appears),
+        cmocka_unit_test(test_a_secret_that_begins_with_another_is_hidden_whole),
         cmocka_unit_test(test_levels_are_read_by_name),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

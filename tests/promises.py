@@ -163,7 +163,9 @@ def check_effects(engine):
 
 def check_records(engine):
     """Every event that was accepted is recorded once; its runs ended once; results are recorded once."""
-    events = collections.Counter(r["stream_id"] for r in engine.rows("select stream_id from chronos.events"))
+    # the events that steps send have a stream of their own, whose ids may be the same
+    events = collections.Counter(r["stream_id"] for r in engine.rows(
+        "select stream_id from chronos.events where name not in ('test/sent', 'inngest/function.failed')"))
     rejected = collections.Counter(r["stream_id"] for r in engine.rows("select stream_id from chronos.rejected_events"))
     for entry in engine.sent:
         count = events[entry] + rejected[entry]

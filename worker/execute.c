@@ -441,6 +441,12 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     add_run_fields(o, run);
     enum commit_code code = committer_wait(x->committer, o);
     stop_point("after-commit", w->name);
+    if (code == COMMIT_CONFLICT) {
+        /* We hold the lease and yet do not know what is stored: going on, or again, would be wrong for ever. */
+        struct err e;
+        (void)err_set(&e, ERR_BUG, "step %s has another result already", name);
+        finish_failed(x, run, NULL, NULL, &e);
+    }
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from promises import deep, recorded_bytes
+from promises import check_promises, deep, recorded_bytes
 
 LIMIT = 512 * 1024
 
@@ -198,5 +198,4 @@ def test_entry_ids_chosen_by_the_client_are_no_harm(engine):
     engine.sent.append(engine.redis.xadd("chronos:events", {"name": "test/three", "data": "{}"}, id="253370764800000-0"))
     engine.wait_for_run("253370764800000-0", status="completed")
     engine.run("test/three", deadline=5)
-    from promises import check_promises
     check_promises(engine)

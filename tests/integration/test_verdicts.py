@@ -6,14 +6,16 @@ import pytest
 
 
 def steps(world, run):
-    return [(s["step"], s["attempt"], s["status"]) for s in world.steps_of(run)]
+    """By name and attempt; steps of one millisecond have no order in the archive."""
+    return sorted((s["step"], s["attempt"], s["status"]) for s in world.steps_of(run))
 
 
 def test_values_are_stored_under_their_steps_and_the_last_is_the_output(world):
     run = world.run("test/three", {"creatorId": "a"})
     found = world.steps_of(run)
-    assert [(s["step"], s["result"]) for s in found] == [
-        (name, {"step": name, "attempt": 1}) for name in ("first", "second", "third")]
+    assert {s["step"]: s["result"] for s in found} == {
+        name: {"step": name, "attempt": 1} for name in ("first", "second", "third")}
+    assert len(found) == 3
     assert run["output"] == {"step": "third", "attempt": 1}
     assert (run["attempts"], run["deaths"], run["creator_id"]) == (1, 0, "a")
 
@@ -27,8 +29,8 @@ def test_finish_completes_the_run_and_skips_what_follows(world):
 
 def test_a_failed_step_is_tried_again_and_the_one_after_starts_at_attempt_one(world):
     run = world.run("test/flaky", {"until": 3, "creatorId": "flaky-1"})
-    assert steps(world, run) == [("try", 1, "failed"), ("try", 2, "failed"), ("try", 3, "completed"),
-                                 ("after", 1, "completed")]
+    assert steps(world, run) == [("after", 1, "completed"), ("try", 1, "failed"), ("try", 2, "failed"),
+                                 ("try", 3, "completed")]
     assert run["attempts"] == 3
 
 
@@ -102,7 +104,7 @@ def test_a_failed_run_sends_one_failure_event_and_its_handler_runs_once(world):
     world.wait_until(lambda: failure_events(world, run), 10, "the failure event")
     handled = world.wait_until(lambda: [
         r for r in world.rows("select * from chronos.runs where function_id = 'test-handler'")
-        if r["output"]["failed"] == run["id"]], 10, "the handler")
+        if (r["output"] or {}).get("failed") == run["id"]], 10, "the handler")
     world.wait_quiet()
     events = failure_events(world, run)
     assert len(events) == len(handled) == 1
@@ -135,7 +137,7 @@ def test_each_item_is_durable_on_its_own(world):
     assert [r["item"] for r in run["output"]] == items
     assert [r["attempt"] for r in run["output"]] == [1, 2, 1, 3, 1]
     done = [s["step"] for s in world.steps_of(run) if s["status"] == "completed"]
-    assert done == ["one-0", "one-named", "one-2", "one-3", "one-4", "sum"]
+    assert sorted(done) == ["one-0", "one-2", "one-3", "one-4", "one-named", "sum"]
     assert len(world.happenings(run=run["id"], what="item")) == 8
 
 
@@ -153,12 +155,12 @@ def test_a_row_can_ask_to_be_run_again(world):
     run = world.run("test/again", {"count": 12})
     assert run["output"] == list(range(12))
     done = [s["step"] for s in world.steps_of(run) if not s["step"].startswith("cursor:")]
-    assert done == [f"turn-{n}" for n in range(12)] + ["sum"]
+    assert sorted(done) == sorted([f"turn-{n}" for n in range(12)] + ["sum"])
 
 
 def test_a_single_turn_is_a_plain_step(world):
     run = world.run("test/again", {"count": 1})
-    assert [s["step"] for s in world.steps_of(run)] == ["turn", "sum"]
+    assert steps(world, run) == [("sum", 1, "completed"), ("turn", 1, "completed")]
     assert len(world.happenings(run=run["id"], what="turn")) == 1
 
 
@@ -182,7 +184,7 @@ def test_a_step_beyond_its_time_is_ended_and_tried_again(world):
 
 
 def test_a_result_that_no_text_can_hold_is_stored_once_all_the_same(world):
-    run = world.run("test/nul", {})
+    run = world.run("test/nul", {}, deadline=5)
     assert len(world.happenings(run=run["id"], what="make")) == 1
     assert run["output"]["text"] == "a\0b"
 
@@ -190,7 +192,7 @@ def test_a_result_that_no_text_can_hold_is_stored_once_all_the_same(world):
 def test_transactional_steps_take_effect_with_their_result(world):
     creator = world.make_creator()
     video = world.make_video("youtube", creator)
-    run = world.run("test/tx", {"videoId": video["id"], "creatorId": creator})
+    run = world.run("test/tx", {"videoId": str(video["id"]), "creatorId": creator})
     assert world.value("select count(*) from public.video_analytics_events where metadata->>'run' = %s", run["id"]) == 2
     assert world.value("select count(*) from chronos.step_ledger where run_id = %s", run["id"]) == 2
-    assert [s["step"] for s in world.steps_of(run)] == ["before", "insert", "insert-more", "after"]
+    assert {s["step"] for s in world.steps_of(run)} == {"before", "insert", "insert-more", "after"}

@@ -1,6 +1,10 @@
 """What the tests of the functions ask again and again: the steps, the spoken text, the rows of one video."""
 
 import json
+import os
+import subprocess
+import tempfile
+import urllib.request
 
 from sandbox.library import Library
 
@@ -23,6 +27,21 @@ LIBRARY = Library()
 def spoken(source, key):
     """The sample video as the library of the sandbox has it: its text and the times of its words."""
     return LIBRARY.synthetic(key) if key.startswith("bulk") else LIBRARY.find(source, key)
+
+
+def upload_recording(chronos, seconds=20):
+    """Puts a short recording into the storage, whose words the sandbox chooses: the samples take long to listen to.
+    The path."""
+    path = "sample-creator/short-video/beekeeping-short.mp4"
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "short.mp4")
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac",
+                        file], check=True, timeout=60)
+        with open(file, "rb") as f:
+            request = urllib.request.Request(f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", f.read(), {
+                "Authorization": "Bearer sandbox-service-role-key", "Content-Type": "video/mp4", "x-upsert": "true"})
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
+    return path
 
 
 # ---- events ----

@@ -180,7 +180,7 @@ $(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: bench
-bench: ## measure speed, latency and memory on this machine (about three minutes; ONLY=noop,idle,… for some)
+bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
 bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
 	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 

@@ -14,6 +14,7 @@ from ops.stack.sessions import session_folder
 
 from . import backlog, latency, memory, profile
 from .bench import Bench
+from .resp import RespError
 
 PARTS = ("noop", "three", "idle", "half", "profile", "memory")
 REPETITIONS = 3
@@ -149,8 +150,8 @@ def main():
                 if part in args.parts:
                     run, count = MEASURES[part]
                     run(bench, figures, count)
-        except (KeyboardInterrupt, StackError) as e:
-            print(e or "interrupted", file=sys.stderr)
+        except (KeyboardInterrupt, StackError, RespError, RuntimeError) as e:
+            print(str(e) or "interrupted", file=sys.stderr)
             return 1
         finally:
             bench.close()

@@ -52,9 +52,10 @@ def bounded_by(repetition):
     split = ", ".join(f"{name} {value:.2f}" for name, value in sorted(share.items(), key=lambda s: -s[1]))
     evidence = f"of {cores} cores {total:.2f} were busy: {split}, other programs and the kernel {others:.2f}"
     thread, busy = max(repetition["busiest_thread"].items(), key=lambda t: t[1])
-    if share["redis"] >= 0.9:
-        return f"Redis, whose one thread is busy all the time ({evidence})"
-    if busy >= 0.9:
+    # the start of the daemons and the last rows of the archive belong to the time, too: nobody reaches 100 %
+    if share["redis"] >= 0.8:
+        return f"Redis, whose one thread is busy {share['redis']:.0%} of the time ({evidence})"
+    if busy >= 0.8:
         return f"one thread of the {thread}, busy {busy:.0%} of the time ({evidence})"
     if total >= 0.85 * cores and others > 0.25 * cores:
         return f"other programs, which leave too little of this machine: measure again when it is quiet ({evidence})"

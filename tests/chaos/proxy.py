@@ -42,8 +42,14 @@ class Proxy:
         self.lose_reply = self.lose_request = self.cut_every = 0.0
 
     def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.calm()
+        self.loop.call_soon_threadsafe(self.end)
         self.thread.join(10)
+
+    def end(self):
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.call_later(0.05, self.loop.stop)  # after the tasks have taken leave of their connections
 
     async def cutter(self):
         while True:
@@ -61,16 +67,15 @@ class Proxy:
         drop = asyncio.Event()
         self.connections.add(writer.transport)
         try:
-            await asyncio.gather(self.requests(reader, target_writer, writer, drop),
-                                 self.replies(target_reader, writer, drop))
-        except (OSError, asyncio.IncompleteReadError):
+            await asyncio.gather(self.requests(reader, target_writer, drop), self.replies(target_reader, writer, drop))
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             self.connections.discard(writer.transport)
             writer.transport.abort()
             target_writer.transport.abort()
 
-    async def requests(self, reader, target, client, drop):
+    async def requests(self, reader, target, drop):
         while data := await reader.read(1 << 20):
             if any(p in data for p in self.patterns):
                 dice = self.random.random()

@@ -15,7 +15,7 @@ def nothing_ran_twice(engine):
         assert not twice, f"ran twice: {twice}"
 
 
-def test_replies_lost_between_scheduler_and_redis(engine, proxies):
+def test_replies_lost_between_scheduler_and_redis(proxies, engine):
     proxy = proxies(engine.stack.redis_url, patterns=["EVALSHA", "XREADGROUP", "XACK", "chronos:seen:"],
                     lose_reply=0.12, lose_request=0.03)
     engine.stack.start_worker(wait=False)
@@ -30,7 +30,7 @@ def test_replies_lost_between_scheduler_and_redis(engine, proxies):
     nothing_ran_twice(engine)
 
 
-def test_replies_lost_between_worker_and_redis(engine, proxies):
+def test_replies_lost_between_worker_and_redis(proxies, engine):
     proxy = proxies(engine.stack.redis_url, patterns=["EVALSHA", "XREADGROUP"], lose_reply=0.05, lose_request=0.02)
     engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=proxy.url, CHRONOS_WORKER_THREADS=8, CHRONOS_LEASE_MS=6000)
     engine.stack.start_scheduler(CHRONOS_LEASE_MS=6000)
@@ -46,7 +46,7 @@ def test_replies_lost_between_worker_and_redis(engine, proxies):
     assert engine.value("select max(deaths) from chronos.runs") == 0
 
 
-def test_connections_cut_at_random(engine, proxies):
+def test_connections_cut_at_random(proxies, engine):
     proxy = proxies(engine.stack.redis_url, cut_every=0.15)
     for _ in range(2):
         engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=proxy.url, CHRONOS_LEASE_MS=4000)
@@ -60,7 +60,7 @@ def test_connections_cut_at_random(engine, proxies):
     check_promises(engine)
 
 
-def test_replies_to_commit_lost_between_worker_and_postgres(engine, proxies):
+def test_replies_to_commit_lost_between_worker_and_postgres(proxies, engine):
     proxy = proxies(engine.stack.database_url, patterns=["COMMIT", "commit"], lose_reply=0.2, lose_request=0.1)
     engine.stack.start_worker(wait=False, CHRONOS_DATABASE_URL=proxy.url)
     engine.stack.start_scheduler()
@@ -73,7 +73,7 @@ def test_replies_to_commit_lost_between_worker_and_postgres(engine, proxies):
     assert engine.value("select max(attempts) from chronos.runs where function_id = 'test-tx'") == 1
 
 
-def test_replies_to_commit_lost_between_scheduler_and_postgres(engine, proxies):
+def test_replies_to_commit_lost_between_scheduler_and_postgres(proxies, engine):
     engine.stack.start_worker(wait=False)
     engine.stack.start_scheduler(name="migrates").stop()
     proxy = proxies(engine.stack.database_url, patterns=["COMMIT", "commit", "copy", "COPY"], lose_reply=0.1,

@@ -54,15 +54,19 @@ where id = $1::uuid
     and chronos.is_video_of_run(metadata, status, $3::text)
 
 -- name: save_transcript_of_run :exec
--- What a provider answered, before the step that asked is recorded. Running twice writes the same row.
+-- What a provider answered, before the step that asked is recorded. Running twice writes the same row. No row when the
+-- video was deleted while the provider was asked.
 -- $1 video id, $2 run id, $3 text, $4 segments, $5 language, $6 method, $7 duration in seconds, $8 cost,
 -- $9 processing time ms
 insert into chronos.transcripts (
     video_id, segments, language, method, duration_seconds, updated_at, text, run_id, cost_usd,
     processing_time_ms
 )
-values ($1::uuid, $4::json, $5::text, $6::text, $7::double precision, now(), $3::text, $2::text,
-        $8::double precision, $9::bigint)
+select v.id, $4::json, $5::text, $6::text, $7::double precision, now(), $3::text, $2::text,
+       $8::double precision, $9::bigint
+from public.videos v
+where v.id = $1::uuid
+for key share
 on conflict (video_id) do update
 set segments = excluded.segments,
     language = excluded.language,

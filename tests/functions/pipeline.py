@@ -20,6 +20,8 @@ EMBED_STEPS = ["validate-video", "update-status-processing", "chunk-transcript",
                "update-status-embedding", "generate-embeddings-0", "update-chunks-with-embeddings",
                "update-usage-metrics", "update-status-completed"]
 HANDLER_STEPS = ["update-status-failed", "log-failure-event"]
+STEPS_OF = {EXTRACT: EXTRACT_STEPS, EXTRACT_HANDLER: HANDLER_STEPS, EMBED_HANDLER: HANDLER_STEPS,
+            EMBED: [*EMBED_STEPS[:6], *(f"generate-embeddings-{n}" for n in range(1, 100)), *EMBED_STEPS[6:]]}
 
 LIBRARY = Library()
 
@@ -112,9 +114,16 @@ def runs_of_video(chronos, video, function=None):
                         str(video["id"]), function, function)
 
 
+def attempts_of(chronos, run):
+    """What each attempt at each step of a run did, oldest first. Starts are known to the millisecond; what began
+    within the same one is put in the order of the function's table."""
+    table = STEPS_OF[run["function_id"]]
+    return sorted(chronos.steps_of(run), key=lambda s: (s["started_at"], table.index(s["step"]), s["attempt"]))
+
+
 def trace(chronos, run):
-    """What happened in a run, as (step, attempt, status), in the order of its starts."""
-    return [(s["step"], s["attempt"], s["status"]) for s in chronos.steps_of(run)]
+    """The same as (step, attempt, status)."""
+    return [(s["step"], s["attempt"], s["status"]) for s in attempts_of(chronos, run)]
 
 
 def once(steps):

@@ -119,7 +119,7 @@ def everything(chronos, video):
             "function": run["function_id"], "status": run["status"], "output": run["output"],
             "error": [run["error_code"], run["error_message"]], "cost": run["cost_usd"],
             "trace": [(s["step"], s["status"], s["attempt"], s["result"], s["error_message"], s["cost_usd"])
-                      for s in chronos.steps_of(run)],
+                      for s in p.attempts_of(chronos, run)],
             "ledger": chronos.rows("select step, result from chronos.step_ledger where run_id = %s order by step",
                                    run["id"]),
         } for run in sorted(runs.values(), key=lambda r: r["function_id"])],

@@ -96,10 +96,11 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
         return false;
+    /* All three are taken, also after a refusal: one left behind would be taken for the answer to the next question. */
     auto_reply *hash = kv_pull(c->kv, e);
-    auto_reply *input = hash != NULL ? kv_pull(c->kv, e) : NULL;
-    auto_reply *steps = input != NULL ? kv_pull(c->kv, e) : NULL;
-    if (steps == NULL)
+    auto_reply *input = kv_pull(c->kv, e);
+    auto_reply *steps = kv_pull(c->kv, e);
+    if (hash == NULL || input == NULL || steps == NULL)
         return false;
     struct run *run =
         run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);

@@ -382,6 +382,7 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
 {
     struct err *e = &r->err;
     e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
+    log_mask(e->msg); /* a service may have quoted our key back to us */
     char attempt[16];
     (void)snprintf(attempt, sizeof(attempt), "%d", run->try);
     if (e->code == ERR_STOPPING) {

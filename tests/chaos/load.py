@@ -44,6 +44,7 @@ class Background:
                 send_mixed(self.engine, 1, self.ids, self.engine.send_surely, ms=15)
         except Exception as e:  # pylint: disable=broad-except
             self.error = e
+            print("the load has ended:", repr(e))
 
     def stop(self):
         self.stopping.set()

@@ -37,8 +37,8 @@ def upload_recording(chronos, seconds=20):
     path = "sample-creator/short-video/beekeeping-short.mp4"
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "short.mp4")
-        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac",
-                        file], check=True, timeout=60)
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}",
+                        "-c:a", "aac", file], check=True, timeout=60)
         with open(file, "rb") as f:
             request = urllib.request.Request(f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", f.read(), {
                 "Authorization": "Bearer sandbox-service-role-key", "Content-Type": "video/mp4", "x-upsert": "true"})

@@ -104,8 +104,8 @@ def test_the_small_creator_does_not_wait_for_the_backlog(crowds):
 
 def test_everything_is_done_and_every_slot_is_free(shared, crowds):
     big, small, _, _ = crowds
-    states = shared.rows("select status, count(*) as n from public.videos where creator_id = any(%s::uuid[]) group by 1",
-                         [big.creator, small.creator])
+    states = shared.rows("""select status, count(*) as n from public.videos where creator_id = any(%s::uuid[])
+        group by status""", [big.creator, small.creator])
     assert states == [{"status": "completed", "n": MANY + FEW}]
     for crowd in (big, small):
         (usage,) = p.usage_rows(shared, crowd.creator)

@@ -12,19 +12,23 @@ SECRETS = ("sandbox-openai-key", "sandbox-service-role-key", "sandbox-token-secr
 # name: source, columns, what the message must say
 FOR_GOOD = {
     "youtube-private": ("youtube", {"youtube_video_id": "PrivateVid1"}, "youtube: the video is private"),
-    "youtube-removed": ("youtube", {"youtube_video_id": "gone0000001"}, "youtube: .*(removed|not exist|unavailable|deleted)"),
+    "youtube-removed": ("youtube", {"youtube_video_id": "gone0000001"},
+                        "youtube: .*(removed|not exist|unavailable|deleted)"),
     "youtube-no-captions": ("youtube", {"youtube_video_id": "NoCaptions1"}, "youtube: the video has no captions"),
     "youtube-age": ("youtube", {"youtube_video_id": "AgeLimited1"}, "youtube: the video is age-restricted"),
     "youtube-members": ("youtube", {"youtube_video_id": "MembersOnly"}, "youtube: .*channel members"),
     "youtube-paid": ("youtube", {"youtube_video_id": "PaidVideo01"}, "youtube: .*paid"),
     "youtube-country": ("youtube", {"youtube_video_id": "RegionLock1"}, "youtube: .*country"),
     "loom-private": ("loom", {"embed_id": "c2e3d4f50617283940516a7b8c9daebf"}, "loom: the video is private"),
-    "loom-password": ("loom", {"embed_id": "d3f4e506172839405162738b9cadbecf"}, "loom: .*password|loom: the video is private"),
-    "loom-deleted": ("loom", {"embed_id": "06172839405162738495a6b7c8d9eafb"}, "loom: the video does not exist or was deleted"),
+    "loom-password": ("loom", {"embed_id": "d3f4e506172839405162738b9cadbecf"},
+                      "loom: .*password|loom: the video is private"),
+    "loom-deleted": ("loom", {"embed_id": "06172839405162738495a6b7c8d9eafb"},
+                     "loom: the video does not exist or was deleted"),
     "loom-failed": ("loom", {"embed_id": "172839405162738495a6b7c8d9eafb0c"}, "loom: .*could not transcribe"),
     "loom-vimeo": ("loom", {"embed_id": "1", "embed_type": "vimeo"}, "embedded vimeo videos are not supported"),
     "mux-silent": ("mux", {"mux_playback_id": "SilentFilm00000009aBcDeFgHiJkLmNoPqR"}, "mux.* no sound"),
-    "mux-errored": ("mux", {"mux_playback_id": "AssetErrored000008aBcDeFgHiJkLmNoPqR"}, "mux: the asset could not be processed"),
+    "mux-errored": ("mux", {"mux_playback_id": "AssetErrored000008aBcDeFgHiJkLmNoPqR"},
+                    "mux: the asset could not be processed"),
     "mux-unknown": ("mux", {"mux_playback_id": "NobodyKnowsThis00aBcDeFgHiJkLmNoPqRs"}, "mux"),
     "upload-missing": ("upload", {"storage_path": "nobody/nothing/absent.mp4"}, "storage: the file does not exist"),
     "upload-no-sound": ("upload", {"storage_path": "sample-creator/no-audio-video/no-audio.mp4"}, "sound|audio"),
@@ -34,12 +38,18 @@ FOR_GOOD = {
 
 
 class Failure:
-    def __init__(self, chronos, source, columns):
-        self.chronos = chronos
-        self.sent = chronos.make_video(source, **columns)
-        self.entry = p.extract(chronos, self.sent)
+    """A video that cannot be done, and the event whose run has to fail."""
+
+    def __init__(self, chronos, sent, entry):
+        self.chronos, self.sent, self.entry = chronos, sent, entry
+
+    @classmethod
+    def of_extraction(cls, chronos, source, columns):
+        sent = chronos.make_video(source, **columns)
+        return cls(chronos, sent, p.extract(chronos, sent))
 
     def finish(self, function=p.EXTRACT):
+        """After the handler has run."""
         self.run = p.wait_for_failure(self.chronos, self.entry, function)
         self.video = p.video_row(self.chronos, self.sent)
         return self
@@ -72,7 +82,7 @@ def expect_readable(message):
 @pytest.fixture(scope="module")
 def failures(shared):
     """All of them at once, each of a creator of its own."""
-    made = {name: Failure(shared, source, columns) for name, (source, columns, _) in FOR_GOOD.items()}
+    made = {name: Failure.of_extraction(shared, source, columns) for name, (source, columns, _) in FOR_GOOD.items()}
     for failure in made.values():
         failure.finish()
     p.wait_quiet(shared)
@@ -123,7 +133,7 @@ QUOTA = {"error": {"message": "You exceeded your current quota, please check you
 def test_speech_that_openai_refuses_fails_once(shared, sandbox, name, fault, says):
     path = p.upload_recording(shared)
     sandbox.add_fault("POST /openai/v1/audio", **fault)
-    failure = Failure(shared, "upload", {"storage_path": path}).finish()
+    failure = Failure.of_extraction(shared, "upload", {"storage_path": path}).finish()
     expect_one_handled_failure(shared, failure)
     expect_readable(failure.video["error_message"])
     assert_matches(says, failure.video["error_message"])
@@ -140,13 +150,10 @@ def test_speech_that_openai_refuses_fails_once(shared, sandbox, name, fault, say
 def test_vectors_that_openai_refuses_fail_the_video_with_a_label(shared, sandbox, name, fault, says):
     sandbox.add_fault("POST /openai/v1/embeddings", **fault)
     video = shared.make_video("youtube", youtube_video_id=f"bulk-{name:0<6.6}")
-    failure = Failure.__new__(Failure)
-    failure.chronos, failure.sent = shared, video
     p.extract(shared, video)
-    run = p.wait_for_embeddings(shared, video)[0]
+    (run,) = p.wait_for_embeddings(shared, video)
     assert run["status"] == "failed"
-    failure.entry = run["event_id"]
-    failure.finish(p.EMBED)
+    failure = Failure(shared, video, run["event_id"]).finish(p.EMBED)
     expect_one_handled_failure(shared, failure, p.EMBED)
     message = failure.video["error_message"]
     expect_readable(message)
@@ -240,7 +247,7 @@ def test_a_download_that_fails_twice_works_at_the_third_attempt(shared, sandbox,
 
 def test_retries_that_are_used_up_fail_the_run_once(shared, sandbox):
     sandbox.add_fault("GET timedtext.*v=bulkUsedUp1", status=503)
-    failure = Failure(shared, "youtube", {"youtube_video_id": "bulkUsedUp1"}).finish()
+    failure = Failure.of_extraction(shared, "youtube", {"youtube_video_id": "bulkUsedUp1"}).finish()
     assert p.trace(shared, failure.run)[3:] == [("extract-transcript", n, "failed") for n in (1, 2, 3)]
     expect_one_handled_failure(shared, failure)
     expect_readable(failure.video["error_message"])
@@ -249,9 +256,20 @@ def test_retries_that_are_used_up_fail_the_run_once(shared, sandbox):
     p.wait_quiet(shared)
 
 
+def test_vectors_whose_retries_are_used_up_fail_the_video_once(shared, sandbox):
+    video = shared.make_video("youtube", youtube_video_id="bulkUsedUp2")
+    sandbox.add_fault("POST /openai/v1/embeddings", kind="garbage")
+    p.extract(shared, video)
+    (run,) = p.wait_for_embeddings(shared, video)
+    failure = Failure(shared, video, run["event_id"]).finish(p.EMBED)
+    assert p.trace(shared, run)[5:] == [("generate-embeddings-0", n, "failed") for n in (1, 2, 3)]
+    expect_one_handled_failure(shared, failure, p.EMBED)
+    expect_readable(failure.video["error_message"])
+
+
 def test_a_video_that_failed_can_be_tried_again(shared, sandbox):
     sandbox.add_fault("GET timedtext.*v=bulkAgain01", status=503, times=3)
-    failure = Failure(shared, "youtube", {"youtube_video_id": "bulkAgain01"}).finish()
+    failure = Failure.of_extraction(shared, "youtube", {"youtube_video_id": "bulkAgain01"}).finish()
     assert failure.video["status"] == "failed"
     p.extract(shared, failure.sent)
     p.wait_for_embeddings(shared, failure.sent)

@@ -1,4 +1,4 @@
-"""What users and other programs send: wrong, incomplete, doubled, in either spelling, twice, and all at the same time."""
+"""What users and other programs send: wrong, incomplete, in either spelling, twice, and all at the same time."""
 
 import json
 import uuid
@@ -64,7 +64,8 @@ def refused(shared):
 
 
 def test_input_that_can_never_work_is_refused_in_words(refused):
-    wrong = {name: run["error_message"] for name, (case, run) in refused.items() if case.says not in run["error_message"]}
+    wrong = {name: run["error_message"] for name, (case, run) in refused.items()
+             if case.says not in run["error_message"]}
     assert wrong == {}
     assert {run["error_code"] for _, run in refused.values()} <= {"input", "permanent"}
 

@@ -40,6 +40,7 @@ class Crashes:
         self.chronos = chronos
         self.settings = {"CHRONOS_LEASE_MS": LEASE_MS, "CHRONOS_MAX_DEATHS": 100, "CHRONOS_EMBED_BATCH": BATCH}
         self.survivor = None
+        self.doomed = {}
 
     def arm(self, points):
         """One worker for each point, ready to take its run."""
@@ -73,11 +74,23 @@ class Crashes:
         if self.survivor is not None:
             self.survivor.stop()
 
+    def clear(self):
+        """A test that failed half-way leaves no armed worker to the next one."""
+        self.step_aside()
+        for worker in self.doomed.values():
+            worker.kill()
+
 
 @pytest.fixture(scope="module")
-def crashes(bare):
+def all_crashes(bare):
     bare.stack.start_scheduler(CHRONOS_LEASE_MS=LEASE_MS)
     return Crashes(bare)
+
+
+@pytest.fixture
+def crashes(all_crashes):
+    yield all_crashes
+    all_crashes.clear()
 
 
 # ---- what is compared ----
@@ -186,7 +199,8 @@ def difference(expected, seen):
     def lines(value):
         return json.dumps(value, indent=1, sort_keys=True).splitlines()
 
-    return "\n".join(difflib.unified_diff(lines(expected), lines(seen), "undisturbed", "after a crash", n=2, lineterm=""))
+    diff = difflib.unified_diff(lines(expected), lines(seen), "undisturbed", "after a crash", n=2, lineterm="")
+    return "\n".join(diff)
 
 
 def last_request(chronos):
@@ -228,6 +242,25 @@ def test_embedding_survives_a_crash_at_every_point(crashes):
     asked, once = expect_no_trace_of_the_crashes(crashes, points, prepare, lambda v: p.embed(chronos, v), 1)
     assert once == 2
     assert asked == once * len(points), "vectors were paid for more than once"
+
+
+def test_a_skipped_embedding_survives_a_crash_at_every_point(crashes):
+    """The first step ends the run: what the ledger recorded must end it again."""
+    chronos = crashes.chronos
+    text = p.spoken("youtube", "bulk0000001").text
+
+    def prepare():
+        video = chronos.make_video("youtube", transcript=text, status="processing")
+        vector = "[" + ",".join(["0.0255155"] * 1536) + "]"
+        chronos.rows("""insert into public.video_chunks (video_id, chunk_index, chunk_text, start_time_seconds,
+            end_time_seconds, word_count, metadata, embedding) values (%s, 0, %s, 0, 9, %s,
+            jsonb_build_object('transcript_hash', md5(%s), 'embedding_model', 'text-embedding-3-small'),
+            chronos.embedding_in(%s))""", video["id"], text, len(text.split()), text, vector)
+        return video
+
+    points = [f"{where}:validate-video" for where in ("before-step", "after-step", "after-ledger")]
+    asked, _ = expect_no_trace_of_the_crashes(crashes, points, prepare, lambda v: p.embed(chronos, v), 1)
+    assert asked == 0
 
 
 def test_the_handler_of_extraction_survives_a_crash_at_every_point(crashes):

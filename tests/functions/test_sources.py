@@ -1,4 +1,4 @@
-"""A video of every kind goes straight through: captions or speech, chunks, vectors, accounts, and is found by search."""
+"""A video of every kind goes straight through: captions or speech, chunks, vectors, accounts, and search finds it."""
 
 import math
 from datetime import datetime, timezone

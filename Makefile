@@ -45,7 +45,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests may link: everything but the daemons' main
-TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC))
+TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) worker/video.c worker/vectors.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests
@@ -65,7 +65,7 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
 FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
 $(B)/chronos-worker-test: $(filter-out $(B)/worker/registry.o,$(call obj,$(WORKER_SRC))) \
-                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(ENGINE_OBJ)
+                          $(call obj,$(FIXTURE_SRC)) $(B)/tests/registry.o $(B)/tests/stop_point.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/tests/registry.o: worker/registry.c $(GEN)/functions.inc $(GEN)/test_functions.inc
@@ -104,13 +104,16 @@ $(B)/engine/daemon.o $(B)/engine/http.o: CFLAGS += -DCHRONOS_VERSION='"$(VERSION
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+$(B)/tests/providers/provider_probe: $(B)/tests/providers/provider_probe.o $(TESTABLE)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
 	$(STACK) run -- sh -c 'for t in $(UNIT_BIN); do $$t || exit 1; done'
 
 .PHONY: test-programs
-test-programs: $(UNIT_BIN) $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
+test-programs: $(UNIT_BIN) $(B)/tests/providers/provider_probe $(if $(FIXTURE_SRC),$(B)/chronos-worker-test)
 
 .PHONY: test
 test: ## build and run every test (ONLY=pattern for some)
@@ -122,7 +125,7 @@ test: ## build and run every test (ONLY=pattern for some)
 ready:
 	@ops/install-deps.sh demo
 	@$(MAKE) -sq --no-print-directory VARIANT=$(VARIANT) all 2>/dev/null || echo "Building (about a minute the first time)"
-	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all
+	@$(MAKE) -s --no-print-directory VARIANT=$(VARIANT) all >/dev/null
 
 .PHONY: demo
 demo: ## see it work: a private stack, four videos, and a search through what was said
@@ -154,18 +157,32 @@ LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/t
 
 .PHONY: fmt
 fmt: ## format the C sources
-	clang-format -i $(C_FILES) $(H_FILES)
+	@clang-format -i $(C_FILES) $(H_FILES)
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
 lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
-	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@ops/install-deps.sh lint
+	@echo clang-format
+	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@echo clang-tidy
 	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>$(GEN)/tidy.err || exit 255'
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	@echo cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
 	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -I$(GEN) \
 	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
-	shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
+	@echo shellcheck
+	@shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
+
+# ---- benchmarks; the release build is what is measured ----
+$(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bench
+bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
+bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
+	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean
 clean: ## remove everything built

@@ -39,14 +39,14 @@ PGresult *db_query(struct db *db, const char *name, const char *const *params, i
 
 /* db_query with the parameters listed: DB_QUERY(db, e, "find_video", id) */
 #define DB_QUERY(db, e, name, ...)                                                                 \
-    db_query((db), (name), (const char *const[]){NULL, ##__VA_ARGS__} + 1,                         \
+    db_query((db), (name), ((const char *const[]){NULL, ##__VA_ARGS__}) + 1,                       \
              (int)ARRAY_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1, (e))
 
 /* As DB_QUERY where only success matters; ret_rows may be NULL, else gets the number of rows touched. */
 bool db_exec(struct db *db, const char *name, const char *const *params, int nparams,
              long *ret_rows, struct err *e) MUST_CHECK;
 #define DB_EXEC(db, e, name, ...)                                                                  \
-    db_exec((db), (name), (const char *const[]){NULL, ##__VA_ARGS__} + 1,                          \
+    db_exec((db), (name), ((const char *const[]){NULL, ##__VA_ARGS__}) + 1,                        \
             (int)ARRAY_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1, NULL, (e))
 
 bool db_begin(struct db *db, struct err *e) MUST_CHECK;

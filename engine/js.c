@@ -55,7 +55,8 @@ char *js_dump(const json_t *j, size_t *ret_len)
 {
     if (j == NULL)
         return NULL;
-    char *s = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
+    /* 15 digits: sums of prices read 1.025, not 1.0249999999999999 */
+    char *s = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     if (s == NULL)
         abort(); /* every value we hold was made by jansson: only memory can fail */
     if (ret_len != NULL)

@@ -6,10 +6,11 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
 --   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
---                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done
+--                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done;
+--                         limits (template it was admitted by)
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
---   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt <p>:clock <p>:unsettled <p>:limits   see include/
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:clock <p>:unsettled <p>:limits   see include/
 -- ARGV[1] worker id
 -- ARGV[2] number of outcomes, then for each:
 --   op        next    the result is stored, the worker goes on with the same lease
@@ -76,7 +77,8 @@ for i = 1, count do
   reply[i] = code
 
   if code == 0 then
-    local key = redis.call('HGET', run_key, 'key') or ''
+    local ends = op == 'park' or op == 'finish'
+    local limits = ends and limits_held(id, fn)
     if op ~= 'finish' then
       if field_count > 0 then
         redis.call('HSET', run_key, unpack(ARGV, first_field, first_field + 2 * field_count - 1))
@@ -91,18 +93,18 @@ for i = 1, count do
     if body ~= '' then
       history_add(op == 'finish' and 'finish' or 'step', id, body)
     end
-    if op == 'return' then
+    if op ~= 'next' then
       end_lease(fn, entry, run_key)
+    end
+    if op == 'return' then
       make_ready(id, fn)
     elseif op == 'park' then
-      end_lease(fn, entry, run_key)
-      release_slots(id, limits_of(fn, key), freed)
       redis.call('ZADD', p .. ':timers', now_ms + delay_ms, id)
-      ended = ended + 1
     elseif op == 'finish' then
-      end_lease(fn, entry, run_key)
-      release_slots(id, limits_of(fn, key), freed)
       redis.call('HSET', run_key, 'done', '1')
+    end
+    if ends then
+      release_slots(id, limits, freed)
       ended = ended + 1
     end
   end

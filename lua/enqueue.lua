@@ -6,7 +6,7 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:schedulers hash   schedulers that may enqueue (id -> since)
 --   <p>:run:<id> hash, <p>:input:<id> string, <p>:seq string, <p>:timers zset
---   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt <p>:clock <p>:ready:* <p>:limits   see include/
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:clock <p>:ready:* <p>:limits   see include/
 -- ARGV[1] scheduler id   a scheduler that was declared dead must not start work its successor already started
 -- ARGV[2] number of runs, then for each six values:
 --   run id, function, key, accepted at (ms), due at (ms, 0 = now), input (the event as JSON)

@@ -2,8 +2,8 @@
 -- fire_timers: runs whose retry, sleep or start time has come are admitted or queued; limits whose free room could not be
 -- handed out in one call get another turn. Any number of schedulers may call it at any time.
 --
--- KEYS[1] partition prefix <p>; derived from it: <p>:timers zset, <p>:run:<id> hash, <p>:unsettled set, <p>:vt zset,
---   <p>:clock string, and what include/ names
+-- KEYS[1] partition prefix <p>; derived from it: <p>:timers zset, <p>:run:<id> hash, <p>:unsettled set, and what
+--   include/ names
 -- ARGV[1] most timers to fire in this call
 -- reply {fired, admitted, wait}: wait = ms until the next timer is due, 0 when more are due now, -1 when there is none
 -- events none
@@ -33,12 +33,6 @@ if #unsettled > 0 then
     freed[name] = true
   end
   admitted = admitted + admit_waiting(freed, 200)
-end
-
--- A key's virtual time matters only while it is ahead of the clock.
-local clock = redis.call('GET', p .. ':clock')
-if clock then
-  redis.call('ZREMRANGEBYSCORE', p .. ':vt', '-inf', clock)
 end
 
 local wait = -1

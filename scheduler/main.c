@@ -114,7 +114,7 @@ static bool run_epoch(const struct conf *c, bool *ret_ok)
 
 int main(int argc, char **argv)
 {
-    struct conf c;
+    static struct conf c; /* strings in it live as long as the process */
     bool ok;
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();

@@ -44,7 +44,8 @@ run_cmocka()
     timeout --foreground -k 10 300 "$1" >"$output" 2>&1
     status=$?
     bad=$(sum_of '^\[  FAILED  \] ([0-9]+) test\(s\).*')
-    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
+    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" \
+        "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
     if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
         echo "ok      $name"
         return
@@ -79,7 +80,8 @@ run_pytest()
     local name=${1##*/} status summary bad select=()
     [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
     echo "---- $name"
-    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 | tee "$output"
+    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 |
+        tee "$output"
     status=${PIPESTATUS[0]}
     summary=$(grep -E '^=+ .* in [0-9.]+s' "$output" | tail -n 1)
     number_of()
@@ -98,8 +100,8 @@ run_pytest()
 
 build()
 {
-    make -s --no-print-directory VARIANT=release all &&
-        make -s --no-print-directory VARIANT=asan all test-programs
+    make -s --no-print-directory VARIANT=release all >/dev/null &&
+        make -s --no-print-directory VARIANT=asan all test-programs >/dev/null
 }
 
 finish()
@@ -128,7 +130,7 @@ trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
 # Programs in C find their servers by address, so all that follows runs beside a Postgres and a Redis.
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     run_unit
-    for suite in sandbox harness sql lua functions integration chaos; do
+    for suite in sandbox harness providers sql lua functions integration chaos; do
         if compgen -G "tests/$suite/test_*.py" >/dev/null; then
             run_pytest "tests/$suite"
         fi

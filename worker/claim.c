@@ -13,7 +13,10 @@
 
 enum {
     BLOCK_MS = 1000,
-    POLL_MS = 5, /* while too few threads are free to wait on all streams at once */
+    /* While too few threads are free to wait on all streams at once; doubles while nothing is found. */
+    POLL_FIRST_MS = 1,
+    POLL_MAX_MS = 5,
+    WAIT_FREE_MS = 100,
     RETRY_MS = 200,
     MOST = 128, /* runs in one call */
 };
@@ -194,9 +197,10 @@ static void *claim_loop(void *arg)
 {
     struct claimer *c = arg;
     int streams = (int)registry_count() * (int)c->conf->partitions;
+    int64_t pause_ms = POLL_FIRST_MS;
     while (!atomic_load(c->stopping)) {
         struct err e;
-        int n = pool_wait_free(c->pool, POLL_MS * 20);
+        int n = pool_wait_free(c->pool, WAIT_FREE_MS);
         if (n == 0)
             continue;
         if (atomic_load(c->abort)) {
@@ -215,11 +219,13 @@ static void *claim_loop(void *arg)
             claimed = claim_partition(c, p, n < MOST ? n : MOST, &e);
             n -= claimed > 0 ? claimed : 0;
         }
-        if (claimed < 0)
-            failed(c, &e);
-        else if (claimed == 0 && n < streams)
-            sleep_ms(POLL_MS);
-        else if (claimed == 0 && !wait_for_entries(c, &e))
+        if (claimed == 0 && n < streams) {
+            sleep_ms(pause_ms);
+            pause_ms = 2 * pause_ms < POLL_MAX_MS ? 2 * pause_ms : POLL_MAX_MS;
+            continue;
+        }
+        pause_ms = POLL_FIRST_MS;
+        if (claimed < 0 || (claimed == 0 && !wait_for_entries(c, &e)))
             failed(c, &e);
     }
     return NULL;

@@ -113,7 +113,7 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
 
 int main(int argc, char **argv)
 {
-    struct conf c;
+    static struct conf c; /* strings in it live as long as the process */
     struct err e;
     if (argc == 3 && strcmp(argv[1], "--embed") == 0) {
         log_init("chronos-worker", LOG_ERROR);

@@ -150,8 +150,8 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
         abort();
     size_t count;
     double duration;
-    if (!audio_split(w->input, w->dir, parts, MAX_PARTS, &count, &duration, t->is_cancelled, t->arg,
-                     e))
+    if (!audio_split(t->services, w->input, w->dir, parts, MAX_PARTS, &count, &duration,
+                     t->is_cancelled, t->arg, e))
         return false;
     struct joined j = {.t = {.method = "whisper"}, .text = BUF_INIT(MAX_TEXT_BYTES)};
     bool ok = true;
@@ -172,7 +172,7 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
 bool transcribe_upload(const struct transcriber *t, const char *storage_path,
                        struct transcript *ret, struct err *e)
 {
-    struct workspace w;
+    struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))
         return false;
     bool ok =
@@ -185,7 +185,7 @@ bool transcribe_upload(const struct transcriber *t, const char *storage_path,
 static bool transcribe_url(const struct transcriber *t, const char *url, struct transcript *ret,
                            struct err *e)
 {
-    struct workspace w;
+    struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))
         return false;
     bool ok = fetch_url(t->http, url, w.fd, MAX_FILE_BYTES, e) && workspace_close_file(&w, e) &&

@@ -9,18 +9,27 @@
 #include "http.h"
 #include "services.h"
 
-struct vectors_done {
-    int chunks; /* that got a vector by this call */
-    long tokens;
-    double cost_usd;
-    int64_t took_ms;
-    char model[64]; /* "" when there was nothing to do */
+/* One batch: chunks first … first + count - 1 of a video, embedded for a run. */
+struct vectors_batch {
+    const char *video_id;
+    const char *run_id;
+    int first;
+    int count;
 };
 
-/* Chunks first … first + count - 1 of the video that have no vector yet are embedded in one request and stored. May be
- * called again: what is stored is not asked for twice, and rows that were replaced meanwhile are left alone. */
+struct vectors_done {
+    int chunks; /* that got a vector */
+    long tokens;
+    double cost_usd;
+    int64_t took_ms; /* the embedder */
+    char model[64];  /* "" when there was nothing to do */
+};
+
+/* Those chunks of the batch that have no vector yet are embedded in one call and stored in one statement. May be called
+ * again: what is stored is not asked for twice and the answer is the first one's; rows that were replaced meanwhile are
+ * left alone. */
 bool vectors_fill(struct db *db, struct http *http, const struct services *svc,
-                  const char *video_id, int first, int count, struct vectors_done *ret,
+                  const struct vectors_batch *b, struct vectors_done *ret,
                   struct err *e) MUST_CHECK;
 
 /* The model that would be asked now. */

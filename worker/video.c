@@ -35,7 +35,7 @@ bool video_source_parse(const char *name, enum video_source *ret)
 bool is_uuid(const char *s)
 {
     size_t i = 0;
-    for (; s[i] != '\0' && i < 36; i++) {
+    for (; i < 36 && s[i] != '\0'; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
         if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
             return false;
@@ -43,24 +43,24 @@ bool is_uuid(const char *s)
     return i == 36 && s[i] == '\0';
 }
 
-static bool uuid_field(const json_t *data, const char *field, const char **ret, struct err *e)
+static const char *uuid_field(const json_t *data, const char *field, struct err *e)
 {
     const json_t *v = js_get(data, field);
-    if (v == NULL || (json_is_string(v) && json_string_length(v) == 0))
-        return err_set(e, ERR_INPUT, "%s is missing", field);
-    if (!json_is_string(v) || !is_uuid(json_string_value(v)))
-        return err_set(e, ERR_INPUT, "%s is not a UUID", field);
-    *ret = json_string_value(v);
-    return true;
+    const char *text = json_string_value(v);
+    if (v == NULL || (text != NULL && *text == '\0'))
+        return err_null(e, ERR_INPUT, "%s is missing", field);
+    if (text == NULL || !is_uuid(text))
+        return err_null(e, ERR_INPUT, "%s is not a UUID", field);
+    return text;
 }
 
 bool video_ids(const json_t *data, struct video_ids *ret, struct err *e)
 {
-    struct video_ids ids;
-    if (!uuid_field(data, "videoId", &ids.video, e) ||
-        !uuid_field(data, "creatorId", &ids.creator, e))
+    const char *video = uuid_field(data, "videoId", e);
+    const char *creator = video != NULL ? uuid_field(data, "creatorId", e) : NULL;
+    if (creator == NULL)
         return false;
-    *ret = ids;
+    *ret = (struct video_ids){.video = video, .creator = creator};
     return true;
 }
 
@@ -92,7 +92,6 @@ static bool fill(struct video *v, const struct video_ids *ids, struct err *e)
     v->mux_playback_id = db_text(r, 0, "mux_playback_id");
     v->embed_type = db_text(r, 0, "embed_type");
     v->embed_id = db_text(r, 0, "embed_id");
-    v->processing_run = db_text(r, 0, "processing_run");
     v->duration_seconds = (int)db_int(r, 0, "duration_seconds", 0);
     return true;
 }
@@ -156,11 +155,6 @@ bool video_public_url(const struct video *v, char *out, size_t out_size)
     else if (v->source == SOURCE_LOOM && has_text(v->embed_id))
         n = snprintf(out, out_size, "https://www.loom.com/share/%s", v->embed_id);
     return n >= 0 && (size_t)n < out_size;
-}
-
-bool video_is_superseded(const char *processing_run, const char *run_id)
-{
-    return processing_run != NULL && strcmp(processing_run, run_id) != 0;
 }
 
 /* ---- writing ---- */

@@ -45,8 +45,7 @@ struct video {
     const char *mux_playback_id;
     const char *embed_type;
     const char *embed_id;
-    const char *processing_run; /* the run that is working on it; see sql/queries/video.sql */
-    int duration_seconds;       /* 0 when unknown */
+    int duration_seconds; /* 0 when unknown */
     PGresult *row;
 };
 
@@ -65,14 +64,11 @@ bool video_check_source(const struct video *v, const json_t *data, struct err *e
 /* Where a person can watch it; false when only the platform knows. */
 bool video_public_url(const struct video *v, char *out, size_t out_size);
 
-/* True when another run has taken the video over. */
-bool video_is_superseded(const char *processing_run, const char *run_id);
-
 /* Runs a named update of one video; *ret_touched tells whether it applied. */
 bool video_update(struct db *db, const char *query, const char *const *params, int nparams,
                   bool *ret_touched, struct err *e) MUST_CHECK;
 #define VIDEO_UPDATE(db, e, ret_touched, query, ...)                                               \
-    video_update((db), (query), (const char *const[]){__VA_ARGS__},                                \
+    video_update((db), (query), ((const char *const[]){__VA_ARGS__}),                              \
                  (int)ARRAY_LEN(((const char *const[]){__VA_ARGS__})), (ret_touched), (e))
 
 /* Adds to the creator's counters of today (UTC): call it in a .tx step only, since adding twice counts twice. `entry`

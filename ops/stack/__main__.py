@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import demo, screen
+from . import demo
 from .postgres_server import FAST
 from .screen import heading, paint, say
 from .sessions import run_dir, session_folder
@@ -139,7 +139,6 @@ def command_up(_):
 def command_demo(_):
     begin = time.monotonic()
     stack, worker = start_new()
-    down = os.environ.get("CHRONOS_DEMO_DOWN") == "1"
     try:
         demo.tell(stack, worker)
     except KeyboardInterrupt:
@@ -148,13 +147,13 @@ def command_demo(_):
         quietly_stop(stack, remove=True)
         raise
     except StackError:
-        if down:
+        if demo.is_brief():
             quietly_stop(stack, remove=False)
         else:
             say()
             say(f"The stack is still up for a look: make logs NAME={stack.name}, make down NAME={stack.name}")
         raise
-    if down:
+    if demo.is_brief():
         quietly_stop(stack, remove=True)
         say()
         say("Stopped and cleaned up.")

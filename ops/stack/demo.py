@@ -30,17 +30,19 @@ def tell(stack, worker):
     for v in videos:
         say(f"  {v['source']:<8} {v['title']}")
     heading("Ask for their transcripts: one event per video")
+    begin = time.monotonic()
     for i, v in enumerate(videos):
         send(stack, creator, v, snake_case=i == 1)
     heading("Two workers take them through transcript, chunks and embeddings")
-    watch(stack, videos)
+    watch(stack, videos, begin)
     wait_archived(stack, videos)
     heading("What happened, step by step (chronos.runs, chronos.run_steps)")
     for v in videos:
         show_video(stack, v)
     show_answers(stack, worker, pick_question(entries), videos)
     show_cost(stack)
-    show_next(stack, creator, videos)
+    if not is_brief():
+        show_next(stack, creator, videos)
 
 
 # ---- the cast ----
@@ -92,10 +94,9 @@ def bar(status):
     return paint(" → ", "dim").join(words)
 
 
-def watch(stack, videos):
-    """Draws the statuses until all are completed."""
+def watch(stack, videos, begin):
+    """Draws the statuses until all are completed, with the seconds since the first event."""
     panel = screen.Panel()
-    begin = time.monotonic()
     while True:
         now = {r["id"]: r for r in stack.postgres.rows(
             "select id, status, error_message from public.videos where id = any(:ids::uuid[])",
@@ -106,8 +107,7 @@ def watch(stack, videos):
                 v["seconds"] = time.monotonic() - begin
             v["status"], v["error"] = row["status"], row["error_message"]
         panel.show([f"  {v['source']:<8} {bar(v['status'])}  {v['seconds']:5.1f} s" for v in videos],
-                   [f"  {v['source']:<8} {v['status']}" + (f" after {v['seconds']:.1f} s" if v["seconds"] > 0.05 else "")
-                    for v in videos])
+                   [f"  {v['source']:<8} {v['status']:<12} {v['seconds']:5.1f} s" for v in videos])
         if all(v["status"] == "completed" for v in videos):
             return
         if any(v["status"] == "failed" for v in videos):
@@ -132,7 +132,8 @@ def diagnosis(stack, videos, what):
         ("events waiting to be routed", lambda: stack.redis.cli("XLEN", "chronos:events")),
         ("events rejected", lambda: stack.redis.cli("XREVRANGE", "chronos:events:rejected", "+", "-", "COUNT", "3")),
         ("failed steps", lambda: stack.postgres.sql(
-            "select step, attempt, error_code, error_message from chronos.run_steps where status = 'failed' limit 10")),
+            "select step, attempt, error_code, error_message from chronos.run_steps"
+            " where status = 'failed' limit 10")),
     ):
         try:
             text = answer()
@@ -192,11 +193,31 @@ def show_video(stack, video):
         f"{screen.counted(row['chunks'], 'chunk')}, {screen.counted(row['vectors'], 'vector')}")
 
 
-def best_sentence(text, question):
-    """The sentence of a chunk that has most of the question's longer words; a chunk is too long to show."""
-    wanted = set(re.findall(r"\w{4,}", question.lower()))
-    sentences = re.split(r"(?<=[.!?])\s+", text)
-    return max(sentences, key=lambda s: len(wanted & set(re.findall(r"\w{4,}", s.lower()))))
+def words_of(text):
+    """Those that carry meaning, roughly."""
+    return set(re.findall(r"\w{4,}", text.lower()))
+
+
+def most_alike(texts, wanted):
+    """The position of the text that shares most words with the wanted one."""
+    return max(range(len(texts)), key=lambda i: len(words_of(texts[i]) & words_of(wanted)))
+
+
+def best_moment(stack, answer, question):
+    """A chunk is minutes long: the sentence in it that is nearest to the question, and the second at which its
+    captions begin."""
+    sentences = re.split(r"(?<=[.!?])\s+", answer["chunk_text"])
+    sentence = sentences[most_alike(sentences, question)]
+    start, end = answer["start_time_seconds"], answer["end_time_seconds"]
+    captions = stack.postgres.rows(
+        """select (c ->> 0)::float / 1000 as at, c ->> 2 as text
+           from chronos.transcripts t, json_array_elements(t.segments) c where t.video_id = :video""",
+        video=answer["video_id"])
+    # a chunk begins with the end of the one before, so what it says may lie before its own start
+    captions = [c for c in captions if c["at"] <= end]
+    if not captions:
+        return sentence, start
+    return sentence, captions[most_alike([c["text"] for c in captions], sentence)]["at"]
 
 
 def show_answers(stack, worker, question, videos):
@@ -210,9 +231,10 @@ def show_answers(stack, worker, question, videos):
     by_id = {v["id"]: v for v in videos}
     for i, a in enumerate(answers, 1):
         v = by_id[a["video_id"]]
-        at = screen.clock(a["start_time_seconds"])
-        say(f"  {i}. at {paint(at, 'bold')} of “{v['title']}” ({v['source']}), similarity {a['similarity']:.2f}")
-        say("     " + paint(screen.shorten(best_sentence(a["chunk_text"], question), 100), "dim"))
+        sentence, at = best_moment(stack, a, question)
+        say(f"  {i}. at {paint(screen.clock(at), 'bold')} of “{v['title']}” ({v['source']}), "
+            f"similarity {a['similarity']:.2f}")
+        say("     " + paint(screen.shorten(sentence, 100), "dim"))
 
 
 def show_cost(stack):
@@ -230,12 +252,17 @@ def show_cost(stack):
     if is_real():
         say(f"  {work} were bought from OpenAI for about ${usd:.4f}.")
     else:
-        say(f"  OPENAI_API_KEY is set, and was not used: the sandbox answered. The real service would have asked")
+        say("  OPENAI_API_KEY is set, and was not used: the sandbox answered. The real service would have asked")
         say(f"  about ${usd:.4f} for {work}; CHRONOS_DEMO_REAL=1 make demo uses it.")
 
 
 def is_real():
     return os.environ.get("CHRONOS_DEMO_REAL") == "1" and bool(os.environ.get("OPENAI_API_KEY"))
+
+
+def is_brief():
+    """Whether the stack is stopped when the story is told."""
+    return os.environ.get("CHRONOS_DEMO_DOWN") == "1"
 
 
 def show_next(stack, creator, videos):
@@ -246,7 +273,8 @@ def show_next(stack, creator, videos):
             "XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data))),
         ("look at Postgres", shlex.join(stack.postgres.psql_command())),
         ("see the latest runs", shlex.join([*stack.postgres.psql_command(), "-c",
-         "select function_id, status, attempts, finished_at - queued_at as took from chronos.runs order by finished_at desc limit 10"])),
+         "select function_id, status, attempts, finished_at - queued_at as took"
+         " from chronos.runs order by finished_at desc limit 10"])),
         ("read the logs", f"make logs NAME={stack.name}   (FOLLOW=1 to go on reading)"),
         ("start one more worker", f". {relative(stack.folder)}/env && {relative(stack.build)}/chronos-worker"),
         ("stop and clean up", f"make down NAME={stack.name}"),

@@ -22,12 +22,12 @@ def tail(path, lines=15, start=0):
 
 
 def log_tails(logs, lines=15):
-    """The ends of several logs, each under its name."""
+    """The ends of several logs, each under its name, without the settings that daemons list at their start."""
     parts = []
     for path in logs:
-        text = tail(path, lines)
+        text = [line for line in tail(path, lines + 60).splitlines() if " msg=setting " not in line]
         if text:
-            parts.append(f"--- last lines of {path}\n{text}")
+            parts.append("\n".join([f"--- last lines of {path}", *text[-lines:]]))
     return "\n".join(parts)
 
 

@@ -42,10 +42,25 @@ order by chunk_index
 
 -- name: set_vectors :exec
 -- Vectors go to the very rows whose text was embedded. Were the chunks replaced meanwhile, their ids are gone and
--- nothing is written, rather than a vector beside another text.
--- $1 array of {id, vector}, $2 model
+-- nothing is written, rather than a vector beside another text. The first chunk of the batch keeps what the batch
+-- cost: a step that is repeated because its outcome was lost finds the account there.
+-- $1 array of {id, vector}, $2 model, $3 first index, $4 account of the batch
 update public.video_chunks c
 set embedding = chronos.embedding_in(x.vector),
-    metadata = chronos.merge_metadata(c.metadata, jsonb_build_object('embedding_model', $2::text))
+    metadata = chronos.merge_metadata(
+        c.metadata,
+        jsonb_build_object('embedding_model', $2::text)
+            || case c.chunk_index when $3::integer then jsonb_build_object('embedding_batch', $4::jsonb)
+                   else '{}' end)
 from json_to_recordset($1::json) as x (id uuid, vector text)
 where c.id = x.id
+
+-- name: account_of_batch :maybe
+-- What set_vectors wrote for this run before the step's outcome was lost.
+-- $1 video id, $2 first index, $3 run id
+select metadata -> 'embedding_batch' as account
+from public.video_chunks
+where video_id = $1::uuid
+    and chunk_index = $2::integer
+    and metadata -> 'embedding_batch' ->> 'run' = $3::text
+limit 1

@@ -1,26 +1,36 @@
 -- The life of a video while it is transcribed and embedded.
 --
 -- `processing_run` in the metadata names the run that is working on the video. It is set when a run begins, taken
--- away when it hands the video on, and it decides two things: a run that finds another's name there has been
--- superseded and leaves the video alone, and the failure of a superseded run does not mark the video as failed.
+-- away when it hands the video on, and it decides two things: a run whose video is another's by now has been
+-- superseded and leaves it alone (chronos.is_video_of_run), and its failure does not mark the video as failed.
 
 -- name: find_video :maybe
 -- First step of every run that works on one video; the caller tells missing, deleted and somebody else's apart.
 -- $1 video id
 select id, creator_id, title, status, is_deleted, coalesce(source_type, 'upload') as source_type, url,
        storage_path, youtube_video_id, mux_asset_id, mux_playback_id, embed_type, embed_id,
-       duration_seconds, metadata ->> 'processing_run' as processing_run
+       duration_seconds
 from public.videos
 where id = $1::uuid
 
 -- name: lock_video :maybe
 -- Before a run replaces the chunks: two runs on one video take turns.
--- $1 video id
-select metadata ->> 'processing_run' as processing_run
+-- $1 video id, $2 run id
+select chronos.is_video_of_run(metadata, status, $2::text) as is_mine
 from public.videos
 where id = $1::uuid
     and not is_deleted
 for no key update
+
+-- name: is_video_of_run :one
+-- After the last batch of vectors. A video that is gone is nobody's.
+-- $1 video id, $2 run id
+select exists (
+    select
+    from public.videos
+    where id = $1::uuid
+        and not is_deleted
+        and chronos.is_video_of_run(metadata, status, $2::text)) as is_mine
 
 -- name: claim_video :exec
 -- A run begins to work on the video; what an earlier attempt left as its error goes away.
@@ -41,18 +51,22 @@ update public.videos
 set status = $2::text
 where id = $1::uuid
     and not is_deleted
-    and coalesce(metadata ->> 'processing_run', $3::text) = $3::text
+    and chronos.is_video_of_run(metadata, status, $3::text)
 
 -- name: save_transcript_of_run :exec
--- What a provider answered, before the step that asked is recorded. Running twice writes the same row.
+-- What a provider answered, before the step that asked is recorded. Running twice writes the same row. No row when the
+-- video was deleted while the provider was asked.
 -- $1 video id, $2 run id, $3 text, $4 segments, $5 language, $6 method, $7 duration in seconds, $8 cost,
 -- $9 processing time ms
 insert into chronos.transcripts (
     video_id, segments, language, method, duration_seconds, updated_at, text, run_id, cost_usd,
     processing_time_ms
 )
-values ($1::uuid, $4::json, $5::text, $6::text, $7::double precision, now(), $3::text, $2::text,
-        $8::double precision, $9::bigint)
+select v.id, $4::json, $5::text, $6::text, $7::double precision, now(), $3::text, $2::text,
+       $8::double precision, $9::bigint
+from public.videos v
+where v.id = $1::uuid
+for key share
 on conflict (video_id) do update
 set segments = excluded.segments,
     language = excluded.language,
@@ -76,7 +90,8 @@ where video_id = $1::uuid
 
 -- name: publish_transcript :exec
 -- The transcript becomes the video's, which is handed on to the next run: nobody's until that one begins. Seconds
--- are rounded half up; an unknown duration or language leaves what is known.
+-- are rounded half up; an unknown duration or language leaves what is known. Should a superseded run have written its
+-- transcript over ours, it is as good: both are of this video.
 -- $1 video id, $2 run id, $3 metadata to merge
 update public.videos v
 set transcript = t.text,
@@ -87,9 +102,8 @@ set transcript = t.text,
 from chronos.transcripts t
 where v.id = $1::uuid
     and not v.is_deleted
-    and coalesce(v.metadata ->> 'processing_run', $2::text) = $2::text
+    and chronos.is_video_of_run(v.metadata, v.status, $2::text)
     and t.video_id = v.id
-    and t.run_id = $2::text
 
 -- name: video_text :maybe
 -- What is to be cut into chunks: the text that came with the event, else the video's own; with the times of its
@@ -124,7 +138,7 @@ set status = 'completed',
     metadata = chronos.merge_metadata(metadata, $3::jsonb) - 'processing_run'
 where id = $1::uuid
     and not is_deleted
-    and coalesce(metadata ->> 'processing_run', $2::text) = $2::text
+    and chronos.is_video_of_run(metadata, status, $2::text)
 
 -- name: fail_video :exec
 -- A run has failed for good. Not when the video is complete: then another run finished it since, or the failed one
@@ -140,5 +154,5 @@ where id = $1::uuid
     and creator_id = $2::uuid
     and not is_deleted
     and status <> 'completed'
-    and (coalesce(metadata ->> 'processing_run', $3::text) = $3::text
+    and (chronos.is_video_of_run(metadata, status, $3::text)
          or status in ('pending', 'uploading', 'failed'))

@@ -1,4 +1,15 @@
 CREATE SCHEMA chronos;
+CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select chronos.merge_metadata(old, jsonb_build_object(
+        key,
+        case jsonb_typeof(old -> key)
+            when 'array' then old -> key
+            when 'object' then jsonb_build_array(old -> key)
+            else '[]'
+        end || jsonb_build_array(entry)))
+$$;
 CREATE FUNCTION chronos.complete_watch_session() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -84,6 +95,16 @@ $$;
 CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
+CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select coalesce(metadata ->> 'processing_run' = run_id, status <> 'completed')
+$$;
+CREATE FUNCTION chronos.merge_metadata(old jsonb, new jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select case jsonb_typeof(old) when 'object' then old else '{}' end || new
+$$;
 CREATE FUNCTION chronos.search_video_chunks_text(query_embedding text, match_count integer DEFAULT 5, similarity_threshold double precision DEFAULT 0.7, filter_video_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, video_id uuid, chunk_text text, start_time_seconds integer, end_time_seconds integer, similarity double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -303,7 +324,11 @@ CREATE TABLE chronos.transcripts (
     language text,
     method text,
     duration_seconds double precision,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    text text,
+    run_id text,
+    cost_usd double precision,
+    processing_time_ms bigint
 );
 CREATE TABLE public.analytics_cache (
     creator_id uuid NOT NULL,

@@ -96,13 +96,16 @@ static bool store_extracted(struct step *s, const struct video *v, const struct 
                             int64_t took_ms)
 {
     char duration[32], cost[32], took[32];
-    (void)snprintf(duration, sizeof(duration), "%.3f", t->duration_seconds);
-    (void)snprintf(cost, sizeof(cost), "%.9g", t->cost_usd);
+    (void)snprintf(duration, sizeof(duration), "%.17g", t->duration_seconds);
+    (void)snprintf(cost, sizeof(cost), "%.17g", t->cost_usd);
     (void)snprintf(took, sizeof(took), "%lld", (long long)took_ms);
     auto_json *segments = captions_to_json(&t->captions);
     auto_free char *segments_text = js_dump(segments, NULL);
-    return DB_EXEC(s->db, &s->err, "save_transcript_of_run", v->id, s->run_id, t->text,
-                   segments_text, t->language, t->method, duration, cost, took);
+    bool stored;
+    if (!VIDEO_UPDATE(s->db, &s->err, &stored, "save_transcript_of_run", v->id, s->run_id, t->text,
+                      segments_text, t->language, t->method, duration, cost, took))
+        return false;
+    return stored || err_set(&s->err, ERR_PERMANENT, "video %s was deleted", v->id);
 }
 
 static bool is_cancelled(void *arg)

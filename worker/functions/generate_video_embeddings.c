@@ -190,12 +190,12 @@ static json_t *store_chunks(struct step *s)
     auto_cut cut = {0};
     if (!video_ids(s->data, &ids, &s->err))
         return step_error(s);
-    auto_result *locked = DB_QUERY(s->db, &s->err, "lock_video", ids.video);
+    auto_result *locked = DB_QUERY(s->db, &s->err, "lock_video", ids.video, s->run_id);
     if (locked == NULL)
         return step_error(s);
     if (PQntuples(locked) == 0)
         return step_fail_for_good(s, "video %s was deleted", ids.video);
-    if (video_is_superseded(db_text(locked, 0, "processing_run"), s->run_id))
+    if (!db_is_true(locked, 0, "is_mine"))
         return step_finish(s, js_pack("{s:b, s:b, s:s}", "success", true, "superseded", true,
                                       "video_id", ids.video));
     if (!cut_text(s, ids.video, &cut) || !replace_chunks(s, ids.video, &cut))
@@ -230,14 +230,19 @@ static json_t *batches(struct step *s)
     return list;
 }
 
-/* Running twice is harmless: chunks that have their vector are left out the second time. */
+/* Running twice is harmless: chunks that have their vector are not embedded again, and the account of the first time is
+ * taken. */
 static json_t *generate_embeddings(struct step *s)
 {
     struct video_ids ids;
     struct vectors_done d;
-    int first = (int)js_int(s->item, "first", 0), count = (int)js_int(s->item, "count", 0);
-    if (!video_ids(s->data, &ids, &s->err) ||
-        !vectors_fill(s->db, s->http, s->services, ids.video, first, count, &d, &s->err))
+    if (!video_ids(s->data, &ids, &s->err))
+        return step_error(s);
+    const struct vectors_batch batch = {.video_id = ids.video,
+                                        .run_id = s->run_id,
+                                        .first = (int)js_int(s->item, "first", 0),
+                                        .count = (int)js_int(s->item, "count", 0)};
+    if (!vectors_fill(s->db, s->http, s->services, &batch, &d, &s->err))
         return step_error(s);
     step_cost(s, d.cost_usd);
     return js_pack("{s:i, s:I, s:f, s:I, s:s}", "chunks", d.chunks, "tokens", (json_int_t)d.tokens,
@@ -248,19 +253,21 @@ static json_t *generate_embeddings(struct step *s)
 /* The batches wrote the vectors; this makes sure that none is missing. Only reads. */
 static json_t *update_chunks_with_embeddings(struct step *s)
 {
-    auto_video v = {0};
-    if (!video_of_step(s, &v))
+    struct video_ids ids;
+    if (!video_ids(s->data, &ids, &s->err))
         return step_error(s);
-    auto_result *r = DB_QUERY(s->db, &s->err, "count_chunks", v.id, NULL);
-    if (r == NULL)
+    auto_result *count = DB_QUERY(s->db, &s->err, "count_chunks", ids.video, NULL);
+    auto_result *owner =
+        count != NULL ? DB_QUERY(s->db, &s->err, "is_video_of_run", ids.video, s->run_id) : NULL;
+    if (owner == NULL)
         return step_error(s);
-    long long chunks = db_int(r, 0, "chunks", 0), embedded = db_int(r, 0, "embedded", 0);
-    bool superseded = video_is_superseded(v.processing_run, s->run_id);
-    if (embedded < chunks && !superseded)
+    long long chunks = db_int(count, 0, "chunks", 0), embedded = db_int(count, 0, "embedded", 0);
+    bool is_mine = db_is_true(owner, 0, "is_mine");
+    if (embedded < chunks && is_mine)
         return step_fail_for_good(s, "%lld of the %lld chunks of the video have no vector",
                                   chunks - embedded, chunks);
     return js_pack("{s:I, s:I, s:b}", "chunks", (json_int_t)chunks, "embedded",
-                   (json_int_t)embedded, "superseded", superseded);
+                   (json_int_t)embedded, "superseded", !is_mine);
 }
 
 struct totals {

@@ -399,7 +399,7 @@ bool mux_audio_url(struct http *h, const struct services *svc, const char *playb
         return err_set(e, ERR_PERMANENT, "mux: the video has no sound and no captions");
     if (file == NULL)
         return err_set(e, ERR_PERMANENT,
-                       "mux: the video has neither captions nor a downloadable rendition");
+                       "mux: the video has no rendition with sound that could be downloaded");
     const char *playback = public_playback_id(asset, playback_id, e);
     return playback != NULL &&
            stream_url(svc, playback, "/", js_str(file, "name"), "", out, out_size, e);

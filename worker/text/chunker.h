@@ -3,7 +3,8 @@
  * 500 to 1,000 words a chunk including a 100-word overlap with its predecessor, aiming at 750 words of its own,
  * sentence boundaries kept where there are any; text without punctuation is cut at word boundaries within the
  * same limits. A short last piece joins its neighbour where the limit allows. White space is Unicode's. A
- * 9,000-word hour gives 12 chunks. */
+ * 9,000-word hour gives 12 chunks. In scripts without spaces between words characters are counted (words.h), so
+ * that a chunk's size means the same there. */
 #pragma once
 
 #include <stdbool.h>
@@ -43,5 +44,5 @@ bool chunk_text(const char *text, double duration_seconds, const struct chunk_op
                 struct chunks *ret, struct err *e);
 void chunks_release(struct chunks *c);
 
-/* White-space separated words, by the same rule. */
+/* Words by the same rule. */
 size_t count_words(const char *text);

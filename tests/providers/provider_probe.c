@@ -1,0 +1,180 @@
+/* provider_probe.c: one call of one provider's client, its outcome as JSON; for the tests beside it.
+ *
+ *   provider_probe youtube VIDEO [LANGUAGE]        loom VIDEO        mux PLAYBACK [ASSET [LANGUAGE]]
+ *   provider_probe mux-audio PLAYBACK [ASSET]      storage BUCKET PATH MAX_BYTES      fetch URL MAX_BYTES
+ *   provider_probe whisper FILE [LANGUAGE]         embed TEXT…
+ *
+ * Settings come from the environment as for the worker. PROBE_CANCEL_MS cancels the call after that time. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "hash_embedder.h"
+#include "js.h"
+#include "provider.h"
+
+enum { MAX_TEXTS = 64 };
+
+static struct http *http;
+static const struct services *svc;
+static char **args; /* what follows the name of the call; ends with NULL */
+
+static const char *arg(int i)
+{
+    for (int k = 0; k <= i; k++)
+        if (args[k] == NULL)
+            return NULL;
+    return args[i][0] != '\0' ? args[i] : NULL;
+}
+
+static json_t *transcript_json(struct transcript *t)
+{
+    json_t *j = js_pack("{s:s s:o s:s s:f s:f s:s}", "text", t->text, "captions",
+                        captions_to_json(&t->captions), "language", t->language, "duration",
+                        t->duration_seconds, "cost", t->cost_usd, "method", t->method);
+    if (t->title != NULL)
+        (void)json_object_set_new(j, "title", json_string(t->title));
+    transcript_release(t);
+    return j;
+}
+
+static json_t *youtube(struct err *e)
+{
+    struct transcript t;
+    return youtube_transcript(http, svc, arg(0), arg(1), &t, e) ? transcript_json(&t) : NULL;
+}
+
+static json_t *loom(struct err *e)
+{
+    struct transcript t;
+    return loom_transcript(http, svc, arg(0), &t, e) ? transcript_json(&t) : NULL;
+}
+
+static json_t *mux(struct err *e)
+{
+    struct transcript t;
+    return mux_transcript(http, svc, arg(0), arg(1), arg(2), &t, e) ? transcript_json(&t) : NULL;
+}
+
+static json_t *mux_audio(struct err *e)
+{
+    char url[2048];
+    return mux_audio_url(http, svc, arg(0), arg(1), url, sizeof(url), e)
+               ? js_pack("{s:s}", "url", url)
+               : NULL;
+}
+
+static json_t *file_json(bool ok, FILE *f)
+{
+    struct stat st;
+    json_t *j =
+        ok && fstat(fileno(f), &st) == 0 ? js_pack("{s:I}", "bytes", (json_int_t)st.st_size) : NULL;
+    (void)fclose(f);
+    return j;
+}
+
+static json_t *storage(struct err *e)
+{
+    FILE *f = tmpfile();
+    return file_json(
+        storage_download(http, svc, arg(0), arg(1), fileno(f), strtoul(arg(2), NULL, 10), e), f);
+}
+
+static json_t *fetch(struct err *e)
+{
+    FILE *f = tmpfile();
+    return file_json(fetch_url(http, arg(0), fileno(f), strtoul(arg(1), NULL, 10), e), f);
+}
+
+static json_t *whisper(struct err *e)
+{
+    struct transcript t;
+    const char *name = strrchr(arg(0), '/');
+    name = name != NULL ? name + 1 : arg(0);
+    return whisper_transcribe(http, svc, arg(0), name, arg(1), &t, e) ? transcript_json(&t) : NULL;
+}
+
+static json_t *embed(struct err *e)
+{
+    static float out[MAX_TEXTS * EMBED_DIMENSIONS];
+    size_t n = 0;
+    long tokens;
+    double cost;
+    char model[128];
+    while (n < MAX_TEXTS && args[n] != NULL)
+        n++;
+    if (!embed_texts(http, svc, (const char *const *)args, n, out, &tokens, &cost, model,
+                     sizeof(model), e))
+        return NULL;
+    json_t *heads = json_array(); /* enough of each vector to tell them apart */
+    for (size_t i = 0; i < n; i++) {
+        json_t *head = json_array();
+        for (size_t k = 0; k < 16; k++)
+            (void)json_array_append_new(head, json_real((double)out[i * EMBED_DIMENSIONS + k]));
+        (void)json_array_append_new(heads, head);
+    }
+    return js_pack("{s:o s:I s:f s:s}", "vectors", heads, "tokens", (json_int_t)tokens, "cost",
+                   cost, "model", model);
+}
+
+static const struct {
+    const char *name;
+    json_t *(*run)(struct err *e);
+} calls[] = {
+    {"youtube", youtube}, {"loom", loom},   {"mux", mux},         {"mux-audio", mux_audio},
+    {"storage", storage}, {"fetch", fetch}, {"whisper", whisper}, {"embed", embed},
+};
+
+static bool is_over(void *until)
+{
+    return mono_ms() >= *(int64_t *)until;
+}
+
+static void print(json_t *j)
+{
+    auto_free char *text = js_dump(j, NULL);
+    (void)puts(text);
+    json_decref(j);
+}
+
+static int run(const char *name)
+{
+    struct err e = {0};
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        if (strcmp(calls[i].name, name) != 0)
+            continue;
+        json_t *result = calls[i].run(&e);
+        print(result != NULL
+                  ? js_pack("{s:b s:o}", "ok", 1, "result", result)
+                  : js_pack("{s:b s:s s:I s:s}", "ok", 0, "code", err_name(e.code),
+                            "retry_after_ms", (json_int_t)e.retry_after_ms, "message", e.msg));
+        return 0;
+    }
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    static struct conf c; /* its strings live as long as the process */
+    struct err e;
+    if (argc < 3 || !conf_load(&c, CONF_WORKER, &e)) {
+        (void)fprintf(stderr, "%s\n", argc < 3 ? "usage: provider_probe CALL ARGUMENT…" : e.msg);
+        return 2;
+    }
+    svc = &c.services;
+    args = argv + 2;
+    const char *const bases[] = {svc->youtube_url,    svc->loom_url,    svc->mux_url,
+                                 svc->mux_stream_url, svc->storage_url, svc->transcribe_url,
+                                 svc->embed_url};
+    for (size_t i = 0; i < ARRAY_LEN(bases) && getenv("PROBE_TRUST_NOTHING") == NULL; i++)
+        http_trust_base(bases[i]);
+    const char *cancel = getenv("PROBE_CANCEL_MS");
+    int64_t until = mono_ms() + (cancel != NULL ? strtol(cancel, NULL, 10) : 0);
+    http = http_new();
+    if (cancel != NULL)
+        http_set_cancel(http, is_over, &until);
+    int status = run(argv[1]);
+    http_free(http);
+    return status;
+}

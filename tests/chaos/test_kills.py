@@ -249,7 +249,8 @@ def test_random_kills(whole, seed):
     load.stop()
     reconnect(whole)
     try:
-        check_promises(whole, deadline=60)
+        # told by a worker that was frozen between learning of an entry and reading its run, which others finished
+        check_promises(whole, deadline=60, allow_errors=("a ready entry has no run",))
     except Exception:
         print(f"CHRONOS_TEST_SEED={seed}:", ", ".join(did))
         raise

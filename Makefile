@@ -157,18 +157,32 @@ LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/t
 
 .PHONY: fmt
 fmt: ## format the C sources
-	clang-format -i $(C_FILES) $(H_FILES)
+	@clang-format -i $(C_FILES) $(H_FILES)
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
 lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
-	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@ops/install-deps.sh lint
+	@echo clang-format
+	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	@echo clang-tidy
 	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>$(GEN)/tidy.err || exit 255'
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	@echo cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
 	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -I$(GEN) \
 	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
-	shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
+	@echo shellcheck
+	@shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
+
+# ---- benchmarks; the release build is what is measured ----
+$(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bench
+bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
+bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
+	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean
 clean: ## remove everything built

@@ -52,6 +52,8 @@ static const struct setting settings[] = {
     {"CHRONOS_RETENTION_DAYS", NUMBER, AT(retention_days), "90", 1, 36500, "days", CONF_SCHEDULER, "run history older than this is dropped, a day at a time"},
     {"CHRONOS_ROUTE_BATCH", NUMBER, AT(route_batch), "256", 1, 1000, "events", CONF_SCHEDULER, "events read from the stream at once"},
     {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
+    {"CHRONOS_FFMPEG", TEXT, SVC(ffmpeg), "ffmpeg", 0, 0, "", CONF_WORKER, "the ffmpeg program"},
+    {"CHRONOS_FFPROBE", TEXT, SVC(ffprobe), "ffprobe", 0, 0, "", CONF_WORKER, "the ffprobe program"},
     {"CHRONOS_YOUTUBE_URL", TEXT, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
     {"CHRONOS_YOUTUBE_KEY", SECRET, SVC(youtube_key), "", 0, 0, "", CONF_WORKER, "key of the player call, optional"},
     {"CHRONOS_YOUTUBE_PROXY", URL, SVC(youtube_proxy), "", 0, 0, "", CONF_WORKER, "proxy for YouTube only"},
@@ -248,7 +250,7 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
             }
         }
         if (!set_value(c, s, text, e))
-            return false; // NOLINT(clang-analyzer-unix.Malloc): the process ends now
+            return false;
         if (s->type == SECRET)
             log_hide(text);
         else if (s->type == URL)

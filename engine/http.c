@@ -179,7 +179,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         return len;
     }
     const char *colon = memchr(p, ':', len);
-    char name[64], value[512];
+    char name[64] = "", value[512] = "";
     if (colon == NULL || (size_t)(colon - p) >= sizeof(name))
         return len;
     copy_value(name, sizeof(name), p, (size_t)(colon - p));
@@ -481,14 +481,14 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
 
 /* ---- the call ---- */
 
-static char *redirect_target(const struct transfer *t)
+static char *redirect_target(struct http *h, const struct http_request *req,
+                             const struct http_response *r)
 {
     char *location = NULL;
-    if (!t->req->follow_redirects || t->r->status < 300 || t->r->status > 399)
+    if (!req->follow_redirects || r->status < 300 || r->status > 399)
         return NULL;
-    curl_easy_getinfo(t->http->curl, CURLINFO_REDIRECT_URL, &location);
-    char *copy = location != NULL ? strdup(location) : NULL;
-    return copy;
+    curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &location);
+    return location != NULL ? strdup(location) : NULL;
 }
 
 static bool check_hop(const struct http_request *req, const char *url, struct err *e)
@@ -507,41 +507,44 @@ static void rewind_download(const struct http_request *req)
         (void)lseek(req->download_fd, 0, SEEK_SET); /* it just proved to be a regular file */
 }
 
+static bool send_hop(struct http *h, const struct http_request *req, const char *url,
+                     bool send_ours, int64_t deadline_ms, struct http_response *r, struct err *e)
+{
+    if (!check_hop(req, url, e))
+        return false;
+    bool proxied = req->proxy != NULL && *req->proxy != '\0';
+    struct transfer t = {
+        .http = h,
+        .req = req,
+        .r = r,
+        .max_bytes = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES,
+        .check_address = req->untrusted_url && !proxied && !url_is_trusted(url),
+        .window_ms = mono_ms(),
+    };
+    int64_t left_ms = deadline_ms - mono_ms();
+    return perform(&t, url, send_ours, left_ms > 0 ? left_ms : 1, e);
+}
+
 static bool send_hops(struct http *h, const struct http_request *req, struct http_response *r,
                       struct err *e)
 {
-    int64_t deadline = mono_ms() + (req->timeout_ms > 0 ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
-    auto_free char *url = strdup(req->url);
+    int64_t deadline_ms = mono_ms() + (req->timeout_ms > 0 ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
+    char *url = strdup(req->url);
     if (url == NULL)
         abort();
-    bool send_ours = true;
-    for (int hop = 0;; hop++) {
-        if (!check_hop(req, url, e))
-            return false;
-        bool proxied = req->proxy != NULL && *req->proxy != '\0';
-        struct transfer t = {
-            .http = h,
-            .req = req,
-            .r = r,
-            .max_bytes = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES,
-            .check_address = req->untrusted_url && !proxied && !url_is_trusted(url),
-            .window_ms = mono_ms(),
-        };
-        int64_t left_ms = deadline - mono_ms();
-        if (!perform(&t, url, send_ours, left_ms > 0 ? left_ms : 1, e))
-            return false;
-        char *next = redirect_target(&t);
-        if (next == NULL)
-            return true;
-        if (hop == MAX_REDIRECTS) {
-            free(next);
-            return err_set(e, ERR_PERMANENT, "more than %d redirects", MAX_REDIRECTS);
-        }
+    bool ok = send_hop(h, req, url, true, deadline_ms, r, e);
+    char *next = NULL;
+    for (int hop = 1; ok && (next = redirect_target(h, req, r)) != NULL; hop++) {
         free(url);
         url = next;
-        send_ours = false; /* what we said about ourselves was meant for the first host */
         buf_clear(&r->body);
+        /* what we said about ourselves was meant for the first host: not said again */
+        ok = hop > MAX_REDIRECTS
+                 ? err_set(e, ERR_PERMANENT, "more than %d redirects", MAX_REDIRECTS)
+                 : send_hop(h, req, url, false, deadline_ms, r, e);
     }
+    free(url);
+    return ok;
 }
 
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,

@@ -34,17 +34,16 @@ struct http_request {
     const char *upload_filename; /* name the service sees; its extension matters */
     const char *upload_mime_type;
     const struct http_header *form; /* further multipart parts, ends with a NULL name */
-    int download_fd;                /* > 0: a 2xx body goes into this file instead of memory */
-    size_t max_bytes;               /* of the decompressed body; 0 = 16 MiB */
-    int64_t timeout_ms;             /* whole call; 0 = 30 s */
-    bool
-        follow_redirects; /* at most 5, same checks on every hop; never together with secrets in headers */
-    bool
-        untrusted_url; /* the URL came from a user or a provider: private, loopback, link-local and metadata
-                            * addresses are refused after resolution unless its host is a configured base's */
-    const char *const
-        *allowed_hosts; /* suffixes at a label boundary; NULL-terminated; NULL = any */
-    const char *proxy;  /* NULL or "" = none */
+    int download_fd;    /* > 0: a 2xx body goes into this file, from its start, instead of memory */
+    size_t max_bytes;   /* of the decompressed body; 0 = 16 MiB */
+    int64_t timeout_ms; /* whole call; 0 = 30 s */
+    /* At most 5, the same checks on every hop. Headers and credentials go to the first host only. */
+    bool follow_redirects;
+    /* The URL came from a user or a provider: private, loopback, link-local and metadata addresses are
+     * refused after resolution unless its host is a configured base's. */
+    bool untrusted_url;
+    const char *const *allowed_hosts; /* suffixes at a label boundary, then NULL; NULL = any */
+    const char *proxy;                /* NULL or "" = none */
 };
 
 struct http_response {

@@ -42,6 +42,15 @@ json_t *js_parse(const char *bytes, size_t len, struct err *e)
     return j;
 }
 
+json_t *js_parse_own(const char *bytes, size_t len, struct err *e)
+{
+    json_error_t je;
+    json_t *j = json_loadb(bytes, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    if (j == NULL)
+        return err_null(e, ERR_BUG, "%s at byte %d", je.text, je.position);
+    return j;
+}
+
 char *js_dump(const json_t *j, size_t *ret_len)
 {
     if (j == NULL)

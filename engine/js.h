@@ -13,6 +13,8 @@
 
 /* Parses bytes that must be one JSON value; nesting is bounded. On failure the message says where. */
 json_t *js_parse(const char *bytes, size_t len, struct err *e);
+/* For text that js_dump wrote: whatever a step may have returned comes back, also deep nesting and NUL in a string. */
+json_t *js_parse_own(const char *bytes, size_t len, struct err *e);
 
 /* Compact text, keys in insertion order; the caller frees. NULL only when j is NULL. */
 char *js_dump(const json_t *j, size_t *ret_len);

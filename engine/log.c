@@ -62,14 +62,28 @@ static void put(struct line *l, const char *s, size_t n)
     l->len += n;
 }
 
+/* The length of the longest secret that begins here: one may be the beginning of another. */
 static size_t secret_at(const char *s)
 {
+    size_t longest = 0;
     for (size_t i = 0; i < secret_count; i++) {
         size_t n = strlen(secrets[i]);
-        if (strncmp(s, secrets[i], n) == 0)
-            return n;
+        if (n > longest && strncmp(s, secrets[i], n) == 0)
+            longest = n;
     }
-    return 0;
+    return longest;
+}
+
+void log_mask(char *text)
+{
+    for (char *p = text; *p != '\0'; p++) {
+        size_t n = secret_at(p);
+        if (n == 0)
+            continue;
+        memcpy(p, "***", 3); /* a secret is longer */
+        memmove(p + 3, p + n, strlen(p + n) + 1);
+        p += 2;
+    }
 }
 
 static void put_value(struct line *l, const char *v)
@@ -81,7 +95,8 @@ static void put_value(struct line *l, const char *v)
         put(l, "\"", 1);
     size_t used = 0;
     for (const char *p = v; *p != '\0'; used++) {
-        if (used >= MAX_VALUE) {
+        if (used >= MAX_VALUE + 3 || (used >= MAX_VALUE && ((unsigned char)*p & 0xC0) != 0x80)) {
+            /* never inside a character */
             put(l, "...", 3);
             break;
         }

@@ -34,3 +34,6 @@ void log_line(enum log_level level, const char *msg, ...) __attribute__((sentine
 /* A string that must never be printed from now on (a password, a key): wherever it occurs in a value it is
  * replaced by ***. Shorter than 6 bytes is ignored. Copied; to be called before threads exist. */
 void log_hide(const char *secret);
+
+/* Replaces every hidden secret in a text that goes elsewhere, in place. */
+void log_mask(char *text);

@@ -25,5 +25,7 @@ struct services {
     int embed_batch;                     /* 20 */
     double embed_usd_per_million_tokens; /* 0.02 */
     const char *embedder; /* "openai", or "embedded": the deterministic one for development */
+    const char *ffmpeg;   /* program names or paths */
+    const char *ffprobe;
     const char *work_dir; /* where downloads are put while a step runs */
 };

@@ -63,7 +63,7 @@ static bool parse(const char *url, struct place *ret)
 
 void http_trust_base(const char *base_url)
 {
-    struct place p;
+    struct place p = {0};
     if (base_url == NULL || *base_url == '\0' || n_bases == MAX_BASES || !parse(base_url, &p))
         return;
     memcpy(bases[n_bases].host, p.host, sizeof(p.host));
@@ -80,7 +80,7 @@ static bool is_base(const struct place *p)
 
 bool url_is_trusted(const char *url)
 {
-    struct place p;
+    struct place p = {0};
     return parse(url, &p) && is_base(&p);
 }
 
@@ -115,7 +115,7 @@ static bool host_allowed(const char *host, const char *const *allowed)
 
 bool url_check(const char *url, bool untrusted, const char *const *allowed_hosts, struct err *e)
 {
-    struct place p;
+    struct place p = {0};
     if (!parse(url, &p))
         return err_set(e, ERR_PERMANENT, "not a URL that can be fetched");
     bool https = strcmp(p.scheme, "https") == 0;

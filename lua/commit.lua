@@ -6,7 +6,8 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
 --   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
---                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done
+--                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done;
+--                         limits (template it was admitted by)
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
 --   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:clock <p>:unsettled <p>:limits   see include/
@@ -77,7 +78,7 @@ for i = 1, count do
 
   if code == 0 then
     local ends = op == 'park' or op == 'finish'
-    local limits = ends and limits_of(fn, redis.call('HGET', run_key, 'key') or '')
+    local limits = ends and limits_held(id, fn)
     if op ~= 'finish' then
       if field_count > 0 then
         redis.call('HSET', run_key, unpack(ARGV, first_field, first_field + 2 * field_count - 1))

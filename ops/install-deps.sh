@@ -2,7 +2,8 @@
 # Installs the Debian packages that a group of targets needs:
 #
 #   ops/install-deps.sh demo    to build and run
-#   ops/install-deps.sh test    that, and what the tests and linters need
+#   ops/install-deps.sh test    that, and what the tests need
+#   ops/install-deps.sh lint    that, and what make lint needs
 #
 # Nothing is asked of the network while everything is there. Installing starts no service, enables none at boot and
 # creates no Postgres cluster: this project runs its own private servers. Not root, or not Debian 12: says what is
@@ -31,8 +32,12 @@ test_packages=(
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
     "clang|command -v clang"
     "libclang-rt-14-dev|compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a'"
+)
+lint_packages=(
+    "clang-format|command -v clang-format"
     "clang-tidy|command -v clang-tidy"
     "cppcheck|command -v cppcheck"
+    "shellcheck|command -v shellcheck"
 )
 
 policy=/usr/sbin/policy-rc.d
@@ -151,8 +156,9 @@ group=${1:-}
 case $group in
 demo) wanted=("${demo_packages[@]}") ;;
 test) wanted=("${demo_packages[@]}" "${test_packages[@]}") ;;
+lint) wanted=("${demo_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 demo|test" >&2
+    echo "usage: $0 demo|test|lint" >&2
     exit 2
     ;;
 esac

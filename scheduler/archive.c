@@ -171,7 +171,7 @@ static long archive_batch(struct archiver *a, struct err *e)
     char cursor[ID_TEXT];
     if (!db_begin(a->db, e))
         return -1;
-    if (!lock_cursor(a, cursor, e)) {
+    if (!DB_EXEC(a->db, e, "bound_archive_batch") || !lock_cursor(a, cursor, e)) {
         db_rollback(a->db);
         return -1;
     }

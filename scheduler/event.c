@@ -7,7 +7,15 @@
 #include "buf.h"
 #include "js.h"
 
-enum { MAX_NAME_BYTES = 256, MAX_KEY_BYTES = 512, MAX_USER_BYTES = 65536 };
+enum {
+    MAX_NAME_BYTES = 256,
+    MAX_KEY_BYTES = 512,
+    MAX_USER_BYTES = 65536,
+    MAX_LEVELS =
+        100, /* a failure's event holds the event that failed, deeper and deeper: js_parse has room for that */
+    INTERNAL_TIMES = 8, /* and it is larger: written out anew, with the spellings that were added */
+    INPUT_MAX_BYTES = 512u << 20,
+};
 
 static const int64_t FIRST_TS_MS = 315532800000; /* 1980 */
 static const int64_t LAST_TS_MS = 4102444800000; /* 2100 */
@@ -84,6 +92,23 @@ static bool read_name(struct event *ev, const redisReply *fields, struct err *e)
     return true;
 }
 
+static int levels_of(const json_t *j)
+{
+    int deepest = 0;
+    size_t i;
+    const char *key;
+    json_t *v;
+    json_array_foreach (j, i, v) {
+        int levels = levels_of(v);
+        deepest = levels > deepest ? levels : deepest;
+    }
+    json_object_foreach ((json_t *)j, key, v) {
+        int levels = levels_of(v);
+        deepest = levels > deepest ? levels : deepest;
+    }
+    return json_is_array(j) || json_is_object(j) ? deepest + 1 : 0;
+}
+
 static bool read_data(struct event *ev, const redisReply *fields, long max_bytes, struct err *e)
 {
     const redisReply *data = field(fields, "data");
@@ -93,6 +118,8 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         ev->data_text = data->str;
         ev->data_len = data->len;
     }
+    if (ev->internal)
+        max_bytes = INTERNAL_TIMES * max_bytes + (1 << 20);
     if ((long)ev->data_len > max_bytes)
         return err_set(
             e, ERR_INPUT,
@@ -104,6 +131,8 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
+    if (!ev->internal && levels_of(ev->data) > MAX_LEVELS)
+        return err_set(e, ERR_INPUT, "field data is nested deeper than %d levels", MAX_LEVELS);
     bool stripped = !ev->internal &&
                     json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
     ev->normalised = event_normalise(ev->data) || stripped;
@@ -179,7 +208,7 @@ void event_release(struct event *ev)
 char *event_input(const struct event *ev, size_t *ret_len)
 {
     struct buf b;
-    buf_init(&b, 64u << 20);
+    buf_init(&b, INPUT_MAX_BYTES);
     auto_json *name = json_string(ev->name);
     auto_free char *name_text = js_dump(name, NULL);
     auto_free char *data = ev->normalised ? js_dump(ev->data, NULL) : NULL;

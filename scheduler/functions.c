@@ -23,6 +23,29 @@ static const struct manifest *find(const struct functions *f, const char *id)
     return NULL;
 }
 
+/* Runs wait under the name of the limit that was full. When limits change, that one may be gone, or have room: every name
+ * under which anything waits gets another turn (see fire_timers). */
+static bool wake_waiting(struct kv *kv, const char *prefix, struct err *e)
+{
+    char cursor[32] = "0", head[KEY_SIZE];
+    size_t skip = strlen(key2(head, prefix, "blocked:"));
+    do {
+        auto_reply *r =
+            kv_cmd(kv, e, "SCAN %s MATCH %s:blocked:* COUNT 1000 TYPE zset", cursor, prefix);
+        if (r == NULL)
+            return false;
+        (void)snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
+        const redisReply *keys = r->element[1];
+        for (size_t i = 0; i < keys->elements; i++) {
+            auto_reply *added = kv_cmd(kv, e, "SADD %s:unsettled %b", prefix,
+                                       keys->element[i]->str + skip, keys->element[i]->len - skip);
+            if (added == NULL)
+                return false;
+        }
+    } while (strcmp(cursor, "0") != 0);
+    return true;
+}
+
 static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv,
                            struct err *e)
 {
@@ -30,7 +53,7 @@ static bool install_limits(const struct manifest *m, const struct conf *c, struc
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
         auto_reply *r = kv_cmd(kv, e, "HSET %s:limits %s %s", prefix, m->id, m->limits);
-        if (r == NULL)
+        if (r == NULL || !wake_waiting(kv, prefix, e))
             return false;
     }
     return true;

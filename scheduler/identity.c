@@ -30,9 +30,7 @@ static bool beat(struct identity *id, struct kv *kv, struct err *e)
 {
     char name[IDENTITY_SIZE], key[KEY_SIZE];
     identity_name(id, name);
-    auto_reply *r =
-        kv_cmd(kv, e, "SET %s 1 PX %lld", key_scheduler(key, name), (long long)id->conf->lease_ms);
-    return r != NULL;
+    return kv_keep_alive(kv, key_scheduler(key, name), "1", id->conf->lease_ms, e);
 }
 
 /* The heartbeat comes first: a registered name without one would be fenced at once. */

@@ -211,19 +211,40 @@ static int push_leave(struct recorder *rec, const struct record *r, const char *
     return pushed;
 }
 
-static bool leave_streams(struct recorder *rec, const struct record *r, struct err *e)
+/* All replies are taken, also after a refusal: one left behind would be taken for the answer to the next question. */
+static bool pull_all(struct recorder *rec, int replies, struct err *e)
 {
-    struct kv_args a;
-    kv_args_init(&a);
+    bool ok = true;
+    for (int i = 0; i < replies; i++) {
+        struct err later;
+        redisReply *reply = kv_pull(rec->kv, ok ? e : &later);
+        ok = ok && reply != NULL;
+        kv_cleanup_reply(&reply);
+    }
+    return ok;
+}
+
+/* The bytes of what was refused are kept elsewhere before their entries leave. Each once, unless a reply is lost. */
+static bool keep_refused(struct recorder *rec, struct record *r, struct err *e)
+{
+    for (; r->refused_kept < r->refused_count; r->refused_kept++) {
+        struct kv_args a;
+        kv_args_init(&a);
+        add_rejected(&a, r, r->refused_kept);
+        auto_reply *reply = kv_call(rec->kv, &a, 0, e);
+        kv_args_release(&a);
+        if (reply == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool leave_streams(struct recorder *rec, struct record *r, struct err *e)
+{
+    if (!keep_refused(rec, r, e))
+        return false;
     int replies = 0;
     bool ok = true;
-    for (size_t i = 0; i < r->refused_count && ok; i++) {
-        kv_args_clear(&a);
-        add_rejected(&a, r, i);
-        ok = kv_push(rec->kv, &a, e);
-        replies++;
-    }
-    kv_args_release(&a);
     for (size_t i = 0; i < r->entry_count && ok; i++) {
         bool seen = false;
         for (size_t k = 0; k < i && !seen; k++)
@@ -234,17 +255,7 @@ static bool leave_streams(struct recorder *rec, const struct record *r, struct e
         if (!seen && i + 1 < r->entry_count && r->streams[i] == r->streams[r->entry_count - 1])
             break; /* entries are grouped by stream: this was the last group */
     }
-    bool first = true;
-    struct err bad;
-    for (int i = 0; i < replies && ok; i++) {
-        redisReply *reply = kv_pull(rec->kv, first ? e : &bad);
-        if (reply == NULL && first) {
-            ok = false;
-            first = false;
-        }
-        kv_cleanup_reply(&reply);
-    }
-    return ok;
+    return ok && pull_all(rec, replies, e);
 }
 
 static bool write_records(struct recorder *rec, struct record *list)

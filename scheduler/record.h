@@ -20,9 +20,9 @@ struct record {
     struct buf refused;                 /* COPY lines for chronos.rejected_events */
     const redisReply **refused_entries; /* into source */
     char (*reasons)[512];
-    size_t refused_count;
-    const char **entry_ids; /* into source, grouped as streams say */
-    const char **streams;   /* per entry: constant strings */
+    size_t refused_count, refused_kept; /* kept: in chronos:events:rejected already */
+    const char **entry_ids;             /* into source, grouped as streams say */
+    const char **streams;               /* per entry: constant strings */
     size_t entry_count;
 };
 

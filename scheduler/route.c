@@ -158,8 +158,10 @@ static bool drop_seen(struct router *r, struct routed *list, size_t n, struct er
     return ok;
 }
 
-/* Delivered again after a crash: a run that is not in Redis may never have started, or may be over and archived. Redis is
- * asked first: a run leaves it only after it is in Postgres, so one of the two knows it if it ever started. */
+/* Delivered again after a crash, or sent again because the reply was lost: a run that is not in Redis may never have
+ * started, or may be over and archived. Redis is asked first: a run leaves it only after it is in Postgres, so one of the
+ * two knows it if it ever started. A run that is known has started for good and is not enqueued again, since it could
+ * leave Redis between this look and the call. */
 static bool skip_finished(struct router *r, struct routed *list, size_t n, struct err *e)
 {
     auto_buf ids = BUF_INIT(4u << 20);
@@ -172,6 +174,7 @@ static bool skip_finished(struct router *r, struct routed *list, size_t n, struc
             auto_reply *reply = kv_cmd(r->kv, e, "EXISTS %s:run:%s", prefix, list[i].starts[s].run);
             if (reply == NULL)
                 return false;
+            list[i].starts[s].skip = reply->integer != 0;
             if (reply->integer == 0 &&
                 !buf_addf(&ids, "%s%s", ids.len > 1 ? "," : "", list[i].starts[s].run))
                 return err_set(e, ERR_BUG, "too many ids");
@@ -276,7 +279,7 @@ static void route_batch(struct router *r, redisReply *source, struct routed *lis
                         bool again)
 {
     struct err e;
-    for (;;) {
+    for (;; again = true) {
         bool ok = drop_seen(r, list, n, &e) && match_all(r, list, n, &e) &&
                   (!again || skip_finished(r, list, n, &e)) && enqueue(r, list, n, &e);
         if (ok)

@@ -13,7 +13,10 @@
 
 enum {
     BLOCK_MS = 1000,
-    POLL_MS = 5, /* while too few threads are free to wait on all streams at once */
+    /* While too few threads are free to wait on all streams at once; doubles while nothing is found. */
+    POLL_FIRST_MS = 1,
+    POLL_MAX_MS = 5,
+    WAIT_FREE_MS = 100,
     RETRY_MS = 200,
     MOST = 128, /* runs in one call */
 };
@@ -93,10 +96,11 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
         return false;
+    /* All three are taken, also after a refusal: one left behind would be taken for the answer to the next question. */
     auto_reply *hash = kv_pull(c->kv, e);
-    auto_reply *input = hash != NULL ? kv_pull(c->kv, e) : NULL;
-    auto_reply *steps = input != NULL ? kv_pull(c->kv, e) : NULL;
-    if (steps == NULL)
+    auto_reply *input = kv_pull(c->kv, e);
+    auto_reply *steps = kv_pull(c->kv, e);
+    if (hash == NULL || input == NULL || steps == NULL)
         return false;
     struct run *run =
         run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
@@ -193,9 +197,10 @@ static void *claim_loop(void *arg)
 {
     struct claimer *c = arg;
     int streams = (int)registry_count() * (int)c->conf->partitions;
+    int64_t pause_ms = POLL_FIRST_MS;
     while (!atomic_load(c->stopping)) {
         struct err e;
-        int n = pool_wait_free(c->pool, POLL_MS * 20);
+        int n = pool_wait_free(c->pool, WAIT_FREE_MS);
         if (n == 0)
             continue;
         if (atomic_load(c->abort)) {
@@ -214,11 +219,13 @@ static void *claim_loop(void *arg)
             claimed = claim_partition(c, p, n < MOST ? n : MOST, &e);
             n -= claimed > 0 ? claimed : 0;
         }
-        if (claimed < 0)
-            failed(c, &e);
-        else if (claimed == 0 && n < streams)
-            sleep_ms(POLL_MS);
-        else if (claimed == 0 && !wait_for_entries(c, &e))
+        if (claimed == 0 && n < streams) {
+            sleep_ms(pause_ms);
+            pause_ms = 2 * pause_ms < POLL_MAX_MS ? 2 * pause_ms : POLL_MAX_MS;
+            continue;
+        }
+        pause_ms = POLL_FIRST_MS;
+        if (claimed < 0 || (claimed == 0 && !wait_for_entries(c, &e)))
             failed(c, &e);
     }
     return NULL;

@@ -16,8 +16,8 @@
 enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
-    UNAVAILABLE_DELAY_MS =
-        1000, /* our own stores are away: look again soon, no attempt is burned */
+    SUSPECT_DELAY_MS = 500,
+    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: no attempt is burned */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */
@@ -382,6 +382,7 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
 {
     struct err *e = &r->err;
     e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
+    log_mask(e->msg); /* a service may have quoted our key back to us */
     char attempt[16];
     (void)snprintf(attempt, sizeof(attempt), "%d", run->try);
     if (e->code == ERR_STOPPING) {
@@ -396,8 +397,10 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
         committer_submit(x->committer, o);
     } else if (err_is_retryable(e->code) && run->try <= retries_of(run, w)) {
         int64_t delay = backoff_ms(x->conf, run->try);
-        if (delay < e->retry_after_ms)
-            delay = e->retry_after_ms;
+        if (delay <
+            e->retry_after_ms) /* what a service asked for, spread a little so that not all come back at once */
+            delay =
+                e->retry_after_ms + (int64_t)(id_random() % (uint64_t)(e->retry_after_ms / 10 + 1));
         log_info("step failed and will be tried again", "run", run->id, "fn", run->fn->id, "step",
                  w->name, "attempt", attempt, "error", e->msg, LOG_END);
         park(x, run, w, r, delay, "failed");
@@ -439,6 +442,12 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     add_run_fields(o, run);
     enum commit_code code = committer_wait(x->committer, o);
     stop_point("after-commit", w->name);
+    if (code == COMMIT_CONFLICT) {
+        /* We hold the lease and yet do not know what is stored: going on, or again, would be wrong for ever. */
+        struct err e;
+        (void)err_set(&e, ERR_BUG, "step %s has another result already", name);
+        finish_failed(x, run, NULL, NULL, &e);
+    }
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
 }
 
@@ -511,6 +520,25 @@ static bool one_step(struct executor *x, struct run *run)
     return on;
 }
 
+/* A worker that dies takes all its runs with it, and it cannot tell which one did it. Runs that lost a worker before are
+ * therefore executed one at a time per worker, so that a poisonous one does not take the same innocent ones with it until
+ * all of them are stopped. Returns false when the run has to wait; it is parked without using an attempt. */
+static bool enter_alone(struct executor *x, struct run *run)
+{
+    if (run->deaths == 0 || !atomic_exchange(x->suspect, true))
+        return true;
+    struct outcome *o = outcome_new(OUTCOME_PARK, run);
+    o->delay_ms = SUSPECT_DELAY_MS / 2 + (int64_t)(id_random() % SUSPECT_DELAY_MS);
+    committer_submit(x->committer, o);
+    return false;
+}
+
+static void leave(struct executor *x, const struct run *run)
+{
+    if (run->deaths > 0)
+        atomic_store(x->suspect, false);
+}
+
 void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
@@ -518,9 +546,10 @@ void execute_run(struct executor *x, struct run *run)
         run->event = json_object();
         (void)err_wrap(&e, "the run's input is damaged");
         finish_failed(x, run, NULL, NULL, &e);
-    } else {
+    } else if (enter_alone(x, run)) {
         while (one_step(x, run)) {
         }
+        leave(x, run);
     }
     run_free(run);
 }

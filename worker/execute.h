@@ -19,6 +19,8 @@ struct executor {
     struct http *http;
     const atomic_bool *stopping; /* no new step; give the run back */
     const atomic_bool *abort;    /* end the running step too */
+    atomic_bool
+        *suspect; /* a run that lost a worker before is being executed; shared by the threads */
 };
 
 /* Takes the run and frees it. */

@@ -31,9 +31,7 @@ static bool beat(struct heartbeat *h, struct err *e)
                               (json_int_t)h->conf->worker_threads, "busy", pool_busy(h->pool));
     auto_free char *text = js_dump(info, NULL);
     int64_t sent = mono_ms();
-    auto_reply *r = kv_cmd(h->kv, e, "SET %s %s PX %lld", key_worker(key, h->worker_id), text,
-                           (long long)h->conf->lease_ms);
-    if (r == NULL)
+    if (!kv_keep_alive(h->kv, key_worker(key, h->worker_id), text, h->conf->lease_ms, e))
         return false;
     atomic_store(&h->valid_until_ms, sent + h->conf->lease_ms);
     return true;

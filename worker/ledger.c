@@ -16,7 +16,7 @@ static bool find_recorded(struct db *db, const struct run *r, const char *accept
     const char *text = PQntuples(found) > 0 ? db_text(found, 0, "result") : NULL;
     if (text == NULL)
         return err_set(e, ERR_POSTGRES, "ledger: step %s is recorded without an outcome", step);
-    *ret = js_parse(text, strlen(text), e);
+    *ret = js_parse_own(text, strlen(text), e);
     return *ret != NULL;
 }
 

@@ -12,11 +12,35 @@ struct pool {
     pthread_cond_t work, freed;
     struct run *first, **last;
     int threads, queued, busy;
+    int asleep;  /* threads that wait for work */
+    bool waking; /* one of them was called and is not up yet */
     bool stopping;
 
     pthread_t *ids;
+    atomic_bool suspect;
     struct executor base; /* copied by every thread */
 };
+
+/* Calls one thread if there is work for it. Whoever takes a run calls the next one, so there is never more than one on
+ * its way up: a short step is over before a second thread could have begun, and calling all of them for a batch of
+ * short steps costs more than the steps. */
+static void wake_one(struct pool *p)
+{
+    if (p->first == NULL || p->asleep == 0 || p->waking)
+        return;
+    p->waking = true;
+    (void)pthread_cond_signal(&p->work);
+}
+
+static void wait_for_work(struct pool *p)
+{
+    while (p->first == NULL && !p->stopping) {
+        p->asleep++;
+        (void)pthread_cond_wait(&p->work, &p->lock);
+        p->asleep--;
+        p->waking = false;
+    }
+}
 
 static void *thread_main(void *arg)
 {
@@ -26,8 +50,7 @@ static void *thread_main(void *arg)
     x.http = http_new();
     (void)pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (p->first == NULL && !p->stopping)
-            (void)pthread_cond_wait(&p->work, &p->lock);
+        wait_for_work(p);
         struct run *r = p->first;
         if (r == NULL)
             break;
@@ -36,6 +59,7 @@ static void *thread_main(void *arg)
             p->last = &p->first;
         p->queued--;
         p->busy++;
+        wake_one(p);
         (void)pthread_mutex_unlock(&p->lock);
         execute_run(&x, r);
         (void)pthread_mutex_lock(&p->lock);
@@ -72,7 +96,8 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
                                 .committer = committer,
                                 .worker_id = worker_id,
                                 .stopping = stopping,
-                                .abort = abort_flag};
+                                .abort = abort_flag,
+                                .suspect = &p->suspect};
     p->ids = calloc((size_t)p->threads, sizeof(*p->ids));
     if (p->ids == NULL)
         abort();
@@ -94,7 +119,7 @@ void pool_add(struct pool *p, struct run *r)
     *p->last = r;
     p->last = &r->next;
     p->queued++;
-    (void)pthread_cond_signal(&p->work);
+    wake_one(p);
     (void)pthread_mutex_unlock(&p->lock);
 }
 

@@ -1,22 +1,12 @@
 #include "publish.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "js.h"
 #include "key.h"
 #include "manifest.h"
 #include "registry.h"
-
-static bool publish_one(const struct function *f, const struct conf *c, struct kv *kv,
-                        struct err *e)
-{
-    auto_json *m = manifest_render(f, c, e);
-    if (m == NULL)
-        return false;
-    auto_free char *text = js_dump(m, NULL);
-    auto_reply *r = kv_cmd(kv, e, "HSET %s %s %s", KEY_FUNCTIONS, f->id, text);
-    return r != NULL;
-}
 
 static bool make_group(const struct function *f, int partition, struct kv *kv, struct err *e)
 {
@@ -27,6 +17,34 @@ static bool make_group(const struct function *f, int partition, struct kv *kv, s
     return r != NULL || strstr(e->msg, "BUSYGROUP") != NULL;
 }
 
+/* All in one command: a scheduler that saw only some of them would call the events of the others unmatched. */
+static bool publish_all(const struct conf *c, struct kv *kv, struct err *e)
+{
+    struct kv_args a;
+    char **texts = calloc(registry_count() + 1, sizeof(*texts));
+    if (texts == NULL)
+        abort();
+    bool ok = true;
+    kv_args_init(&a);
+    kv_adds(&a, "HSET");
+    kv_adds(&a, KEY_FUNCTIONS);
+    for (size_t i = 0; ok && i < registry_count(); i++) {
+        auto_json *m = manifest_render(registry_at(i), c, e);
+        ok = m != NULL;
+        if (ok) {
+            texts[i] = js_dump(m, NULL);
+            kv_adds(&a, registry_at(i)->id);
+            kv_adds(&a, texts[i]);
+        }
+    }
+    auto_reply *r = ok ? kv_call(kv, &a, 0, e) : NULL;
+    kv_args_release(&a);
+    for (size_t i = 0; i < registry_count(); i++)
+        free(texts[i]);
+    free(texts);
+    return r != NULL;
+}
+
 bool publish_functions(const struct conf *c, struct kv *kv, struct err *e)
 {
     for (size_t i = 0; i < registry_count(); i++) {
@@ -34,8 +52,6 @@ bool publish_functions(const struct conf *c, struct kv *kv, struct err *e)
             if (!make_group(registry_at(i), p, kv, e))
                 return false;
         }
-        if (!publish_one(registry_at(i), c, kv, e))
-            return false;
     }
-    return true;
+    return publish_all(c, kv, e);
 }

@@ -20,7 +20,7 @@ static json_t *parse_results(const redisReply *steps)
         struct err
             ignored; /* results are JSON that we wrote; a damaged one counts as not stored and runs again */
         const redisReply *v = steps->element[i + 1];
-        json_t *j = js_parse(v->str, v->len, &ignored);
+        json_t *j = js_parse_own(v->str, v->len, &ignored);
         if (j != NULL)
             (void)json_object_set_new(results, steps->element[i]->str, j);
     }

@@ -150,8 +150,8 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
         abort();
     size_t count;
     double duration;
-    if (!audio_split(w->input, w->dir, parts, MAX_PARTS, &count, &duration, t->is_cancelled, t->arg,
-                     e))
+    if (!audio_split(t->services, w->input, w->dir, parts, MAX_PARTS, &count, &duration,
+                     t->is_cancelled, t->arg, e))
         return false;
     struct joined j = {.t = {.method = "whisper"}, .text = BUF_INIT(MAX_TEXT_BYTES)};
     bool ok = true;

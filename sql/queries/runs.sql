@@ -49,6 +49,11 @@ select id
 from chronos.runs
 where id = any ($1::text[])
 
+-- name: bound_archive_batch :exec
+-- Before the cursor is locked: a scheduler that is frozen in the middle of a batch loses its transaction, and with it
+-- the lock, instead of stopping the others' archiving for as long as it is frozen.
+select set_config('idle_in_transaction_session_timeout', '10s', true)
+
 -- name: lock_archive_cursor :one
 -- First statement of an archive batch: where the last one ended. Holds the row until the transaction ends, so
 -- that two schedulers cannot copy the same entries. (The update that changes nothing is what locks the row.)

@@ -1,11 +1,13 @@
 """What the tests call is what the daemons call."""
 
 import glob
+import hashlib
 import os
 import re
 import subprocess
 
 import pytest
+import redis
 
 from ops.stack import repository
 from partition import script_text
@@ -49,7 +51,14 @@ def test_first_lines_are_flags_and_name(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_server_compiles_it(p, name):
-    assert len(p.redis.script_load(script_text(name))) == 40
+    assert p.redis.script_load(script_text(name)) == hashlib.sha1(script_text(name)).hexdigest()
+
+
+def test_an_error_names_the_line_of_the_plain_text(p):
+    with pytest.raises(redis.exceptions.ResponseError) as e:
+        p.reap_worker("f", "w1")
+    line = int(re.search(r"user_script:(\d+)", str(e.value))[1])
+    assert "XPENDING" in script_text("reap_worker").decode().splitlines()[line - 1]
 
 
 @pytest.mark.parametrize("text, message", [

@@ -226,6 +226,7 @@ def test_the_next_of_the_queue_gets_the_slot(p, op):
     assert do(p, op, delay=1000) == [APPLIED]
     assert p.dump() == after(before, {
         "run:r1": {**before["run:r1"], "last": "1-0", **({"done": "1"} if op == "finish" else {})},
+        "run:r2": {**before["run:r2"], "limits": before["limits"]["f"]},
         "slots:own:k": {"r2"}, "slots:all": {"r2"}, "ready:f": ready([("*", "r2")], w1=[]),
         "wait:f:k": GONE, "blocked:own:k": GONE,
         **({"timers": [("r1", now_plus(1000))]} if op == "park" else {})})

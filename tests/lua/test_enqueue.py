@@ -25,7 +25,8 @@ def test_an_admitted_run_takes_a_slot_of_every_limit(p):
     before = p.seed({**SCHEDULERS, "limits": {"f": "2 fn/f:$\n9 creator:$\n7 all\n"}})
     assert p.enqueue(run("r1", "f", "ada")) == [0, 0]
     assert p.dump() == after(before, {
-        "seq": "1", "run:r1": run_hash(key="ada"), "input:r1": "{}", "ready:f": entries("r1"),
+        "seq": "1", "run:r1": run_hash(key="ada", limits=before["limits"]["f"]), "input:r1": "{}",
+        "ready:f": entries("r1"),
         "slots:fn/f:ada": {"r1"}, "slots:creator:ada": {"r1"}, "slots:all": {"r1"}})
 
 
@@ -97,8 +98,9 @@ def test_a_batch_has_an_outcome_for_each(p):
     assert reply == [0, 0, 1, 0, 3, 2, 0, 1, 0]
     assert p.dump() == after(before, {
         "seq": "8",
-        "run:a1": run_hash(key="a", seq=1), "run:a2": run_hash(key="a", seq=2), "run:b1": run_hash(key="b", seq=3),
-        "run:later": run_hash(seq=5), "run:g1": run_hash("g", seq=6), "run:g2": run_hash("g", "z", seq=7),
+        "run:a1": run_hash(key="a", seq=1, limits="1 fn/f:$\n"), "run:a2": run_hash(key="a", seq=2),
+        "run:b1": run_hash(key="b", seq=3, limits="1 fn/f:$\n"), "run:later": run_hash(seq=5),
+        "run:g1": run_hash("g", seq=6, limits="1 all\n"), "run:g2": run_hash("g", "z", seq=7),
         "run:free": run_hash("h", seq=8),
         **{f"input:{r}": "{}" for r in ("a1", "a2", "b1", "later", "g1", "g2", "free")},
         "ready:f": entries("a1", "b1"), "ready:g": entries("g1"), "ready:h": entries("free"),

@@ -42,9 +42,9 @@ def test_invented_and_repeated_segments_are_dropped(probe, sound, answer_with):
     answer_with(SPEECH, {"language": "german", "duration": 30, "text": "all", "segments": [
         segment(0, 1, " Guten Tag."),
         segment(1, 2, " Thanks for watching!", no_speech_prob=0.9, avg_logprob=-1.4),
-        segment(2, 3, " Nein."), segment(3, 4, " Nein."), segment(4, 5, " Nein."),
-        segment(5, 6, " La", compression_ratio=3), segment(6, 7, " La", compression_ratio=3),
-        segment(7, 8, " Ende.", no_speech_prob=0.9, avg_logprob=-0.2),
+        segment(2, 3, " Nein."), segment(5, 6, " Nein."), segment(8, 9, " Nein."),
+        segment(10, 11, " La", compression_ratio=3), segment(13, 14, " La", compression_ratio=3),
+        segment(15, 16, " Ende.", no_speech_prob=0.9, avg_logprob=-0.2),
     ]})
     outcome = probe("whisper", sound)
     assert outcome.result["text"] == "Guten Tag. Nein. Nein. La Ende."
@@ -189,7 +189,7 @@ def test_vectors_go_where_their_index_says(probe, answer_with):
     listed(vector(1), packed(vector(float("nan")))),
     listed(vector(1), packed(vector(float("inf")))),
     listed(vector(1), ["x"] * 1536),
-    listed(vector(1), packed(vector(1))[:-5]),
+    listed(vector(1), packed(vector(1))[:-6]),
 ])
 def test_a_vector_in_doubt_is_refused(probe, answer_with, answer):
     answer_with(EMBED, answer)

@@ -36,7 +36,7 @@ class Fault:
         self.skip = int_field(spec, "skip", 0)
         self.status = int_field(spec, "status", 503)
         self.body = spec.get("body")
-        self.headers = spec.get("headers") or {}
+        self.headers = {} if spec.get("headers") is None else spec["headers"]
         self.delay_ms = int_field(spec, "delay_ms", 5000 if self.kind == "slow" else 0)
         self.late = bool(spec.get("late", False))
         self.hits = 0

@@ -171,7 +171,8 @@ def read_form(request):
     files = [part for part in parts if part.name == "file"]
     form = {part.name: part.data.decode("utf-8", "replace") for part in parts
             if part.name not in ("file", "timestamp_granularities[]")}
-    granularities = [part.data.decode("utf-8", "replace") for part in parts if part.name == "timestamp_granularities[]"]
+    granularities = [part.data.decode("utf-8", "replace") for part in parts
+                     if part.name == "timestamp_granularities[]"]
     if not files or files[0].filename is None:
         raise Refused(400, "[{'type': 'missing', 'loc': ('body', 'file'), 'msg': 'Field required', 'input': None}]")
     if not form.get("model"):

@@ -46,6 +46,11 @@ def box(server):
     return server
 
 
+def prose(lesson):
+    """A lesson as one line."""
+    return " ".join(LIBRARY.lessons[lesson].split())
+
+
 def words(text):
     return re.findall(r"[\w'’-]*\w[\w'’-]*", text.lower())
 
@@ -84,7 +89,7 @@ def test_youtube_player_describes_a_captioned_video(box):
 
 def test_youtube_manual_captions_say_the_same_in_every_format(box):
     url = tracks(box, "WoolDyeing1")[1]["baseUrl"]
-    text = " ".join(LIBRARY.lessons["wool"].split())
+    text = prose("wool")
     json3 = json.loads(box.get(with_fmt(url, "json3")).text)
     assert json3["wireMagic"] == "pb3"
     assert " ".join("".join(s["utf8"] for s in e["segs"]) for e in json3["events"]).replace("\n", " ") == text
@@ -493,7 +498,7 @@ def test_speech_recognises_every_part_of_a_recording(box, tmp_path, lesson, seco
         assert all(0 <= s["start"] < s["end"] <= answer["duration"] + 0.1 for s in answer["segments"])
         assert answer["usage"] == {"type": "duration", "seconds": math.ceil(answer["duration"])}
         said.append(answer["text"])
-    assert " ".join(said) == " ".join(LIBRARY.lessons[lesson].split())
+    assert " ".join(said) == prose(lesson)
     form = box.requests("provider=openai")[-1]["note"]["form"]
     assert form == {"model": "whisper-1", "response_format": "verbose_json", "language": "en"}
 
@@ -533,9 +538,9 @@ def test_speech_of_a_stranger_takes_a_lesson(box):
     def said(filename, seconds=20, **fields):
         reply = box.form(SPEECH, [("model", "whisper-1"), *fields.items()], filename, wav(seconds))
         return reply.json()["text"]
-    assert LIBRARY.lessons["wool"].startswith(said("wool.wav"))
+    assert prose("wool").startswith(said("wool.wav"))
     first, second = said("part000.wav"), said("part001.wav")
-    assert LIBRARY.lessons["beekeeping"].startswith(f"{first} {second}")
+    assert prose("beekeeping").startswith(f"{first} {second}")
 
 
 def test_speech_formats(box):
@@ -841,4 +846,4 @@ def test_without_ffmpeg_recordings_are_wav(tmp_path, monkeypatch):
         reply = box.get(f"{OBJECT}/videos/c/v/wool.mp4")
         assert reply.headers["content-type"] == "audio/wav" and reply.body[:4] == b"RIFF"
         answer = box.form(SPEECH, [("model", "whisper-1")], "a.wav", reply.body).json()
-        assert answer["text"] == " ".join(LIBRARY.lessons["wool"].split())
+        assert answer["text"] == prose("wool")

@@ -64,7 +64,7 @@ class Whop:
         query = request.query
         if "course_id" not in query and "chapter_id" not in query:
             return self.error(400, "Either course_id or chapter_id is required")
-        if query.get("course_id", COURSE["id"]) != COURSE["id"] or query.get("chapter_id", CHAPTER["id"]) != CHAPTER["id"]:
+        if query.get("course_id") not in (None, COURSE["id"]) or query.get("chapter_id") not in (None, CHAPTER["id"]):
             return self.error(404)
         return page(request, [entry(video) for video in self.sandbox.library.of("whop")])
 

@@ -189,9 +189,8 @@ def read_client(body):
     """context.client, checked: a name we know and a version."""
     context = body.get("context")
     client = context.get("client") if isinstance(context, dict) else None
-    if not isinstance(client, dict) or client.get("clientName") not in CLIENTS:
-        raise BadRequest("Request contains an invalid argument.")
-    if not isinstance(client.get("clientVersion"), str):
+    names = [client.get(name) for name in ("clientName", "clientVersion")] if isinstance(client, dict) else [None]
+    if not all(isinstance(name, str) for name in names) or names[0] not in CLIENTS:
         raise BadRequest("Request contains an invalid argument.")
     return client
 

@@ -75,6 +75,7 @@ static void test_the_child_inherits_nothing(void **state)
     (void)state;
     assert_int_equal(setenv("SUPABASE_SERVICE_ROLE_KEY", "hidden", 1), 0);
     auto_close int leak = dup(0); /* without close-on-exec */
+    (void)leak;
     const char *const argv[] = {"sh", "-c", "env | grep -c hidden; ls /proc/self/fd | wc -l; cat",
                                 NULL};
     struct subprocess p = shell(argv);
@@ -170,6 +171,7 @@ static void write_input(const char *name, const char *text)
     (void)fclose(f);
 }
 
+static const struct services tools = {.ffmpeg = "ffmpeg", .ffprobe = "ffprobe"};
 static struct audio_part parts[16];
 static size_t count;
 static double duration;
@@ -177,14 +179,15 @@ static double duration;
 static void splits(void)
 {
     struct err e;
-    if (!audio_split(input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL, &e))
+    if (!audio_split(&tools, input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL,
+                     &e))
         fail_msg("%s", e.msg);
 }
 
 static void refuses(const char *message)
 {
     struct err e;
-    if (audio_split(input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL, &e))
+    if (audio_split(&tools, input, dir, parts, ARRAY_LEN(parts), &count, &duration, NULL, NULL, &e))
         fail_msg("accepted as %zu parts", count);
     assert_int_equal(e.code, ERR_PERMANENT);
     if (strstr(e.msg, message) == NULL)
@@ -230,9 +233,9 @@ static void test_a_long_recording_is_cut_in_silence(void **state)
     assert_true(fabs(parts[0].duration_seconds - 582) < 0.1);
     assert_true(fabs(parts[2].start_seconds + parts[2].duration_seconds - 1300) < 0.5);
     struct err e;
-    assert_false(audio_split(input, dir, parts, 2, &count, &duration, NULL, NULL, &e));
+    assert_false(audio_split(&tools, input, dir, parts, 2, &count, &duration, NULL, NULL, &e));
     assert_int_equal(e.code, ERR_PERMANENT);
-    assert_false(audio_split(input, dir, parts, 16, &count, &duration, always, NULL, &e));
+    assert_false(audio_split(&tools, input, dir, parts, 16, &count, &duration, always, NULL, &e));
     assert_int_equal(e.code, ERR_STOPPING);
 }
 

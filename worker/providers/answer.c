@@ -67,8 +67,10 @@ static void repair_escapes(char *p, size_t len)
         } else if (is_high(unit) && is_low(escaped_unit(p + 6, end))) {
             p += 12;
         } else {
-            if (is_high(unit) || is_low(unit) || unit == 0)
-                memcpy(p + 2, "fffd", 4);
+            if (is_high(unit) || is_low(unit) || unit == 0) { /* becomes U+FFFD */
+                memset(p + 2, 'f', 3);
+                p[5] = 'd';
+            }
             p += 6;
         }
     }

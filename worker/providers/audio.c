@@ -29,6 +29,7 @@ enum {
 };
 
 struct job {
+    const struct services *svc;
     const char *dir;
     char input[1100]; /* "file:" and the absolute path */
     double duration;
@@ -37,12 +38,6 @@ struct job {
     bool (*is_cancelled)(void *arg);
     void *arg;
 };
-
-static const char *program(const char *variable, const char *otherwise)
-{
-    const char *s = getenv(variable);
-    return s != NULL && *s != '\0' ? s : otherwise;
-}
 
 /* ---- running ---- */
 
@@ -124,7 +119,7 @@ static bool has_sound(const json_t *probe)
 /* Recordings streamed to disk do not know how long they are: decode once and see. */
 static bool measure(struct job *j, struct err *e)
 {
-    const char *const argv[] = {program("CHRONOS_FFMPEG", "ffmpeg"),
+    const char *const argv[] = {j->svc->ffmpeg,
                                 "-nostdin",
                                 "-hide_banner",
                                 "-nostats",
@@ -176,7 +171,7 @@ static double duration_in(const json_t *probe)
 static bool probe(struct job *j, struct err *e)
 {
     const char *const argv[] = {
-        program("CHRONOS_FFPROBE", "ffprobe"),
+        j->svc->ffprobe,
         "-v",
         "error",
         "-protocol_whitelist",
@@ -259,7 +254,7 @@ static bool find_cuts(struct job *j, struct err *e)
 {
     if (j->duration <= PART_SECONDS + CUT_WINDOW_SECONDS)
         return true;
-    const char *const argv[] = {program("CHRONOS_FFMPEG", "ffmpeg"),
+    const char *const argv[] = {j->svc->ffmpeg,
                                 "-nostdin",
                                 "-hide_banner",
                                 "-nostats",
@@ -308,7 +303,7 @@ static bool extract(const struct job *j, const char *list, struct err *e)
     if (!join_cuts(j, &cuts))
         return err_set(e, ERR_BUG, "audio: too many cuts");
     const char *const argv[] = {
-        program("CHRONOS_FFMPEG", "ffmpeg"),
+        j->svc->ffmpeg,
         "-nostdin",
         "-hide_banner",
         "-nostats",
@@ -402,11 +397,12 @@ static bool read_list(const struct job *j, const char *list, struct audio_part *
     return ok;
 }
 
-bool audio_split(const char *input_path, const char *dir, struct audio_part *parts,
-                 size_t max_parts, size_t *ret_count, double *ret_duration_seconds,
-                 bool (*is_cancelled)(void *arg), void *arg, struct err *e)
+bool audio_split(const struct services *svc, const char *input_path, const char *dir,
+                 struct audio_part *parts, size_t max_parts, size_t *ret_count,
+                 double *ret_duration_seconds, bool (*is_cancelled)(void *arg), void *arg,
+                 struct err *e)
 {
-    struct job j = {.dir = dir, .is_cancelled = is_cancelled, .arg = arg};
+    struct job j = {.svc = svc, .dir = dir, .is_cancelled = is_cancelled, .arg = arg};
     char list[512];
     size_t count = 0;
     if (input_path[0] != '/' || dir[0] != '/' || strchr(dir, '%') != NULL ||

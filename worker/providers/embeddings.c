@@ -175,9 +175,10 @@ static bool send_batch(struct http *h, const struct services *svc, const char *c
         .max_bytes = MAX_ANSWER_BYTES,
         .timeout_ms = TIMEOUT_MS,
     };
-    if (http_send(h, &req, ret, e))
-        return true;
-    return err_wrap(e, "%s", service);
+    bool ok = http_send(h, &req, ret, e);
+    if (!ok)
+        (void)err_wrap(e, "%s", service);
+    return ok;
 }
 
 static bool embed_batch(struct http *h, const struct services *svc, const char *const *texts,

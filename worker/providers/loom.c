@@ -110,9 +110,10 @@ static bool send_query(struct http *h, const struct services *svc, const char *i
         .headers = headers,
         .timeout_ms = CALL_TIMEOUT_MS,
     };
-    if (http_send(h, &req, ret, e))
-        return true;
-    return err_wrap(e, "loom");
+    bool ok = http_send(h, &req, ret, e);
+    if (!ok)
+        (void)err_wrap(e, "loom");
+    return ok;
 }
 
 static bool query_status_err(const struct http_response *r, struct err *e)
@@ -198,7 +199,7 @@ static const json_t *details_in(const json_t *answer, struct err *e)
 /* The whole answer, a new reference, with details inside. */
 static json_t *ask(struct http *h, const struct services *svc, const char *id, struct err *e)
 {
-    struct http_response r;
+    struct http_response r = {0};
     if (!send_query(h, svc, id, false, &r, e))
         return NULL;
     if (r.status == 400) { /* some of its servers insist on the header, others refuse it */
@@ -233,7 +234,7 @@ static bool fetch_captions(struct http *h, const char *url, struct captions *ret
         .untrusted_url = true,
         .allowed_hosts = hosts,
     };
-    struct http_response r;
+    struct http_response r = {0};
     if (!http_send(h, &req, &r, e))
         return err_wrap(e, "loom");
     bool ok = false;
@@ -282,7 +283,7 @@ static bool add_metadata(struct http *h, const struct services *svc, const char 
         return true;
     const struct http_header headers[] = {{"User-Agent", BROWSER}, {0}};
     struct http_request req = {.url = url, .headers = headers, .timeout_ms = CALL_TIMEOUT_MS};
-    struct http_response r;
+    struct http_response r = {0};
     struct err why;
     if (!http_send(h, &req, &r, &why)) {
         if (why.code == ERR_STOPPING)

@@ -63,9 +63,10 @@ struct audio_part {
     double start_seconds;
     double duration_seconds;
 };
-bool audio_split(const char *input_path, const char *dir, struct audio_part *parts,
-                 size_t max_parts, size_t *ret_count, double *ret_duration_seconds,
-                 bool (*is_cancelled)(void *arg), void *arg, struct err *e);
+bool audio_split(const struct services *svc, const char *input_path, const char *dir,
+                 struct audio_part *parts, size_t max_parts, size_t *ret_count,
+                 double *ret_duration_seconds, bool (*is_cancelled)(void *arg), void *arg,
+                 struct err *e);
 
 /* embeddings.c: vectors for n texts into out (n * EMBED_DIMENSIONS floats) in order. Uses the embedded embedder when
  * svc->embedder says so. *ret_model is constant or copied into model. */

@@ -95,9 +95,10 @@ static bool send_audio(struct http *h, const struct services *svc, const char *p
         .form = form,
         .timeout_ms = TIMEOUT_MS,
     };
-    if (http_send(h, &req, ret, e))
-        return true;
-    return err_wrap(e, "%s", service);
+    bool ok = http_send(h, &req, ret, e);
+    if (!ok)
+        (void)err_wrap(e, "%s", service);
+    return ok;
 }
 
 /* ---- segments ---- */
@@ -187,7 +188,7 @@ bool whisper_transcribe(struct http *h, const struct services *svc, const char *
                         const char *filename, const char *language, struct transcript *ret,
                         struct err *e)
 {
-    struct http_response r;
+    struct http_response r = {0};
     if (!check_file(path, e) || !send_audio(h, svc, path, filename, language, &r, e))
         return false;
     struct transcript t = {0};

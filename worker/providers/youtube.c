@@ -209,9 +209,10 @@ static bool send_player(struct session *s, const struct client *c, struct http_r
         .timeout_ms = CALL_TIMEOUT_MS,
         .proxy = s->svc->youtube_proxy,
     };
-    if (http_send(s->http, &req, ret, e))
-        return true;
-    return err_wrap(e, "youtube");
+    bool ok = http_send(s->http, &req, ret, e);
+    if (!ok)
+        (void)err_wrap(e, "youtube");
+    return ok;
 }
 
 /* The player call's HTTP errors. */
@@ -493,7 +494,7 @@ static bool fetch_captions(struct session *s, const struct client *c, const json
         .allowed_hosts = hosts,
         .proxy = s->svc->youtube_proxy,
     };
-    struct http_response r;
+    struct http_response r = {0};
     struct err e;
     if (!http_send(s->http, &req, &r, &e)) {
         (void)err_wrap(&e, "youtube");
@@ -549,7 +550,7 @@ static bool judge_answer(struct session *s, const struct client *c, const json_t
 static bool ask(struct session *s, const struct client *c, struct transcript *t)
 {
     struct err e;
-    struct http_response r;
+    struct http_response r = {0};
     s->player_calls++;
     s->current = FOUND_NOTHING;
     if (!send_player(s, c, &r, &e))

@@ -37,8 +37,8 @@ static void percent_decode(char *s)
     char *out = s;
     while (*s != '\0') {
         if (s[0] == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2])) {
-            char c = (char)(hex(s[1]) << 4 | hex(s[2]));
-            *out++ = c != '\0' ? c : '?';
+            int c = hex(s[1]) << 4 | hex(s[2]);
+            *out++ = (char)(c != 0 ? c : '?');
             s += 3;
         } else {
             *out++ = *s++;
@@ -192,7 +192,7 @@ static bool tidy(const char *input, char *out, size_t out_size)
 
 bool youtube_video_id(const char *input, char *ret_id)
 {
-    char link[MAX_INPUT], id[ID_LENGTH + 1];
+    char link[MAX_INPUT] = "", id[ID_LENGTH + 1] = "";
     if (input == NULL || !tidy(input, link, sizeof(link)))
         return false;
     bool found = (take_id(link, id) && link[ID_LENGTH] == '\0') || id_in_link(link, 0, id);

@@ -26,9 +26,9 @@ enum caption_format {
     CAPTION_SNIFF, /* look at the first bytes */
     CAPTION_VTT,
     CAPTION_SRT,
-    CAPTION_JSON3,  /* YouTube */
-    CAPTION_SRV1,   /* YouTube XML, seconds */
-    CAPTION_SRV3,   /* YouTube XML, milliseconds (also srv2) */
+    CAPTION_JSON3,   /* YouTube */
+    CAPTION_SRV1,    /* YouTube XML, seconds */
+    CAPTION_SRV3,    /* YouTube XML, milliseconds (also srv2) */
     CAPTION_PHRASES, /* Loom JSON */
 };
 
@@ -40,7 +40,8 @@ void captions_release(struct captions *c);
 
 /* Appends one caption as it is (text is copied); for clients that already have times, like Whisper. Empty text
  * is dropped. */
-void captions_add(struct captions *c, int64_t start_ms, int64_t end_ms, const char *text, size_t len);
+void captions_add(struct captions *c, int64_t start_ms, int64_t end_ms, const char *text,
+                  size_t len);
 /* The common finishing on what was added by hand. */
 void captions_finish(struct captions *c, bool automatic);
 

@@ -321,17 +321,31 @@ static bool parse_json(struct buf *text, enum caption_format format, struct capt
     return format == CAPTION_PHRASES ? phrases_parse(root, ret, e) : json3_parse(root, ret, e);
 }
 
+/* What every other format begins with; SubRip begins with anything. */
+static bool may_be_srt(const char *bytes, size_t len)
+{
+    if (len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        bytes += 3;
+        len -= 3;
+    }
+    if (len >= 6 && memcmp(bytes, "WEBVTT", 6) == 0)
+        return false;
+    size_t i = skip_blanks(bytes, len);
+    return i == len || (bytes[i] != '<' && bytes[i] != '{');
+}
+
 static bool sniff(const struct buf *text, enum caption_format *ret, struct err *e)
 {
     size_t i = skip_blanks(text->data, text->len);
     if (i == text->len)
         return err_set(e, ERR_INPUT, "the caption file is empty");
+    if (may_be_srt(text->data, text->len)) {
+        *ret = CAPTION_SRT;
+        return true;
+    }
     if (text->data[i] == '<')
         return srv_sniff(text->data, text->len, ret, e);
-    if (strncmp(text->data, "WEBVTT", 6) == 0)
-        *ret = CAPTION_VTT;
-    else
-        *ret = text->data[i] == '{' ? CAPTION_JSON3 : CAPTION_SRT;
+    *ret = text->data[i] == '{' ? CAPTION_JSON3 : CAPTION_VTT;
     return true;
 }
 
@@ -365,7 +379,8 @@ bool captions_parse(const char *bytes, size_t len, enum caption_format format, b
         return err_set(e, ERR_INPUT, "a caption file of %zu bytes is larger than the limit of %d",
                        len, MAX_BYTES);
     auto_buf text = BUF_INIT(SIZE_MAX / 2);
-    text_put_file(&text, bytes, len, format == CAPTION_SRT);
+    text_put_file(&text, bytes, len,
+                  format == CAPTION_SRT || (format == CAPTION_SNIFF && may_be_srt(bytes, len)));
     struct captions found = {0};
     if (!parse_text(&text, format, &found, e)) {
         captions_release(&found);

@@ -201,10 +201,13 @@ static bool read_options(const struct chunk_options *o, struct limits *ret, stru
             e, ERR_BUG,
             "chunks of %d to %d words with an overlap of %d, aiming at %d, cannot be made",
             o->min_words, o->max_words, o->overlap_words, o->target_words);
-    size_t overlap = (size_t)o->overlap_words, least = (size_t)o->min_words;
+    size_t overlap = (size_t)o->overlap_words, most = (size_t)o->max_words - overlap;
+    size_t least = o->min_words > o->overlap_words ? (size_t)(o->min_words - o->overlap_words) : 1;
+    if (least < overlap) /* or the next chunk could not take its whole overlap from this one */
+        least = overlap;
     *ret = (struct limits){
-        .least = least > overlap ? least - overlap : 1,
-        .most = (size_t)o->max_words - overlap,
+        .least = least < most ? least : most,
+        .most = most,
         .target = (size_t)o->target_words,
         .overlap = overlap,
     };

@@ -14,12 +14,12 @@
 #include "err.h"
 
 struct chunk {
-    char *text;            /* overlap prefix and own words, single spaces */
-    double start_seconds;  /* of its own first word (prefix excluded) */
-    double end_seconds;    /* of its own last word */
-    int word_count;        /* including the prefix */
+    char *text;             /* overlap prefix and own words, single spaces */
+    double start_seconds;   /* of its own first word (prefix excluded) */
+    double end_seconds;     /* of its own last word */
+    int word_count;         /* including the prefix */
     int overlap_word_count; /* 0 in the first chunk */
-    int sentence_count;    /* own sentences */
+    int sentence_count;     /* own sentences */
 };
 
 struct chunks {

@@ -12,11 +12,11 @@ enum { LAST_MS = 5000 };
  * absent or no number. */
 static bool read_number(struct xml_slice s, int decimals, int64_t *ret)
 {
+    if (s.p == NULL)
+        return false;
     const char *p = s.p, *end = s.p + s.len;
     bool negative = false, any = false, in_fraction = false;
     int64_t value = 0;
-    if (s.p == NULL)
-        return false;
     while (p < end && *p == ' ')
         p++;
     if (p < end && (*p == '-' || *p == '+'))

@@ -67,8 +67,9 @@ static void take_tag(struct xml *x)
 static bool begins_tag(const struct xml *x)
 {
     size_t left = (size_t)(x->end - x->p);
-    return left > 1 &&
-           (begins_name(x->p[1]) || (x->p[1] == '/' && left > 2 && begins_name(x->p[2])));
+    if (left < 2 || x->p[0] != '<')
+        return false;
+    return begins_name(x->p[1]) || (x->p[1] == '/' && left > 2 && begins_name(x->p[2]));
 }
 
 static void take_text(struct xml *x)

@@ -1,0 +1,167 @@
+"""python3 -m tests.bench [--only noop,idle] [--json FILE] (make bench)"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from ops.stack import StackError, repository
+from ops.stack.sessions import session_folder
+
+from . import backlog, latency, memory, profile
+from .bench import Bench
+from .resp import RespError
+
+PARTS = ("noop", "three", "idle", "half", "profile", "memory")
+REPETITIONS = 3
+NOOP_RUNS, THREE_RUNS = 50000, 20000
+
+
+def spread(values):
+    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3),
+            "max": round(max(values), 3)}
+
+
+def progress(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def machine():
+    def first_line(*command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()[0] if done.stdout else "?"
+
+    return {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 2),
+            "redis": first_line("redis-server", "--version").split()[2],
+            "commit": first_line("git", "-C", repository(), "describe", "--always", "--dirty")}
+
+
+# ---- parts ----
+def measure_noop(bench, figures, count):
+    """The drain and the limit of the same Redis take turns, so that both meet the same machine."""
+    drains, single, batched = [], [], []
+    for i in range(REPETITIONS):
+        drains.append(backlog.drain(bench, "test/noop", "test-noop", count))
+        single.append(backlog.redis_limit(bench, backlog.ONE_BY_ONE))
+        batched.append(backlog.redis_limit(bench, backlog.BATCHED))
+        progress(f"noop {i + 1}/{REPETITIONS}: {drains[-1]['runs_per_s']:,.0f} runs/s, Redis alone "
+                 f"{single[-1][0]:,.0f}, batched {batched[-1][0]:,.0f}")
+    middle = sorted(drains, key=lambda d: d["runs_per_s"])[len(drains) // 2]
+    figures["noop_runs_per_s"] = spread([d["runs_per_s"] for d in drains])
+    figures["xadd_events_per_s"] = spread([d["xadd_per_s"] for d in drains])
+    figures["redis_limit_runs_per_s"] = spread([rate for rate, _ in single])
+    figures["redis_limit_batched_runs_per_s"] = spread([rate for rate, _ in batched])
+    figures["ratio_to_redis_limit"] = spread([d["runs_per_s"] / rate for d, (rate, _) in zip(drains, single)])
+    figures["ratio_to_redis_limit_batched"] = spread(
+        [d["runs_per_s"] / rate for d, (rate, _) in zip(drains, batched)])
+    figures["cpu_us_per_run"] = {k: round(v / middle["runs"] * 1e6, 1) for k, v in middle["cpu_s"].items()}
+    for name, repetitions in (("redis_limit", single), ("redis_limit_batched", batched)):
+        figures["cpu_us_per_run"][name] = round(statistics.median([cpu for _, cpu in repetitions]), 1)
+    figures["others_cores"] = spread([d["others_cores"] for d in drains])
+    figures["bounded_by"] = backlog.bounded_by(middle)
+
+
+def measure_three(bench, figures, count):
+    rates = []
+    for i in range(REPETITIONS):
+        rates.append(backlog.drain(bench, "test/three", "test-three", count)["runs_per_s"])
+        progress(f"three {i + 1}/{REPETITIONS}: {rates[-1]:,.0f} runs/s")
+    figures["three_step_runs_per_s"] = spread(rates)
+
+
+def measure_idle(bench, figures, _):
+    figures["idle_latency_ms"] = latency.measure(bench)
+    progress(f"idle latency: {figures['idle_latency_ms']}")
+
+
+def measure_half(bench, figures, _):
+    if "noop_runs_per_s" not in figures:
+        raise StackError("half needs noop: its load is half of that figure")
+    rate = figures["noop_runs_per_s"]["median"] / 2
+    figures["half_load_latency_ms"] = {**latency.measure(bench, rate), "background_runs_per_s": round(rate)}
+    progress(f"latency at half load: {figures['half_load_latency_ms']}")
+
+
+def measure_profile(bench, figures, _):
+    figures["profile"] = profile.measure(bench)
+
+
+def measure_memory(bench, figures, _):
+    figures["redis_bytes_per_waiting_run"] = {k: round(v, 1) for k, v in memory.measure(bench).items()}
+
+
+MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RUNS), "idle": (measure_idle, 0),
+            "half": (measure_half, 0), "profile": (measure_profile, 0), "memory": (measure_memory, 0)}
+
+
+# ---- output ----
+def show(value):
+    if not isinstance(value, dict):
+        return str(value)
+    if "median" in value:
+        digits = 2 if value["max"] < 100 else 0
+        middle, low, high = (f"{value[k]:,.{digits}f}" for k in ("median", "min", "max"))
+        return f"{middle:>10}   ({low} to {high})"
+    return "       " + "  ".join(f"{k} {v:,}" for k, v in value.items())
+
+
+def print_table(figures):
+    for name, value in figures.items():
+        if name not in ("machine", "profile", "bounded_by"):
+            print(f"{name:<34} {show(value)}")
+    if "bounded_by" in figures:
+        print(f"\nbounded by: {figures['bounded_by']}")
+    for daemon, top in (figures.get("profile") or {}).items():
+        print(f"\ntop functions of the {daemon}, percent of its samples")
+        for percent, function, library in top:
+            print(f"  {percent:5.1f}  {function}  ({library})")
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(PARTS), help="of " + ",".join(PARTS))
+    parser.add_argument("--json", default=os.path.join(repository(), "build", "bench.json"))
+    args = parser.parse_args()
+    args.parts = args.only.split(",")
+    unknown = set(args.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown part {', '.join(sorted(unknown))}")
+    return args
+
+
+def interrupt(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    args = parse()
+    signal.signal(signal.SIGTERM, interrupt)
+    begin = time.monotonic()
+    figures = {"machine": machine()}
+    with session_folder() as folder:
+        bench = Bench(os.path.join(folder, "bench"), os.environ.get("CHRONOS_BENCH_VARIANT", "release"))
+        try:
+            bench.start_servers()
+            for part in PARTS:
+                if part in args.parts:
+                    run, count = MEASURES[part]
+                    run(bench, figures, count)
+        except (KeyboardInterrupt, StackError, RespError, RuntimeError) as e:
+            print(str(e) or "interrupted", file=sys.stderr)
+            return 1
+        finally:
+            bench.close()
+    print_table(figures)
+    with open(args.json, "w", encoding="utf-8") as f:
+        json.dump(figures, f, indent=2)
+        f.write("\n")
+    print(f"\n{time.monotonic() - begin:.0f} s; also in {os.path.relpath(args.json)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

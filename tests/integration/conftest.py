@@ -1,0 +1,39 @@
+"""`world` is one running stack for all tests that only send events; `engine` is one of a test's own, not started."""
+
+import os
+
+import pytest
+
+from harness.fixtures import WORKER, finish, new_database, variant
+from ops.stack import Stack
+from promises import Engine, check_promises
+
+QUICK = {"CHRONOS_RETRY_BASE_MS": 40, "CHRONOS_LEASE_MS": 2000}
+
+
+def make_engine(folder, database_url, **environment):
+    return Engine(Stack(folder, variant(), worker=WORKER, database_url=database_url,
+                        environment={k: str(v) for k, v in {**QUICK, **environment}.items()}))
+
+
+@pytest.fixture(scope="session")
+def world(session_folder, postgres, migrated):
+    name = new_database(postgres, migrated)
+    e = make_engine(os.path.join(session_folder, "world"), postgres.url(name))
+    try:
+        e.stack.start_redis()
+        e.start(workers=2)
+        yield e
+        check_promises(e)
+    finally:
+        finish(e)
+
+
+@pytest.fixture
+def engine(test_folder, database):
+    e = make_engine(test_folder, database)
+    try:
+        e.stack.start_redis()
+        yield e
+    finally:
+        finish(e)

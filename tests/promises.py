@@ -1,0 +1,217 @@
+"""A stack under test, and the checker that every test of whole daemons ends with: what was promised was kept.
+
+The fixture functions append a line per happening to steps.log (see fixtures/trace.h), which tells what really ran,
+whatever Redis or Postgres say about it."""
+
+import collections
+import os
+import re
+import threading
+import time
+
+import redis
+
+from harness import Chronos, wait_until
+
+Happening = collections.namedtuple("Happening", "at what run function step attempt pid creator")
+
+# Keys that stay in an idle Redis. The streams are empty then.
+IDLE_KEYS = re.compile(
+    r"chronos:(functions|epoch|events:rejected|worker:.*|scheduler:.*|seen:.*)"
+    r"|\{c0\}:(limits|schedulers|seq|vt|clock)")
+IDLE_STREAMS = re.compile(r"chronos:events|\{c0\}:(events|history|ready:.*)")
+
+# limit per creator of the functions that trace "start" and "end"
+PER_CREATOR = {"test-slow": 20, "test-deaf": 20, "test-limited": 2}
+OVER_ALL = {"test-limited": 3}
+
+
+class Engine(Chronos):
+    """A Chronos without outside services."""
+
+    def __init__(self, stack):
+        super().__init__(stack)
+        self.sent = []  # entries of all events that Redis accepted
+        self.lock = threading.Lock()
+
+    # ---- sending ----
+    def send(self, name, data=None, **fields):
+        """Sends an event and remembers it for check_promises. The entry's id."""
+        entry = self.send_event(name, data if data is not None else {}, **fields)
+        with self.lock:
+            self.sent.append(entry)
+        return entry
+
+    def send_raw(self, fields):
+        entry = self.redis.xadd("chronos:events", fields)
+        self.sent.append(entry)
+        return entry
+
+    def send_surely(self, name, data=None, deadline=30, **fields):
+        """Sends although Redis may be away, with an id, so that a second try after a lost reply starts nothing."""
+        fields.setdefault("id", f"sure-{len(self.sent)}-{time.monotonic_ns()}")
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                return self.send(name, data, **fields)
+            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError,
+                    redis.exceptions.BusyLoadingError, redis.exceptions.OutOfMemoryError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
+    def run(self, name, data=None, function=None, status="completed", deadline=20, **fields):
+        """Sends an event and waits for its run."""
+        return self.wait_for_run(self.send(name, data, **fields), function, status, deadline)
+
+    # ---- what really happened ----
+    def happenings(self, **which):
+        """The lines of steps.log, oldest first: happenings(function="test-slow", what="start")"""
+        try:
+            with open(os.path.join(self.stack.folder, "work", "steps.log"), encoding="utf-8") as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in lines:
+            at, what, run, function, step, attempt, pid, creator = line.split(" ", 7)
+            h = Happening(int(at) / 1e6, what, run, function, step, int(attempt), int(pid), creator)
+            if all(getattr(h, k) == v for k, v in which.items()):
+                found.append(h)
+        return sorted(found)
+
+    def wait_for(self, count=1, deadline=20, **which):
+        """Until something happened `count` times."""
+        return wait_until(lambda: self.at_least(count, self.happenings(**which)), deadline, f"{count} of {which}",
+                          logs=self.stack.logs(), seen=lambda: len(self.happenings(**which)))
+
+    def run_ids(self, function):
+        return {r["id"] for r in self.rows("select id from chronos.runs where function_id = %s", function)}
+
+    # ---- Redis ----
+    def slots(self):
+        """Limit -> number of holders."""
+        keys = list(self.redis.scan_iter("{c0}:slots:*", count=1000))
+        return {k.split(":slots:")[1]: self.redis.scard(k) for k in keys}
+
+    def unfinished(self):
+        """What still stands between here and quiet; "" when all is quiet."""
+        for stream in ("chronos:events", "{c0}:events", "{c0}:history"):
+            n = self.redis.xlen(stream)
+            if n:
+                return f"{n} entries in {stream}"
+        for key in self.redis.scan_iter("{c0}:*", count=1000):
+            if not IDLE_KEYS.fullmatch(key) and not IDLE_STREAMS.fullmatch(key):
+                return f"key {key}"
+            if key.startswith("{c0}:ready:") and self.redis.xlen(key):
+                return f"entries in {key}"
+        missing = self.rows("""
+            select run_id from (select unnest(run_ids) as run_id from chronos.events where outcome = 'accepted') e
+            where not exists (select from chronos.runs r where r.id = e.run_id) limit 1""")
+        return f"run {missing[0]['run_id']} is not archived" if missing else ""
+
+    def wait_quiet(self, deadline=30):
+        """Until every accepted event has ended."""
+        last = ["nothing asked yet"]
+
+        def quiet():
+            try:
+                last[0] = self.unfinished()
+            except redis.exceptions.RedisError as e:
+                last[0] = str(e)
+            return not last[0]
+
+        wait_until(quiet, deadline, "all to be quiet", logs=self.stack.logs(), interval=0.1, seen=lambda: last[0])
+
+
+def overlap(happenings, begin=("start",), end=("end", "cancelled")):
+    """The most runs that were between begin and end at one moment. A run that starts again (its worker died) is
+    still one run."""
+    running, most = set(), 0
+    for h in sorted(happenings):
+        if h.what in begin:
+            running.add(h.run)
+        elif h.what in end:
+            running.discard(h.run)
+        most = max(most, len(running))
+    return most
+
+
+def check_limits(engine):
+    happenings = engine.happenings()
+    for function, most in PER_CREATOR.items():
+        own = [h for h in happenings if h.function == function]
+        for creator in {h.creator for h in own}:
+            seen = overlap([h for h in own if h.creator == creator])
+            assert seen <= most, f"{seen} runs of {function} for creator {creator} at once; {most} are allowed"
+    for function, most in OVER_ALL.items():
+        seen = overlap([h for h in happenings if h.function == function])
+        assert seen <= most, f"{seen} runs of {function} at once; {most} are allowed"
+
+
+def check_effects(engine):
+    """Each transactional step of each run that completed took effect once, and none twice."""
+    effects = collections.Counter((r["run"], r["step"]) for r in engine.rows(
+        "select metadata->>'run' as run, metadata->>'step' as step from public.video_analytics_events"
+        " where metadata ? 'run'"))
+    twice = {k: n for k, n in effects.items() if n != 1}
+    assert not twice, f"effects that happened more than once: {twice}"
+    for run in engine.rows("select id from chronos.runs where function_id = 'test-tx' and status = 'completed'"):
+        for step in ("insert", "insert-more"):
+            assert effects[(run["id"], step)] == 1, f"{step} of run {run['id']} had no effect"
+
+
+def check_records(engine):
+    """Every event that was accepted is recorded once; its runs ended once; results are recorded once."""
+    # the events that steps send have a stream of their own, whose ids may be the same
+    events = collections.Counter(r["stream_id"] for r in engine.rows(
+        "select stream_id from chronos.events where name not in ('test/sent', 'inngest/function.failed')"))
+    rejected = collections.Counter(r["stream_id"] for r in engine.rows("select stream_id from chronos.rejected_events"))
+    for entry in engine.sent:
+        count = events[entry] + rejected[entry]
+        assert count == 1, f"event {entry} is recorded {count} times"
+    wanted = [r["id"] for r in engine.rows(
+        "select unnest(run_ids) as id from chronos.events where outcome = 'accepted'")]
+    assert len(wanted) == len(set(wanted)), "two events claim the same run"
+    ended = collections.Counter(r["id"] for r in engine.rows("select id from chronos.runs"))
+    assert set(ended) == set(wanted), f"runs of no event: {set(ended) - set(wanted)}"
+    assert all(n == 1 for n in ended.values()), {k: n for k, n in ended.items() if n != 1}
+    repeated = engine.rows("""select run_id, step, count(*) from chronos.run_steps where status = 'completed'
+                              group by run_id, step having count(*) > 1""")
+    assert not repeated, f"steps completed twice: {repeated}"
+
+
+def check_errors(engine, allow=()):
+    """No daemon has said that something is wrong with the engine itself."""
+    bad = []
+    for daemon in engine.stack.daemons.values():
+        for line in daemon.process.log_text(since_start=False).splitlines():
+            if re.search(r"level=error|another result is stored", line) and not any(re.search(a, line) for a in allow):
+                bad.append(line)
+    assert not bad, "\n".join(bad[:10])
+
+
+def check_promises(engine, deadline=30, allow_errors=()):
+    """After any accident, once all is quiet."""
+    engine.wait_quiet(deadline)
+    check_records(engine)
+    check_effects(engine)
+    check_limits(engine)
+    check_errors(engine, allow_errors)
+
+
+def recorded_bytes(engine, entry):
+    """The fields that were kept of a rejected entry, as bytes: {field: value}."""
+    raw = redis.Redis.from_url(engine.stack.redis_url)
+    try:
+        for _, fields in raw.xrange("chronos:events:rejected"):
+            if fields.get(b"rejected_entry") == entry.encode():
+                return {k: v for k, v in fields.items() if not k.startswith(b"rejected_")}
+    finally:
+        raw.close()
+    return None
+
+
+def deep(levels):
+    """JSON nested that deep."""
+    return '{"a":' * levels + "1" + "}" * levels

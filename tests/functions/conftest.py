@@ -1,6 +1,5 @@
-"""One stack for all tests of a file: starting one for each of some hundred cases would take longer than the cases."""
+"""One stack for all tests of a file: starting one for each of two hundred cases would take longer than the cases."""
 
-import contextlib
 import os
 
 import pytest
@@ -13,16 +12,14 @@ from ops.stack import Stack
 QUICK = {"CHRONOS_RETRY_BASE_MS": "20", "CHRONOS_RETRY_MAX_MS": "60"}
 
 
-@contextlib.contextmanager
-def private_stack(request, program_variant):
-    folder = request.getfixturevalue("session_folder")
-    postgres = request.getfixturevalue("postgres")
-    sandbox = request.getfixturevalue("session_sandbox")
-    sandbox.reset()
-    database = new_database(postgres, request.getfixturevalue("migrated"))
-    stack = Stack(os.path.join(folder, f"{request.module.__name__}-{database}"), program_variant, worker=WORKER,
-                  database_url=postgres.url(database), sandbox_url=sandbox.url, environment=QUICK)
-    stack.sandbox = sandbox
+@pytest.fixture(scope="module")
+def bare(request, session_folder, postgres, migrated, session_sandbox):
+    """Servers without daemons, for a file that starts its own."""
+    session_sandbox.reset()
+    database = new_database(postgres, migrated)
+    stack = Stack(os.path.join(session_folder, f"{request.module.__name__}-{database}"), variant(), worker=WORKER,
+                  database_url=postgres.url(database), sandbox_url=session_sandbox.url, environment=QUICK)
+    stack.sandbox = session_sandbox
     c = Chronos(stack)
     try:
         stack.start_redis()
@@ -33,19 +30,6 @@ def private_stack(request, program_variant):
 
 
 @pytest.fixture(scope="module")
-def shared(request):
+def shared(bare):
     """A scheduler and a worker for all tests of the file. Whoever uses it leaves other creators' rows alone."""
-    with private_stack(request, variant()) as c:
-        yield c.start()
-
-
-@pytest.fixture(scope="module")
-def bare(request):
-    """The release build with a scheduler and no worker: for tests that start dozens of workers of their own."""
-    if os.environ.get("CHRONOS_TEST_VARIANT"):
-        chosen = variant()
-    else:
-        release = Stack(os.path.join(request.getfixturevalue("session_folder"), "release"), "release")
-        chosen = "release" if os.access(os.path.join(release.build, WORKER), os.X_OK) else variant()
-    with private_stack(request, chosen) as c:
-        yield c
+    return bare.start()

@@ -86,18 +86,6 @@ void log_mask(char *text)
     }
 }
 
-void log_mask(char *text)
-{
-    for (char *p = text; *p != '\0'; p++) {
-        size_t n = secret_at(p);
-        if (n == 0)
-            continue;
-        memcpy(p, "***", 3); /* a secret is longer */
-        memmove(p + 3, p + n, strlen(p + n) + 1);
-        p += 2;
-    }
-}
-
 static void put_value(struct line *l, const char *v)
 {
     bool plain = *v != '\0';

@@ -44,7 +44,7 @@ UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
-# what unit tests may link: everything but the daemons' main
+# what unit tests link: the engine and the worker's parts that need no running worker
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) worker/video.c worker/vectors.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 

@@ -7,13 +7,15 @@
 
 #include "compiler.h"
 #include "log.h"
+#include "secrets.h"
 
 extern char **environ;
 
 enum type {
     TEXT,
-    URL,    /* printed without its password */
-    SECRET, /* printed as *** */
+    URL,      /* printed without password and query */
+    CONNINFO, /* libpq's; only host, port, database and user are printed */
+    SECRET,   /* printed as *** */
     NUMBER,
     PRICE,
 };
@@ -35,7 +37,7 @@ struct setting {
 /* clang-format off */
 static const struct setting settings[] = {
     {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_BOTH, "Redis, as redis://[user:password@]host:port[/db]"},
-    {"CHRONOS_DATABASE_URL", URL, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_BOTH, "Postgres, as a libpq URI or connection string"},
+    {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_BOTH, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_BOTH, "error, warn, info or debug"},
     {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "1", 1, 1, "", CONF_BOTH, "partitions that creators are spread over"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
@@ -54,20 +56,20 @@ static const struct setting settings[] = {
     {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
     {"CHRONOS_FFMPEG", TEXT, SVC(ffmpeg), "ffmpeg", 0, 0, "", CONF_WORKER, "the ffmpeg program"},
     {"CHRONOS_FFPROBE", TEXT, SVC(ffprobe), "ffprobe", 0, 0, "", CONF_WORKER, "the ffprobe program"},
-    {"CHRONOS_YOUTUBE_URL", TEXT, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
+    {"CHRONOS_YOUTUBE_URL", URL, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
     {"CHRONOS_YOUTUBE_KEY", SECRET, SVC(youtube_key), "", 0, 0, "", CONF_WORKER, "key of the player call, optional"},
     {"CHRONOS_YOUTUBE_PROXY", URL, SVC(youtube_proxy), "", 0, 0, "", CONF_WORKER, "proxy for YouTube only"},
-    {"CHRONOS_LOOM_URL", TEXT, SVC(loom_url), "https://www.loom.com", 0, 0, "", CONF_WORKER, "Loom"},
-    {"MUX_BASE_URL", TEXT, SVC(mux_url), "https://api.mux.com", 0, 0, "", CONF_WORKER, "Mux API"},
-    {"CHRONOS_MUX_STREAM_URL", TEXT, SVC(mux_stream_url), "https://stream.mux.com", 0, 0, "", CONF_WORKER, "Mux captions and renditions"},
+    {"CHRONOS_LOOM_URL", URL, SVC(loom_url), "https://www.loom.com", 0, 0, "", CONF_WORKER, "Loom"},
+    {"MUX_BASE_URL", URL, SVC(mux_url), "https://api.mux.com", 0, 0, "", CONF_WORKER, "Mux API"},
+    {"CHRONOS_MUX_STREAM_URL", URL, SVC(mux_stream_url), "https://stream.mux.com", 0, 0, "", CONF_WORKER, "Mux captions and renditions"},
     {"MUX_TOKEN_ID", TEXT, SVC(mux_token_id), "", 0, 0, "", CONF_WORKER, "Mux token"},
     {"MUX_TOKEN_SECRET", SECRET, SVC(mux_token_secret), "", 0, 0, "", CONF_WORKER, "Mux token's secret"},
-    {"SUPABASE_URL", TEXT, AT(supabase_url), "", 0, 0, "", CONF_WORKER, "Supabase project; storage is its /storage/v1"},
-    {"CHRONOS_STORAGE_URL", TEXT, SVC(storage_url), "", 0, 0, "", CONF_WORKER, "storage server, when it is not {SUPABASE_URL}/storage/v1"},
+    {"SUPABASE_URL", URL, AT(supabase_url), "", 0, 0, "", CONF_WORKER, "Supabase project; storage is its /storage/v1"},
+    {"CHRONOS_STORAGE_URL", URL, SVC(storage_url), "", 0, 0, "", CONF_WORKER, "storage server, when it is not {SUPABASE_URL}/storage/v1"},
     {"SUPABASE_SERVICE_ROLE_KEY", SECRET, SVC(storage_key), "", 0, 0, "", CONF_WORKER, "key for storage"},
-    {"OPENAI_BASE_URL", TEXT, SVC(embed_url), "https://api.openai.com/v1", 0, 0, "", CONF_WORKER, "OpenAI or a compatible server, with /v1"},
+    {"OPENAI_BASE_URL", URL, SVC(embed_url), "https://api.openai.com/v1", 0, 0, "", CONF_WORKER, "OpenAI or a compatible server, with /v1"},
     {"OPENAI_API_KEY", SECRET, SVC(embed_key), "", 0, 0, "", CONF_WORKER, "key for speech and embeddings"},
-    {"CHRONOS_TRANSCRIBE_URL", TEXT, SVC(transcribe_url), "", 0, 0, "", CONF_WORKER, "another server for speech; empty = OPENAI_BASE_URL"},
+    {"CHRONOS_TRANSCRIBE_URL", URL, SVC(transcribe_url), "", 0, 0, "", CONF_WORKER, "another server for speech; empty = OPENAI_BASE_URL"},
     {"CHRONOS_TRANSCRIBE_KEY", SECRET, SVC(transcribe_key), "", 0, 0, "", CONF_WORKER, "its key; empty = OPENAI_API_KEY"},
     {"CHRONOS_TRANSCRIBE_MODEL", TEXT, SVC(transcribe_model), "whisper-1", 0, 0, "", CONF_WORKER, "speech model"},
     {"CHRONOS_TRANSCRIBE_USD_PER_MINUTE", PRICE, SVC(transcribe_usd_per_minute), "0.006", 0, 1000, "USD", CONF_WORKER, "price of a minute of speech"},
@@ -106,6 +108,7 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
     switch (s->type) {
     case TEXT:
     case URL:
+    case CONNINFO:
     case SECRET:
         memcpy(at, &text, sizeof(text));
         return true;
@@ -114,12 +117,7 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
         if (errno != 0 || end == text || *end != '\0' || v < s->min || v > s->max)
             return err_set(e, ERR_INPUT, "%s=%.64s: must be a whole number from %ld to %ld %s",
                            s->name, text, s->min, s->max, s->unit);
-        if (s->offset == SVC(embed_batch)) {
-            int i = (int)v;
-            memcpy(at, &i, sizeof(i));
-        } else {
-            memcpy(at, &v, sizeof(v));
-        }
+        memcpy(at, &v, sizeof(v));
         return true;
     }
     case PRICE: {
@@ -133,23 +131,6 @@ static bool set_value(struct conf *c, const struct setting *s, const char *text,
     }
     }
     return err_set(e, ERR_BUG, "%s: unknown type", s->name);
-}
-
-/* The password inside a URL or connection string must not reach the log either. */
-static void hide_password(const char *url)
-{
-    char password[512] = "";
-    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://"),
-               *named = strstr(url, "password=");
-    if (slashes != NULL && at != NULL && at > slashes) {
-        const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
-        if (colon != NULL)
-            (void)snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
-    } else if (named != NULL) {
-        (void)snprintf(password, sizeof(password), "%.*s", (int)strcspn(named + 9, " &"),
-                       named + 9);
-    }
-    log_hide(password);
 }
 
 static bool is_known(const char *name, size_t n)
@@ -254,7 +235,9 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
         if (s->type == SECRET)
             log_hide(text);
         else if (s->type == URL)
-            hide_password(text);
+            url_hide(text);
+        else if (s->type == CONNINFO)
+            conninfo_hide(text);
     }
     enum log_level level;
     if (!log_level_parse(c->log_level, &level))
@@ -270,26 +253,16 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
     return true;
 }
 
-/* "scheme://user:password@host" -> "scheme://user:***@host"; a connection string's password= likewise. */
-static void mask_url(const char *url, char *out, size_t size)
+static void show(enum type type, const char *text, char *out, size_t size)
 {
-    const char *at = strrchr(url, '@'), *slashes = strstr(url, "://");
-    const char *password = strstr(url, "password=");
-    if (slashes != NULL && at != NULL && at > slashes) {
-        const char *colon = memchr(slashes + 3, ':', (size_t)(at - slashes - 3));
-        if (colon != NULL) {
-            (void)snprintf(out, size, "%.*s:***%s", (int)(colon - url), url, at);
-            url = out;
-        }
-    }
-    if (password != NULL && url != out) {
-        size_t n = strcspn(password + 9, " &");
-        (void)snprintf(out, size, "%.*spassword=***%s", (int)(password - url), url,
-                       password + 9 + n);
-        url = out;
-    }
-    if (url != out)
-        (void)snprintf(out, size, "%s", url);
+    if (type == SECRET)
+        (void)snprintf(out, size, "%s", *text != '\0' ? "***" : "");
+    else if (type == URL)
+        url_mask(text, out, size);
+    else if (type == CONNINFO)
+        conninfo_mask(text, out, size);
+    else
+        (void)snprintf(out, size, "%s", text);
 }
 
 void conf_log(const struct conf *c, enum conf_daemon daemon)
@@ -306,18 +279,13 @@ void conf_log(const struct conf *c, enum conf_daemon daemon)
         switch (s->type) {
         case TEXT:
         case URL:
+        case CONNINFO:
         case SECRET:
             memcpy(&text, at, sizeof(text));
-            if (s->type == SECRET)
-                (void)snprintf(value, sizeof(value), "%s", *text != '\0' ? "***" : "");
-            else
-                mask_url(text, value, sizeof(value));
+            show(s->type, text, value, sizeof(value));
             break;
         case NUMBER:
-            if (s->offset == SVC(embed_batch))
-                number = c->services.embed_batch;
-            else
-                memcpy(&number, at, sizeof(number));
+            memcpy(&number, at, sizeof(number));
             (void)snprintf(value, sizeof(value), "%ld", number);
             break;
         case PRICE:

@@ -16,7 +16,7 @@
 
 const char daemon_version[] = CHRONOS_VERSION;
 
-enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500 };
+enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500, SAME_REASON_BYTES = 40 };
 
 void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
                  int argc, char **argv)
@@ -73,8 +73,7 @@ int daemon_wait_signal(int64_t timeout_ms)
     return sig > 0 ? sig : 0;
 }
 
-static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db, bool migrate,
-                             struct err *e)
+static bool stores_are_ready(struct kv *kv, struct db *db, bool migrate, struct err *e)
 {
     if (!redis_check(kv, NULL, e))
         return false;
@@ -88,7 +87,6 @@ static bool stores_are_ready(const struct conf *c, struct kv *kv, struct db *db,
             e, ERR_UNAVAILABLE,
             "the schema has version %d and %d is needed: waiting for a scheduler to migrate it",
             version, db_newest_migration());
-    (void)c;
     return true;
 }
 
@@ -104,14 +102,15 @@ bool daemon_wait_for_stores(const struct conf *c, bool migrate)
     char last[sizeof(e.msg)] = "";
     bool ok = false;
     for (;;) {
-        ok = stores_are_ready(c, kv, db, migrate, &e);
+        ok = stores_are_ready(kv, db, migrate, &e);
         if (ok)
             break;
         if (e.code == ERR_INPUT || e.code == ERR_BUG || e.code == ERR_PERMANENT) {
             log_error("cannot start", "error", e.msg, LOG_END);
             break;
         }
-        if (strncmp(last, e.msg, 40) != 0)
+        /* once per reason: the rest of the sentence may count down */
+        if (strncmp(last, e.msg, SAME_REASON_BYTES) != 0)
             log_warn("waiting for the stores", "error", e.msg, LOG_END);
         memcpy(last, e.msg, sizeof(last));
         int sig = daemon_wait_signal(STORES_RETRY_MS);

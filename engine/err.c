@@ -38,15 +38,21 @@ static void trim_utf8(char *msg)
         msg[n - 1 - tail] = '\0';
 }
 
+__attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_code code,
+                                                      const char *fmt, va_list ap)
+{
+    e->code = code;
+    e->retry_after_ms = 0;
+    (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+    trim_utf8(e->msg);
+}
+
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    e->code = code;
-    e->retry_after_ms = 0;
-    (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+    set(e, code, fmt, ap);
     va_end(ap);
-    trim_utf8(e->msg);
     return false;
 }
 
@@ -54,11 +60,8 @@ void *err_null(struct err *e, enum err_code code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    e->code = code;
-    e->retry_after_ms = 0;
-    (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+    set(e, code, fmt, ap);
     va_end(ap);
-    trim_utf8(e->msg);
     return NULL;
 }
 

@@ -43,7 +43,7 @@ struct step_def {
                      * durable on its own as <name>-<key>, key = the item's "key" member or its index */
     int64_t timeout_ms; /* 0 = the worker's setting */
     int retries;        /* 0 = the function's; use NO_RETRIES for none */
-    bool paid;          /* reports a cost: counts against the spend cap */
+    bool paid;          /* costs money (step_cost); shown in the manifest */
 };
 
 enum { NO_RETRIES = -1, MAX_LIMITS = 4, MAX_TRIGGERS = 4 };

@@ -28,8 +28,3 @@ char *key_scheduler(char out[KEY_SIZE], const char *id)
 {
     return key3(out, "chronos", "scheduler", id);
 }
-
-char *key_seen(char out[KEY_SIZE], const char *event_key)
-{
-    return key3(out, "chronos", "seen", event_key);
-}

@@ -1,4 +1,5 @@
-/* key.h: every Redis key name of the program is built here, nowhere else. */
+/* key.h: the names of Redis keys that several files build. The keys of a run and of an event's
+ * idempotency id are written out where they are used; lua/README.md lists all of them. */
 #pragma once
 
 #include <stddef.h>
@@ -22,6 +23,3 @@ char *key3(char out[KEY_SIZE], const char *prefix, const char *a, const char *b)
 /* Heartbeats: a string with a time to live. */
 char *key_worker(char out[KEY_SIZE], const char *id);
 char *key_scheduler(char out[KEY_SIZE], const char *id);
-
-/* An event id that was seen, with the id of the event that came first. */
-char *key_seen(char out[KEY_SIZE], const char *event_key);

@@ -29,6 +29,7 @@ struct kv {
     int64_t try_again_ms; /* not before, monotonic */
     int64_t backoff_ms;
     int64_t timeout_ms; /* what the socket is set to now */
+    int outstanding;    /* pushed and not pulled yet */
 };
 
 /* ---- arguments ---- */
@@ -174,6 +175,7 @@ static void drop(struct kv *kv)
         redisFree(kv->ctx);
     kv->ctx = NULL;
     kv->connected_since_ms = 0;
+    kv->outstanding = 0;
 }
 
 void kv_free(struct kv *kv)
@@ -294,6 +296,14 @@ static bool ready(struct kv *kv, struct err *e)
     return kv->ctx != NULL || connect_now(kv, e);
 }
 
+/* Before a command of its own: replies of a pipeline that nobody pulled would be taken for its answer. */
+static bool ready_alone(struct kv *kv, struct err *e)
+{
+    if (kv->outstanding > 0)
+        drop(kv);
+    return ready(kv, e);
+}
+
 /* ---- commands ---- */
 
 void kv_cleanup_reply(redisReply **r)
@@ -308,6 +318,7 @@ bool kv_push(struct kv *kv, const struct kv_args *a, struct err *e)
         return false;
     if (redisAppendCommandArgv(kv->ctx, a->n, a->v, a->len) != REDIS_OK)
         return transport_failed(kv, e);
+    kv->outstanding++;
     return true;
 }
 
@@ -319,7 +330,10 @@ bool kv_pushf(struct kv *kv, struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     int rc = redisvAppendCommand(kv->ctx, fmt, ap);
     va_end(ap);
-    return rc == REDIS_OK || transport_failed(kv, e);
+    if (rc != REDIS_OK)
+        return transport_failed(kv, e);
+    kv->outstanding++;
+    return true;
 }
 
 redisReply *kv_pull(struct kv *kv, struct err *e)
@@ -329,6 +343,7 @@ redisReply *kv_pull(struct kv *kv, struct err *e)
         (void)transport_failed(kv, e);
         return NULL;
     }
+    kv->outstanding--;
     redisReply *r = reply;
     if (r->type == REDIS_REPLY_ERROR) {
         (void)refused(r, e);
@@ -340,7 +355,7 @@ redisReply *kv_pull(struct kv *kv, struct err *e)
 
 redisReply *kv_call(struct kv *kv, const struct kv_args *a, int64_t block_ms, struct err *e)
 {
-    if (!ready(kv, e))
+    if (!ready_alone(kv, e))
         return NULL;
     set_timeout(kv, block_ms > 0 ? block_ms + BLOCK_MARGIN_MS : REPLY_MS);
     return kv_push(kv, a, e) ? kv_pull(kv, e) : NULL;
@@ -348,7 +363,7 @@ redisReply *kv_call(struct kv *kv, const struct kv_args *a, int64_t block_ms, st
 
 redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
 {
-    if (!ready(kv, e))
+    if (!ready_alone(kv, e))
         return NULL;
     set_timeout(kv, REPLY_MS);
     va_list ap;
@@ -359,6 +374,7 @@ redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
         (void)transport_failed(kv, e);
         return NULL;
     }
+    kv->outstanding++;
     return kv_pull(kv, e);
 }
 
@@ -372,12 +388,6 @@ bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t tt
     if (kept != NULL && kept->integer == 0)
         *e = full;
     return kept != NULL && kept->integer == 1;
-}
-
-bool kv_ping(struct kv *kv, struct err *e)
-{
-    auto_reply *r = kv_cmd(kv, e, "PING");
-    return r != NULL;
 }
 
 /* ---- scripts ---- */

@@ -25,7 +25,6 @@ bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t tt
 struct kv *kv_new(const char *url,
                   struct err *e); /* parses the URL (ERR_INPUT); connects on first use */
 void kv_free(struct kv *kv);      /* accepts NULL */
-bool kv_ping(struct kv *kv, struct err *e);
 
 /* When the present connection was made, on the monotonic clock; 0 when there is none. */
 int64_t kv_connected_since_ms(const struct kv *kv);
@@ -50,8 +49,10 @@ redisReply *kv_call(struct kv *kv, const struct kv_args *a, int64_t block_ms, st
 /* The same with a format as hiredis takes it (%s, %b). */
 redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...);
 
-/* Pipelining: push any number, then pull exactly as many. A failed push or pull loses all replies of the pipeline. A reply
- * that is an error fails only its own pull. */
+/* Pipelining: push any number, then pull exactly as many. A failed push loses all replies of the
+ * pipeline, and so does a pull that fails for the connection; a reply that is an error fails only its
+ * own pull. If pulls are left undone, the next command of its own opens a new connection rather than
+ * take their replies for its answer. */
 bool kv_push(struct kv *kv, const struct kv_args *a, struct err *e);
 bool kv_pushf(struct kv *kv, struct err *e, const char *fmt, ...);
 redisReply *kv_pull(struct kv *kv, struct err *e);

@@ -22,11 +22,6 @@ struct script *script_find(const char *name)
     abort();
 }
 
-const struct script *script_at(size_t i)
-{
-    return i < ARRAY_LEN(scripts) ? &scripts[i] : NULL;
-}
-
 bool script_sha(struct script *s, char out[SHA_SIZE])
 {
     (void)pthread_mutex_lock(&lock);

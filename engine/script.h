@@ -17,5 +17,3 @@ struct script {
 struct script *script_find(const char *name);
 bool script_sha(struct script *s, char out[SHA_SIZE]);
 void script_set_sha(struct script *s, const char *sha);
-/* The i-th script; NULL past the end. */
-const struct script *script_at(size_t i);

@@ -22,7 +22,7 @@ struct services {
     const char *embed_url;
     const char *embed_key;
     const char *embed_model;             /* text-embedding-3-small */
-    int embed_batch;                     /* 20 */
+    long embed_batch;                    /* 20 */
     double embed_usd_per_million_tokens; /* 0.02 */
     const char *embedder; /* "openai", or "embedded": the deterministic one for development */
     const char *ffmpeg;   /* program names or paths */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler.h"
+#include "kv.h"
 #include "log.h"
 #include "secrets.h"
 
@@ -214,6 +215,13 @@ static bool fill_services(struct conf *c, struct err *e)
     return true;
 }
 
+static bool check_redis_url(const char *url, struct err *e)
+{
+    struct kv *kv = kv_new(url, e); /* parses, connects to nothing */
+    kv_free(kv);
+    return kv != NULL;
+}
+
 bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
 {
     memset(c, 0, sizeof(*c));
@@ -247,7 +255,7 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
                        c->retry_max_ms, c->retry_base_ms);
-    if (!check_limits(c->limits, e) || !fill_services(c, e))
+    if (!check_limits(c->limits, e) || !fill_services(c, e) || !check_redis_url(c->redis_url, e))
         return false;
     warn_of_misspelt();
     return true;
@@ -307,7 +315,8 @@ void conf_help(FILE *out, enum conf_daemon daemon)
             continue;
         (void)fprintf(out, "  %s\n      %s", s->name, s->help);
         if (s->type == NUMBER || s->type == PRICE)
-            (void)fprintf(out, " (%ld to %ld %s)", s->min, s->max, s->unit);
+            (void)fprintf(out, " (%ld to %ld%s%s)", s->min, s->max, *s->unit != '\0' ? " " : "",
+                          s->unit);
         (void)fprintf(out, "%s%s\n", *s->value != '\0' ? "; default " : "", s->value);
     }
 }

@@ -16,7 +16,7 @@
 
 const char daemon_version[] = CHRONOS_VERSION;
 
-enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500, SAME_REASON_BYTES = 40 };
+enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500, TELL_AGAIN_MS = 15000 };
 
 void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
                  int argc, char **argv)
@@ -99,7 +99,7 @@ bool daemon_wait_for_stores(const struct conf *c, bool migrate)
         return false;
     }
     struct db *db = db_new(c->database_url, "chronos-start");
-    char last[sizeof(e.msg)] = "";
+    int64_t told_ms = -TELL_AGAIN_MS;
     bool ok = false;
     for (;;) {
         ok = stores_are_ready(kv, db, migrate, &e);
@@ -109,10 +109,12 @@ bool daemon_wait_for_stores(const struct conf *c, bool migrate)
             log_error("cannot start", "error", e.msg, LOG_END);
             break;
         }
-        /* once per reason: the rest of the sentence may count down */
-        if (strncmp(last, e.msg, SAME_REASON_BYTES) != 0)
-            log_warn("waiting for the stores", "error", e.msg, LOG_END);
-        memcpy(last, e.msg, sizeof(last));
+        if (mono_ms() - told_ms >= TELL_AGAIN_MS) {
+            log_warn("waiting for redis and postgres", "error", e.msg, "hint",
+                     "CHRONOS_REDIS_URL and CHRONOS_DATABASE_URL say where they are; see --help",
+                     LOG_END);
+            told_ms = mono_ms();
+        }
         int sig = daemon_wait_signal(STORES_RETRY_MS);
         if (sig == SIGTERM || sig == SIGINT)
             break;

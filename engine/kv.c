@@ -119,7 +119,8 @@ static bool parse_url(struct kv *kv, const char *url, struct err *e)
 {
     static const char scheme[] = "redis://";
     if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-        return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: must begin with redis://");
+        return err_set(e, ERR_INPUT,
+                       "CHRONOS_REDIS_URL: must begin with redis://, as in redis://127.0.0.1:6379");
     const char *p = url + sizeof(scheme) - 1;
     const char *at = strrchr(p, '@');
     if (at != NULL) {

@@ -128,6 +128,9 @@ def start_new():
         raise
 
 
+SETTINGS = 60  # lines a daemon may begin with
+
+
 # ---- commands ----
 def command_up(_):
     stack, _ = start_new()
@@ -162,6 +165,9 @@ def command_demo(_):
 
 
 def command_down(args):
+    if not args.name and not all_stacks():
+        say("Nothing is running.")
+        return
     stacks = all_stacks() if args.all else [find(args.name)]
     for stack in stacks:
         stack.stop()
@@ -195,9 +201,11 @@ def command_logs(args):
     if args.follow:
         sys.stdout.flush()
         os.execvp("tail", ["tail", "-n", str(args.lines), "-F", *logs])
-    for path in logs:
+    # the daemons last, where the eye is; their settings are in the files
+    for path in sorted(logs, key=lambda p: os.path.basename(p).startswith(("scheduler", "worker"))):
         heading(demo.relative(path))
-        say(tail(path, args.lines))
+        lines = tail(path, args.lines + SETTINGS).splitlines()
+        say("\n".join([line for line in lines if " msg=setting " not in line][-args.lines:]))
 
 
 def command_run(args):

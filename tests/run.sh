@@ -101,7 +101,8 @@ run_pytest()
 build()
 {
     make -s --no-print-directory VARIANT=release all >/dev/null &&
-        make -s --no-print-directory VARIANT=asan all test-programs >/dev/null
+        make -s --no-print-directory VARIANT=asan all test-programs >/dev/null &&
+        make -s --no-print-directory VARIANT=tsan all build/tsan/chronos-worker-test >/dev/null
 }
 
 finish()
@@ -132,9 +133,12 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     run_unit
     for suite in sandbox harness providers sql lua functions integration chaos; do
         if compgen -G "tests/$suite/test_*.py" >/dev/null; then
-            run_pytest "tests/$suite"
+            run_pytest "$suite" "tests/$suite"
         fi
     done
+    # the threads under the thread sanitizer: every verdict, and both stores killed under load
+    CHRONOS_TEST_VARIANT=tsan run_pytest threads tests/integration/test_verdicts.py tests/chaos/test_kills.py \
+        -k "${only:-verdicts or two_schedulers or redis_killed or postgres}"
     finish
 fi
 

@@ -1,0 +1,23 @@
+"""What the scheduler does behind the doors: archiving, registering, taking over."""
+
+from promises import check_promises
+
+
+def test_a_run_that_was_archived_but_not_forgotten_is_forgotten_later(engine):
+    """Redis was away after Postgres had the run, and newer history has come since."""
+    engine.start()
+    engine.run("test/echo")
+    engine.wait_quiet()
+    scheduler = engine.daemon("scheduler-1")
+    scheduler.stop()
+    old = engine.redis.xadd("{c0}:history", {"kind": "finish", "run": "OLD", "at": "1", "body": ""})
+    for kind, write in (("run", lambda k: engine.redis.hset(k, "done", "1")),
+                        ("input", lambda k: engine.redis.set(k, "{}")),
+                        ("steps", lambda k: engine.redis.hset(k, "s", "1"))):
+        write(f"{{c0}}:{kind}:OLD")
+    engine.rows("update chronos.archive_cursor set last_id = %s where partition = 0", old)
+    engine.redis.xadd("{c0}:history", {"kind": "next", "run": "NEW", "at": "1", "body": ""})
+    scheduler.start()
+    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
+    assert list(engine.redis.scan_iter("{c0}:*:OLD")) == []
+    check_promises(engine)

@@ -28,16 +28,28 @@ static atomic_bool stopping;
 
 /* The name of this Redis data set: made once, lost with the data. What Postgres remembers of a place in a stream holds
  * only within one epoch. */
-static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+static bool read_epoch(struct kv *kv, char out[EPOCH_SIZE], struct err *e)
 {
+    auto_reply *there = kv_cmd(kv, e, "GET %s", KEY_EPOCH); /* first: a full Redis refuses SET */
+    if (there == NULL)
+        return false;
+    if (there->type == REDIS_REPLY_STRING) {
+        (void)snprintf(out, EPOCH_SIZE, "%s", there->str);
+        return true;
+    }
     char fresh[EPOCH_SIZE];
     (void)snprintf(fresh, sizeof(fresh), "%016llx", (unsigned long long)id_random());
+    auto_reply *first = kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh);
+    if (first == NULL)
+        return false;
+    (void)snprintf(out, EPOCH_SIZE, "%s", first->type == REDIS_REPLY_STRING ? first->str : fresh);
+    return true;
+}
+
+static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+{
     struct kv *kv = kv_new(c->redis_url, e);
-    redisReply *r = kv != NULL ? kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh) : NULL;
-    bool ok = r != NULL;
-    if (ok)
-        (void)snprintf(out, EPOCH_SIZE, "%s", r->type == REDIS_REPLY_STRING ? r->str : fresh);
-    kv_cleanup_reply(&r);
+    bool ok = kv != NULL && read_epoch(kv, out, e);
     kv_free(kv);
     return ok;
 }

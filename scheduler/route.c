@@ -470,9 +470,24 @@ static bool look_for_dead(struct router *r, struct err *e)
 
 /* ---- the thread ---- */
 
+static bool has_group(struct router *r, const char *stream)
+{
+    struct err none; /* no such stream */
+    auto_reply *groups = kv_cmd(r->kv, &none, "XINFO GROUPS %s", stream);
+    for (size_t i = 0; groups != NULL && i < groups->elements; i++) {
+        const redisReply *name = kv_field(groups->element[i], "name");
+        if (name != NULL && strcmp(name->str, GROUP_SCHEDULER) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Looks first: a full Redis refuses to make a group even where it is there already. */
 static bool make_groups(struct router *r, struct err *e)
 {
     for (int i = 0; i < r->stream_count; i++) {
+        if (has_group(r, r->streams[i]))
+            continue;
         auto_reply *reply =
             kv_cmd(r->kv, e, "XGROUP CREATE %s %s 0 MKSTREAM", r->streams[i], GROUP_SCHEDULER);
         if (reply == NULL && strstr(e->msg, "BUSYGROUP") == NULL)

@@ -21,3 +21,21 @@ def test_a_run_that_was_archived_but_not_forgotten_is_forgotten_later(engine):
     engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
     assert list(engine.redis.scan_iter("{c0}:*:OLD")) == []
     check_promises(engine)
+
+
+def test_a_scheduler_that_starts_while_redis_is_full_makes_room(engine):
+    engine.start()
+    engine.run("test/echo")
+    engine.wait_quiet()
+    entries = [engine.send("test/slow", {"ms": 1500}) for _ in range(5)]
+    engine.wait_for(5, function="test-slow", what="start")
+    engine.daemon("scheduler-1").kill()
+    engine.redis.config_set("maxmemory", "1mb")
+    engine.wait_for(5, function="test-slow", what="end")
+    engine.daemon("scheduler-1").start()
+    for entry in entries:
+        engine.wait_for_run(entry, status="completed")
+    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
+    engine.redis.config_set("maxmemory", "1gb")
+    engine.run("test/echo")
+    check_promises(engine)

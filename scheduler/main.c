@@ -14,7 +14,7 @@
 #include "kv.h"
 #include "log.h"
 #include "rebuild.h"
-#include "record.h"
+#include "recorder.h"
 #include "route.h"
 
 static const char summary[] =

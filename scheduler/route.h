@@ -10,7 +10,7 @@
 #include "conf.h"
 #include "err.h"
 #include "identity.h"
-#include "record.h"
+#include "recorder.h"
 
 struct router;
 

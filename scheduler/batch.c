@@ -74,21 +74,6 @@ bool routing_refresh(struct routing *r, struct err *e)
 
 /* ---- matching ---- */
 
-/* The value that keyed limits count by. A handler of failures finds it in the event that failed. */
-static const char *key_value(const struct event *ev, const char *path)
-{
-    const char *dot = path != NULL ? strchr(path, '.') : NULL;
-    if (dot == NULL || strncmp(path, "data.", 5) != 0)
-        return "";
-    const char *v = js_str(ev->data, dot + 1);
-    if (v == NULL && ev->internal) {
-        char inner[160];
-        (void)snprintf(inner, sizeof(inner), "event.%s", path);
-        v = js_str(ev->data, inner);
-    }
-    return v != NULL && strlen(v) <= 128 && strchr(v, '\n') == NULL ? v : "";
-}
-
 /* Said once, since it is true of every such event. */
 static void tell_left_out(struct routing *r, const struct event *ev, const struct manifest *m)
 {
@@ -102,7 +87,7 @@ static void tell_left_out(struct routing *r, const struct event *ev, const struc
 static void match(struct routing *r, struct routed *x)
 {
     const char *failed = js_str(x->ev.data, "function_id");
-    const char *creator = key_value(&x->ev, "data.creatorId");
+    const char *creator = event_key(&x->ev, "data.creatorId");
     x->creator = *creator != '\0' ? creator : NULL;
     x->start_count = 0;
     for (size_t i = 0; i < r->functions.len; i++) {
@@ -115,7 +100,7 @@ static void match(struct routing *r, struct routed *x)
         }
         struct start *s = &x->starts[x->start_count++];
         s->fn = m;
-        s->key = key_value(&x->ev, m->key);
+        s->key = event_key(&x->ev, m->key);
         s->skip = false;
         id_derive(x->ev.received_ms, x->ev.id, m->id, s->run);
         s->partition = id_partition(creator, strlen(creator), (int)r->conf->partitions);

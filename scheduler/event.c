@@ -247,6 +247,20 @@ void event_release(struct event *ev)
     ev->data = NULL;
 }
 
+const char *event_key(const struct event *ev, const char *path)
+{
+    const char *dot = path != NULL ? strchr(path, '.') : NULL;
+    if (dot == NULL || strncmp(path, "data.", 5) != 0)
+        return "";
+    const char *v = js_str(ev->data, dot + 1);
+    if (v == NULL && ev->internal) {
+        char inner[160];
+        (void)snprintf(inner, sizeof(inner), "event.%s", path);
+        v = js_str(ev->data, inner);
+    }
+    return v != NULL && strlen(v) <= 128 && strchr(v, '\n') == NULL ? v : "";
+}
+
 char *event_input(const struct event *ev, size_t *ret_len)
 {
     struct buf b;

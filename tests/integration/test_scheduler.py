@@ -1,5 +1,7 @@
 """What the scheduler does behind the doors: archiving, registering, taking over."""
 
+import time
+
 from promises import check_promises
 
 
@@ -38,4 +40,25 @@ def test_a_scheduler_that_starts_while_redis_is_full_makes_room(engine):
     engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
     engine.redis.config_set("maxmemory", "1gb")
     engine.run("test/echo")
+    check_promises(engine)
+
+
+def test_redis_loses_everything(engine):
+    """Live runs are put back from Postgres, with what their steps had left behind; seen event ids are known again."""
+    engine.start()
+    done = engine.run("test/echo", {}, id="once")
+    entries = [engine.send("test/slow", {"creatorId": c, "ms": 1500} if c else {"ms": 1500}) for c in ("a", "b", "")]
+    entries.append(engine.send("test/sleeper", {"ms": 1000}))
+    engine.wait_for(3, function="test-slow", what="start")
+    engine.wait_for(function="test-sleeper", what="sleep")
+    for entry in entries:
+        engine.wait_until(lambda e=entry: engine.event(e), 10, "the event in Postgres")
+    engine.redis.flushall()
+    lost_at = time.monotonic()
+    assert engine.wait_for(function="test-sleeper", what="wake")[0].at > lost_at + 1, "the sleep was cut short"
+    for entry in entries:
+        engine.wait_for_run(entry, status="completed", deadline=30)
+    again = engine.send("test/echo", {}, id="once")
+    assert engine.wait_until(lambda: engine.event(again), 10, "the second event")["outcome"] == "duplicate"
+    assert done["id"] in engine.run_ids("test-echo")
     check_promises(engine)

@@ -98,8 +98,9 @@ static bool remove_runs(struct archiver *a, const redisReply *entries, struct er
     return ok;
 }
 
-/* Trims what Postgres has: everything up to and including `last`. Runs first: a crash between leaves the entries, and the
- * next pass removes the runs again, which is harmless. */
+/* Trims what Postgres has: everything up to and including `last`. `entries` are all of that, as trimming an entry whose run
+ * was not removed would leave the run's keys behind for ever. Runs first: a crash between leaves the entries, and the next
+ * pass removes the runs again, which is harmless. */
 static bool forget(struct archiver *a, const redisReply *entries, const char *last, struct err *e)
 {
     if (!remove_runs(a, entries, e))
@@ -112,7 +113,8 @@ static bool forget(struct archiver *a, const redisReply *entries, const char *la
     return deleted != NULL;
 }
 
-/* Entries that are archived but were not trimmed (a crash in between). */
+/* Entries that are archived but were not trimmed: somebody crashed, or Redis was away, between Postgres' commit and
+ * forgetting. They go before anything newer is trimmed. Mostly there are none, which costs one short question. */
 static bool forget_leftovers(struct archiver *a, const char *cursor, struct err *e)
 {
     for (;;) {
@@ -171,7 +173,8 @@ static long archive_batch(struct archiver *a, struct err *e)
     char cursor[ID_TEXT];
     if (!db_begin(a->db, e))
         return -1;
-    if (!DB_EXEC(a->db, e, "bound_archive_batch") || !lock_cursor(a, cursor, e)) {
+    if (!DB_EXEC(a->db, e, "bound_archive_batch") || !lock_cursor(a, cursor, e) ||
+        !forget_leftovers(a, cursor, e)) {
         db_rollback(a->db);
         return -1;
     }
@@ -179,9 +182,7 @@ static long archive_batch(struct archiver *a, struct err *e)
                            a->conf->archive_batch);
     if (r == NULL || r->elements == 0) {
         db_rollback(a->db);
-        if (r == NULL || !forget_leftovers(a, cursor, e))
-            return -1;
-        return 0;
+        return r != NULL ? 0 : -1;
     }
     const char *last = r->element[r->elements - 1]->element[0]->str;
     buf_clear(&a->runs);
@@ -248,12 +249,10 @@ static void *archive_loop(void *arg)
     bool warned = false;
     while (!atomic_load(a->stopping)) {
         long n = archive_all(a, &e);
-        if (n == 0 && wait_for_history(a, &e))
-            continue;
-        if (n > 0) {
+        if (n >= 0)
             warned = false;
+        if (n > 0 || (n == 0 && wait_for_history(a, &e)))
             continue;
-        }
         if (!warned)
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
         warned = true;

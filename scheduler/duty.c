@@ -5,19 +5,15 @@
 #include <string.h>
 
 #include "clock.h"
-#include "db.h"
 #include "functions.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
-#include "redis_check.h"
 
 enum {
     TIMERS_AT_ONCE = 100,
     ENTRIES_AT_ONCE = 100,
     SHORTEST_MS = 1,
-    DAYS_BACK = 1,
-    DAYS_AHEAD = 3,
 };
 
 struct duties {
@@ -25,7 +21,6 @@ struct duties {
     const struct conf *conf;
     const atomic_bool *stopping;
     struct kv *kv;
-    struct db *db;
 };
 
 typedef bool (*duty_fn)(struct duties *d, int64_t *ret_soon_ms, struct err *e);
@@ -120,37 +115,6 @@ static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
     return true;
 }
 
-/* ---- housekeeping ---- */
-
-static bool check_redis(struct duties *d, int64_t *ret_soon_ms, struct err *e)
-{
-    (void)ret_soon_ms;
-    double share = 0;
-    if (!redis_check(d->kv, &share, e)) {
-        if (e->code != ERR_INPUT)
-            return false;
-        log_error("redis is not fit to keep work any more", "error", e->msg, LOG_END);
-    }
-    if (share > 0.75) {
-        char percent[16];
-        (void)snprintf(percent, sizeof(percent), "%.0f", share * 100);
-        log_warn("redis is filling up; when it is full new events are refused", "percent", percent,
-                 LOG_END);
-    }
-    return true;
-}
-
-static bool keep_partitions(struct duties *d, int64_t *ret_soon_ms, struct err *e)
-{
-    (void)ret_soon_ms;
-    char back[16], ahead[16], keep[24];
-    (void)snprintf(back, sizeof(back), "%d", DAYS_BACK);
-    (void)snprintf(ahead, sizeof(ahead), "%d", DAYS_AHEAD);
-    (void)snprintf(keep, sizeof(keep), "%ld", d->conf->retention_days);
-    return DB_EXEC(d->db, e, "ensure_partitions", back, ahead) &&
-           DB_EXEC(d->db, e, "drop_partitions", keep);
-}
-
 static const struct {
     const char *name;
     int64_t period_ms;
@@ -158,8 +122,6 @@ static const struct {
 } duties[] = {
     {"fire timers", 20, fire_timers},
     {"reap workers", 500, reap_workers},
-    {"check redis", 60000, check_redis},
-    {"keep partitions", 3600000, keep_partitions},
 };
 
 static void *duty_loop(void *arg)
@@ -200,7 +162,6 @@ struct duties *duties_start(const struct conf *c, const atomic_bool *stopping, s
         free(d);
         return NULL;
     }
-    d->db = db_new(c->database_url, "chronos-duties");
     if (pthread_create(&d->thread, NULL, duty_loop, d) != 0)
         abort(); /* at start */
     return d;
@@ -209,7 +170,6 @@ struct duties *duties_start(const struct conf *c, const atomic_bool *stopping, s
 void duties_stop(struct duties *d)
 {
     (void)pthread_join(d->thread, NULL);
-    db_free(d->db);
     kv_free(d->kv);
     free(d);
 }

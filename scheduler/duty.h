@@ -1,5 +1,7 @@
-/* duty.h: the thread of periodic work. A duty is a row: name, period, function. Each does a bounded amount in one turn,
- * and each of its decisions is one script or one statement, so any number of schedulers may run them. */
+/* duty.h: the thread of periodic work that runs wait for: timers and dead workers. It asks only Redis.
+ *
+ * A duty is a row: name, period, function. Each does a bounded amount in one turn, and each of its decisions is one script,
+ * so any number of schedulers may run them. */
 #pragma once
 
 #include <stdatomic.h>

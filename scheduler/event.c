@@ -1,5 +1,6 @@
 #include "event.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ enum {
 static const int64_t FIRST_TS_MS = 315532800000; /* 1980 */
 static const int64_t LAST_TS_MS = 4102444800000; /* 2100 */
 
-/* The old application writes snake_case, the guide camelCase. Steps read camelCase; both are kept in what they see. */
+/* The old application writes snake_case, the documented API camelCase. Steps read camelCase; both are kept in what they see. */
 static const struct {
     const char *snake, *camel;
 } spellings[] = {
@@ -38,9 +39,50 @@ static const struct {
     {"mux_playback_id", "muxPlaybackId"},
 };
 
-bool event_normalise(json_t *data)
+/* What limits count by, and rows are found by. A UUID is the same in any case; text that is compared has to be, too. */
+static const char *const ids[] = {"creatorId", "creator_id", "videoId",     "video_id",
+                                  "videoIds",  "video_ids",  "operationId", "operation_id"};
+
+static bool is_uuid(const char *s, size_t len)
+{
+    if (len != 36)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+            return false;
+    }
+    return true;
+}
+
+/* true when it was changed */
+static bool lower_uuid(json_t *v)
+{
+    char text[36];
+    const char *s = json_string_value(v);
+    if (s == NULL || !is_uuid(s, json_string_length(v)))
+        return false;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)tolower((unsigned char)s[i]);
+    return memcmp(text, s, sizeof(text)) != 0 && json_string_setn(v, text, sizeof(text)) == 0;
+}
+
+static bool lower_ids(json_t *data)
 {
     bool changed = false;
+    for (size_t k = 0; k < ARRAY_LEN(ids); k++) {
+        json_t *v = json_object_get(data, ids[k]), *item;
+        size_t i;
+        changed = lower_uuid(v) || changed;
+        json_array_foreach (v, i, item)
+            changed = lower_uuid(item) || changed;
+    }
+    return changed;
+}
+
+bool event_normalise(json_t *data)
+{
+    bool changed = lower_ids(data);
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
         json_t *v = json_object_get(data, spellings[i].snake);
         if (v != NULL && json_object_get(data, spellings[i].camel) == NULL) {
@@ -203,6 +245,20 @@ void event_release(struct event *ev)
 {
     json_decref(ev->data);
     ev->data = NULL;
+}
+
+const char *event_key(const struct event *ev, const char *path)
+{
+    const char *dot = path != NULL ? strchr(path, '.') : NULL;
+    if (dot == NULL || strncmp(path, "data.", 5) != 0)
+        return "";
+    const char *v = js_str(ev->data, dot + 1);
+    if (v == NULL && ev->internal) {
+        char inner[160];
+        (void)snprintf(inner, sizeof(inner), "event.%s", path);
+        v = js_str(ev->data, inner);
+    }
+    return v != NULL && strlen(v) <= 128 && strchr(v, '\n') == NULL ? v : "";
 }
 
 char *event_input(const struct event *ev, size_t *ret_len)

@@ -33,8 +33,12 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
                 const char *epoch, long max_bytes, struct err *e);
 void event_release(struct event *ev);
 
-/* Adds the camelCase spelling of known keys; true when something was added. */
+/* Adds the camelCase spelling of known keys, and writes the UUIDs in known keys in lower case; true when something changed. */
 bool event_normalise(json_t *data);
+
+/* The value that keyed limits count by, "" when there is none; `path` may be NULL. A handler of failures finds it in the
+ * event that failed. Borrowed. */
+const char *event_key(const struct event *ev, const char *path);
 
 /* The event as JSON, the way steps see it; the caller frees. */
 char *event_input(const struct event *ev, size_t *ret_len);

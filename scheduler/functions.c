@@ -23,38 +23,39 @@ static const struct manifest *find(const struct functions *f, const char *id)
     return NULL;
 }
 
-/* Runs wait under the name of the limit that was full. When limits change, that one may be gone, or have room: every name
- * under which anything waits gets another turn (see fire_timers). */
-static bool wake_waiting(struct kv *kv, const char *prefix, struct err *e)
+/* Sets the function's limits in a partition, and gives the limits whose waiting queues are in `keys` ("<p>:blocked:<limit>")
+ * another turn. */
+static bool set_limits(const struct manifest *m, struct kv *kv, const char *prefix,
+                       const redisReply *keys, struct err *e)
 {
-    char cursor[32] = "0", head[KEY_SIZE];
+    char head[KEY_SIZE];
     size_t skip = strlen(key2(head, prefix, "blocked:"));
-    do {
-        auto_reply *r =
-            kv_cmd(kv, e, "SCAN %s MATCH %s:blocked:* COUNT 1000 TYPE zset", cursor, prefix);
-        if (r == NULL)
-            return false;
-        (void)snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
-        const redisReply *keys = r->element[1];
-        for (size_t i = 0; i < keys->elements; i++) {
-            auto_reply *added = kv_cmd(kv, e, "SADD %s:unsettled %b", prefix,
-                                       keys->element[i]->str + skip, keys->element[i]->len - skip);
-            if (added == NULL)
-                return false;
-        }
-    } while (strcmp(cursor, "0") != 0);
-    return true;
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_adds(&a, m->id);
+    kv_adds(&a, m->limits);
+    for (size_t i = 0; i < keys->elements; i++)
+        kv_add(&a, keys->element[i]->str + skip, keys->element[i]->len - skip);
+    auto_reply *r = kv_script(kv, "install_limits", prefix, &a, e);
+    kv_args_release(&a);
+    return r != NULL;
 }
 
+/* Every name under which anything waits gets another turn, whatever its limit was. Also when the limits are those that are
+ * there: whoever installed them may have been stopped in the middle. */
 static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv,
                            struct err *e)
 {
     for (int p = 0; p < c->partitions; p++) {
-        char prefix[PREFIX_SIZE];
+        char prefix[PREFIX_SIZE], cursor[32] = "0";
         key_prefix(p, prefix);
-        auto_reply *r = kv_cmd(kv, e, "HSET %s:limits %s %s", prefix, m->id, m->limits);
-        if (r == NULL || !wake_waiting(kv, prefix, e))
-            return false;
+        do {
+            auto_reply *r =
+                kv_cmd(kv, e, "SCAN %s MATCH %s:blocked:* COUNT 1000 TYPE zset", cursor, prefix);
+            if (r == NULL || !set_limits(m, kv, prefix, r->element[1], e))
+                return false;
+            (void)snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
+        } while (strcmp(cursor, "0") != 0);
     }
     return true;
 }

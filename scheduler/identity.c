@@ -26,11 +26,18 @@ void identity_name(struct identity *id, char out[IDENTITY_SIZE])
     (void)pthread_mutex_unlock(&id->lock);
 }
 
+/* Also while Redis is full, the first time too. */
 static bool beat(struct identity *id, struct kv *kv, struct err *e)
 {
     char name[IDENTITY_SIZE], key[KEY_SIZE];
     identity_name(id, name);
-    return kv_keep_alive(kv, key_scheduler(key, name), "1", id->conf->lease_ms, e);
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_adds(&a, "1");
+    kv_addi(&a, id->conf->lease_ms);
+    auto_reply *r = kv_script(kv, "keep_alive", key_scheduler(key, name), &a, e);
+    kv_args_release(&a);
+    return r != NULL;
 }
 
 /* The heartbeat comes first: a registered name without one would be fenced at once. */
@@ -43,8 +50,12 @@ static bool introduce(struct identity *id, struct kv *kv, struct err *e)
     for (int p = 0; p < id->conf->partitions; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
-        auto_reply *r =
-            kv_cmd(kv, e, "HSET %s:schedulers %s %lld", prefix, name, (long long)wall_ms());
+        struct kv_args a;
+        kv_args_init(&a);
+        kv_adds(&a, name);
+        kv_addi(&a, wall_ms());
+        auto_reply *r = kv_script(kv, "register_scheduler", prefix, &a, e);
+        kv_args_release(&a);
         if (r == NULL)
             return false;
     }

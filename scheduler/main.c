@@ -1,6 +1,10 @@
-/* main.c: chronos-scheduler. Migrates the schema, then runs four threads: the router (events to runs), the recorder (events
- * to Postgres), the archiver (history to Postgres) and the duties (timers, dead workers, housekeeping). They stop in that
- * order: first what takes new work, last what reports. */
+/* main.c: chronos-scheduler. Migrates the schema, makes itself known (identity.h has a heartbeat thread), and runs the threads:
+ *
+ *   recorder      events to Postgres             duties        timers, dead workers
+ *   archiver      history to Postgres            heir          what dead schedulers had read
+ *   housekeeping  partitions, the state of Redis router        events to runs
+ *
+ * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +12,15 @@
 #include "archive.h"
 #include "daemon.h"
 #include "duty.h"
+#include "housekeeping.h"
 #include "id.h"
 #include "identity.h"
+#include "inherit.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
 #include "rebuild.h"
-#include "record.h"
+#include "recorder.h"
 #include "route.h"
 
 static const char summary[] =
@@ -28,16 +34,28 @@ static atomic_bool stopping;
 
 /* The name of this Redis data set: made once, lost with the data. What Postgres remembers of a place in a stream holds
  * only within one epoch. */
-static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+static bool read_epoch(struct kv *kv, char out[EPOCH_SIZE], struct err *e)
 {
+    auto_reply *there = kv_cmd(kv, e, "GET %s", KEY_EPOCH); /* first: a full Redis refuses SET */
+    if (there == NULL)
+        return false;
+    if (there->type == REDIS_REPLY_STRING) {
+        (void)snprintf(out, EPOCH_SIZE, "%s", there->str);
+        return true;
+    }
     char fresh[EPOCH_SIZE];
     (void)snprintf(fresh, sizeof(fresh), "%016llx", (unsigned long long)id_random());
+    auto_reply *first = kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh);
+    if (first == NULL)
+        return false;
+    (void)snprintf(out, EPOCH_SIZE, "%s", first->type == REDIS_REPLY_STRING ? first->str : fresh);
+    return true;
+}
+
+static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+{
     struct kv *kv = kv_new(c->redis_url, e);
-    redisReply *r = kv != NULL ? kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh) : NULL;
-    bool ok = r != NULL;
-    if (ok)
-        (void)snprintf(out, EPOCH_SIZE, "%s", r->type == REDIS_REPLY_STRING ? r->str : fresh);
-    kv_cleanup_reply(&r);
+    bool ok = kv != NULL && read_epoch(kv, out, e);
     kv_free(kv);
     return ok;
 }
@@ -69,59 +87,100 @@ static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], struct identit
     }
 }
 
-/* Runs the threads until a signal (true) or until Redis has lost its data (false: start over). */
-static bool run_epoch(const struct conf *c, bool *ret_ok)
+struct threads {
+    struct recorder *recorder;
+    struct archiver *archiver;
+    struct housekeeping *housekeeping;
+    struct duties *duties;
+    struct heir *heir;
+    struct router *router;
+};
+
+/* Those that were started. */
+static void stop_threads(struct threads *t)
+{
+    atomic_store(&stopping, true);
+    if (t->router != NULL)
+        router_stop(t->router);
+    if (t->heir != NULL)
+        heir_stop(t->heir);
+    if (t->duties != NULL)
+        duties_stop(t->duties);
+    if (t->housekeeping != NULL)
+        housekeeping_stop(t->housekeeping);
+    if (t->archiver != NULL)
+        archiver_stop(t->archiver);
+    if (t->recorder != NULL)
+        recorder_stop(t->recorder);
+}
+
+static bool start_threads(struct threads *t, const struct conf *c, struct identity *identity,
+                          const char *epoch, const struct streams *streams, struct err *e)
+{
+    struct routing routing = {
+        .conf = c, .identity = identity, .streams = streams, .epoch = epoch, .stopping = &stopping};
+    *t = (struct threads){0};
+    atomic_store(&stopping, false);
+    routing.recorder = t->recorder = recorder_start(c, &stopping, e);
+    return t->recorder != NULL && (t->archiver = archiver_start(c, epoch, &stopping, e)) != NULL &&
+           (t->housekeeping = housekeeping_start(c, &stopping, e)) != NULL &&
+           (t->duties = duties_start(c, &stopping, e)) != NULL &&
+           (t->heir = heir_start(&routing, e)) != NULL &&
+           (t->router = router_start(&routing, e)) != NULL;
+}
+
+/* Returns at a signal to stop (true) or when Redis has lost its data (false). */
+static bool watch(struct kv *kv, const char *epoch)
+{
+    for (;;) {
+        int sig = daemon_wait_signal(EPOCH_WATCH_MS);
+        if (sig == SIGTERM || sig == SIGINT)
+            return true;
+        if (is_other_epoch(kv, epoch))
+            return false;
+    }
+}
+
+/* Runs the threads until a signal (true); false: start over, as Redis has lost its data or went away in the middle. */
+static bool run_epoch(const struct conf *c)
 {
     static char epoch[EPOCH_SIZE];
-    struct err e = {.code = ERR_NONE};
+    static struct streams streams;
+    struct err e;
     struct identity *identity;
-    atomic_store(&stopping, false);
-    *ret_ok = true;
     if (!prepare(c, epoch, &identity))
         return true;
+    streams_init(&streams, (int)c->partitions);
+    struct threads threads;
     struct kv *kv = kv_new(c->redis_url, &e);
-    struct recorder *recorder = kv != NULL ? recorder_start(c, &stopping, &e) : NULL;
-    struct archiver *archiver = recorder != NULL ? archiver_start(c, epoch, &stopping, &e) : NULL;
-    struct duties *duties = archiver != NULL ? duties_start(c, &stopping, &e) : NULL;
-    struct router *router =
-        duties != NULL ? router_start(c, identity, recorder, epoch, &stopping, &e) : NULL;
-    if (router == NULL) {
-        log_error("cannot start", "error", e.msg, LOG_END);
-        *ret_ok = false;
-        return true;
+    bool started = kv != NULL && start_threads(&threads, c, identity, epoch, &streams, &e), done;
+    if (started) {
+        char name[IDENTITY_SIZE];
+        identity_name(identity, name);
+        log_info("ready", "scheduler", name, LOG_END);
+        done = watch(kv, epoch);
+        log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
+    } else {
+        log_warn("cannot start yet", "error", e.msg, LOG_END);
+        int sig = daemon_wait_signal(RETRY_MS);
+        done = sig == SIGTERM || sig == SIGINT;
     }
-    char name[IDENTITY_SIZE];
-    identity_name(identity, name);
-    log_info("ready", "scheduler", name, LOG_END);
-
-    int sig;
-    bool lost;
-    do {
-        sig = daemon_wait_signal(EPOCH_WATCH_MS);
-        lost = is_other_epoch(kv, epoch);
-    } while (sig != SIGTERM && sig != SIGINT && !lost);
-
-    log_info(lost ? "redis has lost its data; starting over" : "stopping", LOG_END);
-    atomic_store(&stopping, true);
-    router_stop(router);
-    recorder_stop(recorder);
-    duties_stop(duties);
-    archiver_stop(archiver);
+    if (kv != NULL)
+        stop_threads(&threads);
     identity_stop(identity);
     kv_free(kv);
-    return !lost;
+    return done;
 }
 
 int main(int argc, char **argv)
 {
     static struct conf c; /* strings in it live as long as the process */
-    bool ok;
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();
     if (!daemon_wait_for_stores(&c, true))
         return 1;
-    while (!run_epoch(&c, &ok)) {
+    while (!run_epoch(&c)) {
     }
     log_info("stopped", LOG_END);
-    return ok ? 0 : 1;
+    return 0;
 }

@@ -13,7 +13,7 @@
 #include "kv.h"
 #include "log.h"
 
-enum { PAGE = 500 };
+enum { PAGE = 500 }; /* rows */
 
 struct rebuild {
     const struct conf *conf;
@@ -38,21 +38,48 @@ static bool restore_functions(struct rebuild *b, struct err *e)
     return functions_refresh(&b->functions, b->conf, b->kv, NULL, e);
 }
 
-static bool restore_seen(struct rebuild *b, struct err *e)
+static bool restore_seen_page(struct rebuild *b, const PGresult *rows, struct err *e)
 {
-    auto_result *rows = DB_QUERY(b->db, e, "find_events_seen", NULL);
-    if (rows == NULL)
-        return false;
     for (int i = 0; i < PQntuples(rows); i++) {
+        char key[KEY_SIZE * 4];
         long long left = b->conf->dedupe_ms - (wall_ms() - db_int(rows, i, "accepted_ms", 0));
-        if (left <= 0)
-            continue;
-        auto_reply *r = kv_cmd(b->kv, e, "SET chronos:seen:%s %s NX PX %lld",
-                               db_text(rows, i, "idempotency_key"), db_text(rows, i, "id"), left);
-        if (r == NULL)
+        (void)snprintf(key, sizeof(key), "chronos:seen:%s", db_text(rows, i, "idempotency_key"));
+        if (!kv_pushf(b->kv, e, "SET %s %s NX PX %lld", key, db_text(rows, i, "id"),
+                      left > 1 ? left : 1LL))
             return false;
     }
-    return true;
+    bool ok = true;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        struct err later;
+        auto_reply *r = kv_pull(b->kv, ok ? e : &later);
+        ok = ok && r != NULL;
+    }
+    return ok;
+}
+
+static bool restore_seen(struct rebuild *b, struct err *e)
+{
+    char since[24], after[ID_SIZE] = "", most[16];
+    (void)snprintf(since, sizeof(since), "%lld", (long long)wall_ms() - b->conf->dedupe_ms);
+    (void)snprintf(most, sizeof(most), "%d", PAGE);
+    for (;;) {
+        auto_result *rows = DB_QUERY(b->db, e, "find_events_seen", since, after, most);
+        if (rows == NULL || !restore_seen_page(b, rows, e))
+            return false;
+        int n = PQntuples(rows);
+        if (n == 0)
+            return true;
+        (void)snprintf(after, sizeof(after), "%s", db_text(rows, n - 1, "id"));
+    }
+}
+
+/* The partition that the run in a row of the page lives in: the same that the router chose. */
+static void home_of(const struct rebuild *b, const PGresult *page, int row,
+                    char prefix[PREFIX_SIZE])
+{
+    const char *creator = db_text(page, row, "creator_id");
+    const char *home = creator != NULL ? creator : "";
+    key_prefix(id_partition(home, strlen(home), (int)b->conf->partitions), prefix);
 }
 
 /* Before the runs themselves, so that no worker can claim a run without its results. */
@@ -71,12 +98,9 @@ static bool restore_steps(struct rebuild *b, const PGresult *page, struct err *e
     for (int i = 0; i < PQntuples(steps); i++) {
         const char *id = db_text(steps, i, "run_id"), *result = db_text(steps, i, "result");
         char prefix[PREFIX_SIZE];
-        key_prefix(0, prefix);
         for (int k = 0; k < PQntuples(page); k++) {
-            const char *creator = db_text(page, k, "creator_id");
-            if (strcmp(db_text(page, k, "run_id"), id) == 0 && creator != NULL)
-                key_prefix(id_partition(creator, strlen(creator), (int)b->conf->partitions),
-                           prefix);
+            if (strcmp(db_text(page, k, "run_id"), id) == 0)
+                home_of(b, page, k, prefix);
         }
         auto_reply *r = kv_cmd(b->kv, e, "HSET %s:steps:%s %s %s", prefix, id,
                                db_text(steps, i, "step"), result != NULL ? result : "null");
@@ -86,22 +110,24 @@ static bool restore_steps(struct rebuild *b, const PGresult *page, struct err *e
     return true;
 }
 
-static char *input_of(const PGresult *page, int i, size_t *ret_len, struct err *e)
+/* The event of a row; to be released. */
+static bool read_back(struct event *ev, const PGresult *page, int i, struct err *e)
 {
-    const char *data = db_text(page, i, "data");
-    struct event ev = {.name = db_text(page, i, "name"),
-                       .user = db_text(page, i, "user"),
-                       .version = db_text(page, i, "v"),
-                       .ts_ms = db_int(page, i, "ts_ms", 0),
-                       .normalised = true};
-    (void)snprintf(ev.id, sizeof(ev.id), "%s", db_text(page, i, "event_id"));
-    ev.data = js_parse(data, strlen(data), e);
-    if (ev.data == NULL)
-        return NULL;
-    (void)event_normalise(ev.data);
-    char *input = event_input(&ev, ret_len);
-    event_release(&ev);
-    return input;
+    const char *data = db_text(page, i, "data"), *name = db_text(page, i, "name");
+    *ev = (struct event){.name = name,
+                         .internal = strncmp(name, "inngest/", 8) == 0,
+                         .user = db_text(page, i, "user"),
+                         .version = db_text(page, i, "v"),
+                         .ts_ms = db_int(page, i, "ts_ms", 0),
+                         .normalised = true};
+    (void)snprintf(ev->id, sizeof(ev->id), "%s", db_text(page, i, "event_id"));
+    ev->data = js_parse(data, strlen(data), e);
+    if (ev->data == NULL)
+        return false;
+    if (!ev->internal)
+        (void)json_object_del(ev->data, "_inngest");
+    (void)event_normalise(ev->data);
+    return true;
 }
 
 static const struct manifest *find_function(const struct rebuild *b, const char *id)
@@ -116,31 +142,31 @@ static const struct manifest *find_function(const struct rebuild *b, const char 
 static bool restore_run(struct rebuild *b, const PGresult *page, int i, struct err *e)
 {
     const char *run = db_text(page, i, "run_id"), *fn = db_text(page, i, "function_id");
-    const char *creator = db_text(page, i, "creator_id");
     const struct manifest *m = find_function(b, fn);
     long long accepted = db_int(page, i, "accepted_ms", 0), ts = db_int(page, i, "ts_ms", 0);
-    size_t len;
-    auto_free char *input = input_of(page, i, &len, e);
-    if (input == NULL) {
+    struct event ev;
+    if (!read_back(&ev, page, i, e)) {
         log_error("an accepted event cannot be read back; its run is left out", "run", run, "error",
                   e->msg, LOG_END);
         return true;
     }
+    size_t len;
+    auto_free char *input = event_input(&ev, &len);
     char prefix[PREFIX_SIZE];
-    const char *home = creator != NULL ? creator : "";
-    key_prefix(id_partition(home, strlen(home), (int)b->conf->partitions), prefix);
+    home_of(b, page, i, prefix);
     struct kv_args a;
     kv_args_init(&a);
     kv_adds(&a, b->name);
     kv_addi(&a, 1);
     kv_adds(&a, run);
     kv_adds(&a, fn);
-    kv_adds(&a, m != NULL && m->key != NULL && creator != NULL ? creator : "");
+    kv_adds(&a, m != NULL ? event_key(&ev, m->key) : "");
     kv_addi(&a, accepted);
     kv_addi(&a, ts > accepted ? ts : 0);
     kv_add(&a, input, len);
     auto_reply *r = kv_script(b->kv, "enqueue", prefix, &a, e);
     kv_args_release(&a);
+    event_release(&ev);
     if (r == NULL)
         return false;
     if (kv_int_at(r, 0, 1) != 0)
@@ -151,7 +177,7 @@ static bool restore_run(struct rebuild *b, const PGresult *page, int i, struct e
 
 static bool restore_runs(struct rebuild *b, struct err *e)
 {
-    char from[32] = "0", after[ID_SIZE] = "", most[16];
+    char from[ID_SIZE] = "", after[ID_SIZE] = "", most[16];
     (void)snprintf(most, sizeof(most), "%d", PAGE);
     for (;;) {
         auto_result *page = DB_QUERY(b->db, e, "live_runs", from, after, most);
@@ -166,14 +192,14 @@ static bool restore_runs(struct rebuild *b, struct err *e)
             if (!restore_run(b, page, i, e))
                 return false;
         }
-        (void)snprintf(from, sizeof(from), "%s", db_text(page, n - 1, "accepted_ms"));
+        (void)snprintf(from, sizeof(from), "%s", db_text(page, n - 1, "event_id"));
         (void)snprintf(after, sizeof(after), "%s", db_text(page, n - 1, "run_id"));
     }
 }
 
 static bool rebuild_locked(struct rebuild *b, const char *epoch, struct err *e)
 {
-    if (!DB_EXEC(b->db, e, "lock_rebuild"))
+    if (!DB_EXEC(b->db, e, "bound_rebuild") || !DB_EXEC(b->db, e, "lock_rebuild"))
         return false;
     auto_result *known = DB_QUERY(b->db, e, "get_meta", "redis_epoch");
     if (known == NULL)

@@ -1,7 +1,7 @@
 -- The functions known to the engine and its own settings.
 
 -- name: save_function :exec
--- A worker publishing its functions at start. An older version does not replace a newer one, so that a rolling
+-- The scheduler, when a worker has published a function that is new or another one. An older version does not replace a newer one, so that a rolling
 -- upgrade ends with the new manifest whoever starts last.
 -- $1 id, $2 manifest, $3 version
 insert into chronos.functions as f (id, manifest, version)

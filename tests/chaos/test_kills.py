@@ -181,6 +181,28 @@ def test_postgres_away_for_ten_seconds_costs_time_and_nothing_else(whole):
     assert whole.value("select max(deaths) from chronos.runs") == 0
 
 
+def test_new_events_do_not_wait_for_what_a_dead_scheduler_had_read(whole):
+    """Postgres must be asked whether those ran; while it is away they stay where another scheduler can take them."""
+    whole.stack.start_worker(wait=False)
+    whole.stack.start_scheduler()
+    whole.run("test/slow", {"ms": 1})
+    whole.daemon("scheduler-1").stop()
+    inherited = whole.send("test/slow", {"ms": 1})
+    whole.redis.xreadgroup("scheduler", "dead", {"chronos:events": ">"})
+    whole.daemon("scheduler-1").start()
+    whole.stack.postgres.stop()
+    whole.wait_until(lambda: whole.log_contains("cannot be taken over yet", "scheduler-1"), 15, "a look at the dead")
+    for n in range(3):
+        whole.send("test/slow", {"ms": 1})
+        whole.wait_for(n + 2, deadline=3, function="test-slow", what="end")
+        time.sleep(0.5)
+    assert whole.redis.xpending_range("chronos:events", "scheduler", "-", "+", 10, "dead")
+    whole.stack.postgres.start()
+    reconnect(whole)
+    whole.wait_for_run(inherited, status="completed")
+    check_promises(whole)
+
+
 def test_a_full_redis_refuses_new_work_and_finishes_old(engine):
     engine.stack.start_worker(wait=False)
     engine.stack.start_scheduler()

@@ -75,6 +75,21 @@ def test_snake_case_of_the_old_application_is_seen_as_camel_case(world):
     assert run["creator_id"] == "c"
 
 
+def test_an_id_is_the_same_in_any_case(world):
+    """Else writing it in another way would pass the limits of a creator."""
+    lower = "0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d"
+    upper, mixed = lower.upper(), lower[:9] + lower[9:].upper()
+    run = world.run("test/echo", {"creator_id": upper, "videoId": mixed, "videoIds": [upper, mixed, 1, "Other"],
+                                  "operationId": upper, "title": upper})
+    data = run["output"]["data"]
+    assert run["creator_id"] == data["creatorId"] == data["creator_id"] == lower
+    assert (data["videoId"], data["operationId"]) == (lower, lower)
+    assert data["videoIds"] == [lower, lower, 1, "Other"]
+    assert data["title"] == upper
+    kept = world.run("test/echo", {"creatorId": "Some-Creator"})
+    assert kept["creator_id"] == "Some-Creator"
+
+
 def test_a_step_sees_the_whole_event(world):
     run = world.run("test/echo", {"a": [1, None, "ü€😀"]}, v="2024-01", user='{"id": "u1"}', id="whole")
     event = run["output"]

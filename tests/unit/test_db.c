@@ -611,44 +611,11 @@ static void test_a_ledger_entry_is_begun_once(void **state)
                      1764000000123);
 }
 
-static void test_single_rows_go_in_once(void **state)
+static void test_partitions_and_functions_are_kept(void **state)
 {
     NEEDS_POSTGRES();
     struct db *db = *state;
     struct err e = {0};
-    char now[32];
-    (void)snprintf(now, sizeof(now), "%lld", (long long)wall_ms());
-    for (int i = 0; i < 2; i++) {
-        assert_ok(DB_EXEC(db, &e, "insert_event", "e1", now, "1-0", "video/x", "{\"a\":1}", NULL,
-                          "1", NULL, "key-1", "creator", "accepted", "{f1,f2}", NULL),
-                  &e);
-        assert_ok(DB_EXEC(db, &e, "insert_rejected_event", "9-0", now, "no name", NULL, "..", "2"),
-                  &e);
-        assert_ok(DB_EXEC(db, &e, "insert_run", "run1", now, "f1", "e1", "video/x", "creator",
-                          "failed", "3", "0", now, now, now, "permanent", "no", NULL, "0.000123",
-                          "w1"),
-                  &e);
-        assert_ok(DB_EXEC(db, &e, "insert_run_step", "run1", now, "step", "1", "failed", now, now,
-                          "1500", NULL, "permanent", "no", NULL, "w1"),
-                  &e);
-    }
-    assert_int_equal(ask("select (select count(*) from chronos.events) + "
-                         "(select count(*) from chronos.runs) + "
-                         "(select count(*) from chronos.run_steps)"),
-                     3);
-    auto_result *seen = DB_QUERY(db, &e, "find_events_seen", "{key-1,key-2}");
-    assert_non_null(seen);
-    assert_int_equal(PQntuples(seen), 1);
-    assert_string_equal(db_text(seen, 0, "accepted_ms"), now);
-    auto_result *all = DB_QUERY(db, &e, "find_events_seen", NULL);
-    assert_non_null(all);
-    assert_int_equal(PQntuples(all), 1);
-    auto_result *finished = DB_QUERY(db, &e, "finished_runs", "{run0,run1}");
-    assert_non_null(finished);
-    assert_string_equal(db_text(finished, 0, "id"), "run1");
-    assert_failed(DB_EXEC(db, &e, "insert_run", "run2", now, "f1", "e1", "video/x", "creator",
-                          "undecided", "3", "0", now, now, now, NULL, NULL, NULL, NULL, "w1"),
-                  &e, ERR_INPUT, "runs_status_check");
     assert_ok(DB_EXEC(db, &e, "ensure_partitions", "1", "9"), &e);
     assert_ok(DB_EXEC(db, &e, "drop_partitions", "30"), &e);
     assert_ok(DB_EXEC(db, &e, "save_function", "f1", "{\"v\":2}", "2"), &e);
@@ -787,7 +754,7 @@ int main(void)
         DB_TEST(test_copy_appends_and_refuses),
         DB_TEST(test_a_large_copy_arrives_whole),
         DB_TEST(test_a_ledger_entry_is_begun_once),
-        DB_TEST(test_single_rows_go_in_once),
+        DB_TEST(test_partitions_and_functions_are_kept),
         DB_TEST(test_the_archive_cursor_is_made_and_moves),
         DB_TEST(test_concurrent_migrators_all_succeed),
         DB_TEST(test_a_newer_schema_is_refused_only_when_it_is_breaking),

@@ -1,0 +1,64 @@
+"""What the scheduler does behind the doors: archiving, registering, taking over."""
+
+import time
+
+from promises import check_promises
+
+
+def test_a_run_that_was_archived_but_not_forgotten_is_forgotten_later(engine):
+    """Redis was away after Postgres had the run, and newer history has come since."""
+    engine.start()
+    engine.run("test/echo")
+    engine.wait_quiet()
+    scheduler = engine.daemon("scheduler-1")
+    scheduler.stop()
+    old = engine.redis.xadd("{c0}:history", {"kind": "finish", "run": "OLD", "at": "1", "body": ""})
+    for kind, write in (("run", lambda k: engine.redis.hset(k, "done", "1")),
+                        ("input", lambda k: engine.redis.set(k, "{}")),
+                        ("steps", lambda k: engine.redis.hset(k, "s", "1"))):
+        write(f"{{c0}}:{kind}:OLD")
+    engine.rows("update chronos.archive_cursor set last_id = %s where partition = 0", old)
+    engine.redis.xadd("{c0}:history", {"kind": "next", "run": "NEW", "at": "1", "body": ""})
+    scheduler.start()
+    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
+    assert list(engine.redis.scan_iter("{c0}:*:OLD")) == []
+    check_promises(engine)
+
+
+def test_a_scheduler_that_starts_while_redis_is_full_makes_room(engine):
+    engine.start()
+    engine.run("test/echo")
+    engine.wait_quiet()
+    entries = [engine.send("test/slow", {"ms": 1500}) for _ in range(5)]
+    engine.wait_for(5, function="test-slow", what="start")
+    engine.daemon("scheduler-1").kill()
+    engine.redis.config_set("maxmemory", "1mb")
+    engine.wait_for(5, function="test-slow", what="end")
+    engine.daemon("scheduler-1").start()
+    for entry in entries:
+        engine.wait_for_run(entry, status="completed")
+    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
+    engine.redis.config_set("maxmemory", "1gb")
+    engine.run("test/echo")
+    check_promises(engine)
+
+
+def test_redis_loses_everything(engine):
+    """Live runs are put back from Postgres, with what their steps had left behind; seen event ids are known again."""
+    engine.start()
+    done = engine.run("test/echo", {}, id="once")
+    entries = [engine.send("test/slow", {"creatorId": c, "ms": 1500} if c else {"ms": 1500}) for c in ("a", "b", "")]
+    entries.append(engine.send("test/sleeper", {"ms": 1000}))
+    engine.wait_for(3, function="test-slow", what="start")
+    engine.wait_for(function="test-sleeper", what="sleep")
+    for entry in entries:
+        engine.wait_until(lambda e=entry: engine.event(e), 10, "the event in Postgres")
+    engine.redis.flushall()
+    lost_at = time.monotonic()
+    assert engine.wait_for(function="test-sleeper", what="wake")[0].at > lost_at + 1, "the sleep was cut short"
+    for entry in entries:
+        engine.wait_for_run(entry, status="completed", deadline=30)
+    again = engine.send("test/echo", {}, id="once")
+    assert engine.wait_until(lambda: engine.event(again), 10, "the second event")["outcome"] == "duplicate"
+    assert done["id"] in engine.run_ids("test-echo")
+    check_promises(engine)

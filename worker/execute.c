@@ -10,6 +10,7 @@
 #include "js.h"
 #include "ledger.h"
 #include "log.h"
+#include "names.h"
 #include "step_state.h"
 #include "stop_point.h"
 
@@ -23,36 +24,25 @@ enum {
 /* One thing to run: a row of the table, with the name its result is stored under. */
 struct work {
     const struct step_def *def;
-    char name[192];
+    char name[NAME_SIZE];
     const json_t *item;   /* of an .each row */
     const json_t *cursor; /* of step_again */
     long index;           /* of step_again, -1 otherwise */
     bool list;            /* the row's list of items has to be made first */
 };
 
-static const json_t *stored(const struct run *r, const char *prefix, const char *name)
-{
-    char key[208];
-    (void)snprintf(key, sizeof(key), "%s%s", prefix, name);
-    return json_object_get(r->results, key);
-}
-
 /* An .each row: its first item without a result. false when all are done. */
 static bool find_item(const struct run *r, const struct step_def *d, struct work *w)
 {
-    const json_t *items = stored(r, "each:", d->name), *item;
+    name_of_list(w->name, d->name);
+    const json_t *items = json_object_get(r->results, w->name), *item;
     if (items == NULL) {
         w->list = true;
-        (void)snprintf(w->name, sizeof(w->name), "each:%s", d->name);
         return true;
     }
     size_t i;
     json_array_foreach (items, i, item) {
-        const char *suffix = js_str(item, "key");
-        if (suffix != NULL)
-            (void)snprintf(w->name, sizeof(w->name), "%s-%s", d->name, suffix);
-        else
-            (void)snprintf(w->name, sizeof(w->name), "%s-%zu", d->name, i);
+        name_of_item(w->name, d->name, item, i);
         if (json_object_get(r->results, w->name) == NULL) {
             w->item = item;
             return true;
@@ -64,10 +54,10 @@ static bool find_item(const struct run *r, const struct step_def *d, struct work
 /* A plain row, which may have asked to be run again: <name> is stored once it is over, <name>-<n> before. */
 static bool find_turn(const struct run *r, const struct step_def *d, struct work *w)
 {
-    if (stored(r, "", d->name) != NULL)
+    if (json_object_get(r->results, d->name) != NULL)
         return false;
     for (w->index = 0;; w->index++) {
-        (void)snprintf(w->name, sizeof(w->name), "%s-%ld", d->name, w->index);
+        name_of_turn(w->name, d->name, w->index);
         if (json_object_get(r->results, w->name) == NULL)
             break;
     }
@@ -75,8 +65,8 @@ static bool find_turn(const struct run *r, const struct step_def *d, struct work
         (void)snprintf(w->name, sizeof(w->name), "%s", d->name);
         return true;
     }
-    char cursor[208];
-    (void)snprintf(cursor, sizeof(cursor), "cursor:%s", w->name);
+    char cursor[NAME_SIZE];
+    name_of_cursor(cursor, d->name, w->index);
     w->cursor = json_object_get(r->results, cursor);
     /* The turn before was the last one when it left no cursor. */
     return w->cursor != NULL;
@@ -139,15 +129,6 @@ static bool is_cancelled(void *arg)
     return step_cancel_reason(arg) != NULL;
 }
 
-/* The step's list of items: checked here, so that a bad one fails with its own name. */
-static void check_list(struct result *r)
-{
-    if (!json_is_array(r->value) || json_array_size(r->value) > MAX_ITEMS) {
-        r->verdict = VERDICT_FAIL;
-        (void)err_set(&r->err, ERR_BUG, ".each must give an array of at most %d items", MAX_ITEMS);
-    }
-}
-
 static void call_step(struct executor *x, struct run *run, const struct work *w, struct result *r)
 {
     int64_t limit = w->def->timeout_ms > 0 ? w->def->timeout_ms : x->conf->step_timeout_ms;
@@ -193,7 +174,8 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
         else if (why != NULL)
             (void)err_set(&r->err, ERR_RETRY, "%s of %lld ms", why, (long long)limit);
     } else if (w->list) {
-        check_list(r);
+        if (!names_check_items(r->value, MAX_ITEMS, &r->err))
+            r->verdict = VERDICT_FAIL;
     } else if (json_array_size(r->events) > MAX_EVENTS) {
         r->verdict = VERDICT_FAIL;
         (void)err_set(&r->err, ERR_BUG, "the step sent %zu events, more than %d; use .each",
@@ -414,21 +396,21 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
                         const struct result *r, char *value)
 {
     struct outcome *o = outcome_new(OUTCOME_NEXT, run);
-    char name[192];
+    char name[NAME_SIZE];
     (void)snprintf(name, sizeof(name), "%s", w->name);
     bool again = r->verdict == VERDICT_AGAIN, archived = true;
     if (again && w->index == 0)
-        (void)snprintf(name, sizeof(name), "%s-0", w->def->name);
+        name_of_turn(name, w->def->name, 0);
     pair_set(o->results, &o->result_count, text_of("%s", name), text_of("%s", value));
     (void)json_object_set(run->results, name, r->value);
     if (again) {
-        char cursor[208];
-        (void)snprintf(cursor, sizeof(cursor), "cursor:%s-%ld", w->def->name, w->index + 1);
+        char cursor[NAME_SIZE];
+        name_of_cursor(cursor, w->def->name, w->index + 1);
         pair_set(o->results, &o->result_count, text_of("%s", cursor), js_dump(r->cursor, NULL));
         (void)json_object_set(run->results, cursor, r->cursor);
         /* The place in the loop is kept in the archive too: a run that is rebuilt from there goes on, not over. */
         struct work place = {.def = w->def};
-        (void)snprintf(place.name, sizeof(place.name), "%.*s", (int)sizeof(place.name) - 1, cursor);
+        (void)snprintf(place.name, sizeof(place.name), "%s", cursor);
         archived = add_step_line(x, o, run, &place, r, "completed", o->results[1].value);
     }
     add_events(o, r->events);

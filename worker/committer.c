@@ -47,6 +47,12 @@ struct outcome *outcome_new(enum outcome_op op, const struct run *r)
 
 void pair_set(struct pair *pairs, int *count, char *name, char *value)
 {
+    if (value == NULL) {
+        log_error("a value is missing where one must be; null is taken", "name", name, LOG_END);
+        value = strdup("null");
+    }
+    if (name == NULL || value == NULL)
+        abort();
     pairs[(*count)++] = (struct pair){name, value};
 }
 

@@ -53,7 +53,7 @@ struct outcome {
 
 struct outcome *outcome_new(enum outcome_op op, const struct run *r);
 void outcome_free(struct outcome *o); /* accepts NULL */
-/* Takes both strings. */
+/* Takes both strings. A value of NULL is a mistake: it is logged, and the JSON null is sent. */
 void pair_set(struct pair *pairs, int *count, char *name, char *value);
 
 struct committer;

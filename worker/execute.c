@@ -117,7 +117,8 @@ static void result_from_json(struct result *r, const json_t *j)
     r->value = json_incref(json_object_get(j, "value"));
     if (r->value == NULL)
         r->value = json_null();
-    r->cursor = json_incref(js_get(j, "cursor"));
+    /* not js_get: a cursor of null is a cursor */
+    r->cursor = json_incref(json_object_get(j, "cursor"));
     json_decref(r->events);
     r->events = json_incref(json_object_get(j, "events"));
     r->cost_usd = js_num(j, "cost", 0);

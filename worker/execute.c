@@ -271,22 +271,29 @@ static bool add_step_line(struct executor *x, struct outcome *o, const struct ru
     return history_step(&o->body, run, &line);
 }
 
-/* The event that handlers of failed runs listen to; data as the SDK has it. */
+/* What goes into JSON, Postgres and the log: whole characters, and none of our keys, which a service may have quoted
+ * back to us. */
+static void clean_message(struct err *e)
+{
+    e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
+    log_mask(e->msg);
+}
+
+/* The event that handlers of failed runs listen to; data as the SDK has it. The message is clean, so it can be made. */
 static void add_failure_event(struct outcome *o, const struct run *run, const struct err *e)
 {
     char function_id[128];
     (void)snprintf(function_id, sizeof(function_id), "chronos-%s", run->fn->id);
-    char msg[sizeof(e->msg)];
-    (void)snprintf(msg, sizeof(msg), "%s", e->msg);
     auto_json *data = js_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "function_id", function_id,
-                              "run_id", run->id, "error", "name", err_name(e->code), "message", msg,
-                              "stack", msg, "event", run->event);
+                              "run_id", run->id, "error", "name", err_name(e->code), "message",
+                              e->msg, "stack", e->msg, "event", run->event);
     pair_set(o->events, &o->event_count, text_of("inngest/function.failed"), js_dump(data, NULL));
 }
 
 static void finish_failed(struct executor *x, struct run *run, const struct work *w,
-                          const struct result *r, const struct err *e)
+                          const struct result *r, struct err *e)
 {
+    clean_message(e);
     struct outcome *o = outcome_new(OUTCOME_FINISH, run);
     bool ok = w == NULL || add_step_line(x, o, run, w, r, "failed", NULL);
     ok = ok && history_run(&o->body, run, "failed", wall_ms(), e, NULL, x->worker_id);
@@ -364,8 +371,7 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
                            struct result *r)
 {
     struct err *e = &r->err;
-    e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
-    log_mask(e->msg); /* a service may have quoted our key back to us */
+    clean_message(e);
     char attempt[16];
     (void)snprintf(attempt, sizeof(attempt), "%d", run->try);
     if (e->code == ERR_STOPPING) {

@@ -23,6 +23,7 @@ enum commit_code {
     COMMIT_REPEATED, /* had been applied before */
     COMMIT_STALE,    /* somebody else owns the run; nothing was written */
     COMMIT_CONFLICT, /* another result is stored under that name */
+    COMMIT_REFUSED,  /* Redis does not take it; nothing is known to be written, the lease is held */
     COMMIT_LOST,     /* the worker stopped before Redis took it */
 };
 
@@ -46,6 +47,7 @@ struct outcome {
     struct pair events[MAX_EVENTS];
     int field_count, result_count, event_count;
     struct buf body; /* lines for the archive, see history.h */
+    bool refused;    /* once: the committer's */
     enum commit_code code;
     sem_t *
         done; /* posted when code is set; NULL = nobody waits and the committer frees the outcome */

@@ -436,6 +436,11 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
         struct err e;
         (void)err_set(&e, ERR_BUG, "step %s has another result already", name);
         finish_failed(x, run, NULL, NULL, &e);
+    } else if (code == COMMIT_REFUSED) {
+        struct err e;
+        (void)err_set(&e, ERR_REDIS,
+                      "the outcome of step %s cannot be stored; see the worker's log", name);
+        finish_failed(x, run, NULL, NULL, &e);
     }
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
 }

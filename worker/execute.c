@@ -328,7 +328,7 @@ static int64_t backoff_ms(const struct conf *c, int attempt)
     return d / 2 + (int64_t)(id_random() % (uint64_t)(d / 2 + 1));
 }
 
-static void give_back(struct executor *x, struct run *run)
+static void give_back(const struct executor *x, struct run *run)
 {
     committer_submit(x->committer, outcome_new(OUTCOME_RETURN, run));
 }
@@ -533,12 +533,17 @@ static void leave(struct executor *x, const struct run *run)
         atomic_store(x->suspect, false);
 }
 
+void execute_give_back(const struct executor *x, struct run *run)
+{
+    give_back(x, run);
+    run_free(run);
+}
+
 void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
     if (!run_open(run, &e)) {
         run->event = json_object();
-        (void)err_wrap(&e, "the run's input is damaged");
         finish_failed(x, run, NULL, NULL, &e);
     } else if (enter_alone(x, run)) {
         while (one_step(x, run)) {

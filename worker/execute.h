@@ -25,3 +25,6 @@ struct executor {
 
 /* Takes the run and frees it. */
 void execute_run(struct executor *x, struct run *r);
+
+/* Gives the run back, for others to take it at once; takes it. From any thread. */
+void execute_give_back(const struct executor *x, struct run *r);

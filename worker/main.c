@@ -90,6 +90,7 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     atomic_store(&stopping, true);
     int64_t until = mono_ms() + c->drain_ms;
     claimer_stop(claimer);
+    pool_give_back_queued(pool); /* not to wait behind a step that may not listen */
     while (!pool_wait_idle(pool, WATCH_MS) && mono_ms() < until) {
         heartbeat_watch(heartbeat);
         int sig = daemon_wait_signal(1);

@@ -18,7 +18,8 @@ enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
     SUSPECT_DELAY_MS = 500,
-    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: no attempt is burned */
+    UNAVAILABLE_DELAY_MS = 1000,              /* our own stores are away: no attempt is burned */
+    RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000, /* whatever a service asks for */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */
@@ -372,6 +373,8 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
 {
     struct err *e = &r->err;
     clean_message(e);
+    if (e->retry_after_ms > RETRY_AFTER_MAX_MS)
+        e->retry_after_ms = RETRY_AFTER_MAX_MS;
     char attempt[16];
     (void)snprintf(attempt, sizeof(attempt), "%d", run->try);
     if (e->code == ERR_STOPPING) {

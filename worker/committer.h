@@ -32,7 +32,7 @@ struct pair {
     char *value; /* JSON or text, owned */
 };
 
-enum { MAX_FIELDS = 5, MAX_RESULTS = 2, MAX_EVENTS = 64 };
+enum { MAX_FIELDS = 6, MAX_RESULTS = 2, MAX_EVENTS = 64 };
 
 struct outcome {
     struct outcome *next;

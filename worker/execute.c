@@ -342,6 +342,17 @@ static void add_run_fields(struct outcome *o, const struct run *run)
     set_field(o, "cost", text_of("%.9g", run->cost_usd));
 }
 
+/* The run has got further since its workers died: whatever killed them, it was not this step, and a long run is not to
+ * be stopped because three deployments ended hard while it was under way. */
+static void add_progress(struct outcome *o, struct run *run)
+{
+    add_run_fields(o, run);
+    if (run->deaths == run->outlived)
+        return;
+    run->outlived = run->deaths;
+    set_field(o, "outlived", text_of("%d", run->outlived));
+}
+
 static void park(struct executor *x, struct run *run, const struct work *w, const struct result *r,
                  int64_t delay_ms, const char *status)
 {
@@ -357,7 +368,7 @@ static void park(struct executor *x, struct run *run, const struct work *w, cons
         pair_set(o->results, &o->result_count, text_of("%s", w->name), text_of("null"));
         add_events(o, r->events);
     }
-    add_run_fields(o, run);
+    add_progress(o, run);
     committer_submit(x->committer, o);
 }
 
@@ -431,7 +442,7 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     if (!archived)
         log_error("history line is too large and is left out", "run", run->id, LOG_END);
     run->try = 1;
-    add_run_fields(o, run);
+    add_progress(o, run);
     enum commit_code code = committer_wait(x->committer, o);
     stop_point("after-commit", w->name);
     if (code == COMMIT_CONFLICT) {
@@ -482,11 +493,12 @@ static bool handle_success(struct executor *x, struct run *run, const struct wor
 /* A run that was handed out again and again because its workers died is stopped here. */
 static bool is_poison(struct executor *x, struct run *run, const struct work *w)
 {
-    if (run->deaths < x->conf->max_deaths)
+    int deaths = run->deaths - run->outlived;
+    if (deaths < x->conf->max_deaths)
         return false;
     struct err e;
     (void)err_set(&e, ERR_PERMANENT, "%d workers died while running step %s; it is not tried again",
-                  run->deaths, w->name);
+                  deaths, w->name);
     finish_failed(x, run, NULL, NULL, &e);
     return true;
 }
@@ -520,20 +532,14 @@ static bool one_step(struct executor *x, struct run *run)
 /* A worker that dies takes all its runs with it, and it cannot tell which one did it. Runs that lost a worker before are
  * therefore executed one at a time per worker, so that a poisonous one does not take the same innocent ones with it until
  * all of them are stopped. Returns false when the run has to wait; it is parked without using an attempt. */
-static bool enter_alone(struct executor *x, struct run *run)
+static bool enter_alone(struct executor *x, struct run *run, bool is_suspect)
 {
-    if (run->deaths == 0 || !atomic_exchange(x->suspect, true))
+    if (!is_suspect || !atomic_exchange(x->suspect, true))
         return true;
     struct outcome *o = outcome_new(OUTCOME_PARK, run);
     o->delay_ms = SUSPECT_DELAY_MS / 2 + (int64_t)(id_random() % SUSPECT_DELAY_MS);
     committer_submit(x->committer, o);
     return false;
-}
-
-static void leave(struct executor *x, const struct run *run)
-{
-    if (run->deaths > 0)
-        atomic_store(x->suspect, false);
 }
 
 void execute_give_back(const struct executor *x, struct run *run)
@@ -545,13 +551,15 @@ void execute_give_back(const struct executor *x, struct run *run)
 void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
+    bool is_suspect = run->deaths > run->outlived;
     if (!run_open(run, &e)) {
         run->event = json_object();
         finish_failed(x, run, NULL, NULL, &e);
-    } else if (enter_alone(x, run)) {
+    } else if (enter_alone(x, run, is_suspect)) {
         while (one_step(x, run)) {
         }
-        leave(x, run);
+        if (is_suspect)
+            atomic_store(x->suspect, false);
     }
     run_free(run);
 }

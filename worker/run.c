@@ -65,6 +65,7 @@ struct run *run_from_replies(const struct function *fn, int partition, const cha
     r->try = (int)field_int(hash, "try", 1);
     r->fails = (int)field_int(hash, "fails", 0);
     r->deaths = (int)field_int(hash, "deaths", 0);
+    r->outlived = (int)field_int(hash, "outlived", 0);
     const redisReply *cost = kv_field(hash, "cost");
     r->cost_usd = strtod(text_of(cost, "0"), NULL);
     copy_input(r, input);

@@ -24,6 +24,7 @@ struct run {
     int try;                /* attempt of the step that is next, from 1 */
     int fails;              /* failed attempts so far, over all steps */
     int deaths;             /* workers that died while holding it */
+    int outlived;           /* how many of them before its last committed step */
     double cost_usd;
     char *input; /* the event as JSON, as it came; NULL = it is gone */
     size_t input_len;

@@ -49,7 +49,8 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests link: the engine and the worker's parts that need no running worker
-TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) worker/video.c worker/vectors.c)
+TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
+                worker/names.c worker/workdir.c worker/video.c worker/vectors.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests

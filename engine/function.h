@@ -40,7 +40,8 @@ struct step_def {
                      * exactly once. s->http is NULL there, since an outside call cannot be rolled back */
     step_fn
         each; /* pure: returns the array of items; the row then runs once per item with s->item, each run
-                     * durable on its own as <name>-<key>, key = the item's "key" member or its index */
+                     * durable on its own as <name>-<key>, key = the item's "key" member or its index. Keys are unique
+                     * and plain, 1 to 64 of A-Z a-z 0-9 . _ : - */
     int64_t timeout_ms; /* 0 = the worker's setting */
     int retries;        /* 0 = the function's; use NO_RETRIES for none */
     bool paid;          /* costs money (step_cost); shown in the manifest */

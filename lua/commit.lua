@@ -6,8 +6,8 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
 --   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
---                         (failed attempts so far), cost (USD), deaths; last (entry whose lease was ended last), done;
---                         limits (template it was admitted by)
+--                         (failed attempts so far), cost (USD), deaths, outlived (deaths before the last committed step);
+--                         last (entry whose lease was ended last), done; limits (template it was admitted by)
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
 --   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:clock <p>:unsettled <p>:limits   see include/

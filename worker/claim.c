@@ -13,9 +13,6 @@
 
 enum {
     BLOCK_MS = 1000,
-    /* While too few threads are free to wait on all streams at once; doubles while nothing is found. */
-    POLL_FIRST_MS = 1,
-    POLL_MAX_MS = 5,
     WAIT_FREE_MS = 100,
     RETRY_MS = 200,
     MOST = 128, /* runs in one call */
@@ -33,17 +30,61 @@ struct claimer {
     size_t turn; /* which function is looked at first: they take turns */
 };
 
-/* An entry without a run (deleted by hand) is removed, or it would be handed out again after every restart. */
+/* An entry without a run (deleted by hand) is removed, or it would be handed out again after every restart. When it is not
+ * ours any more, we were frozen while others finished the run, and nothing is wrong. */
 static void drop_orphan(struct claimer *c, const char *prefix, const char *fn, const char *entry)
 {
     char stream[KEY_SIZE];
     struct err e;
     key3(stream, prefix, "ready", fn);
+    auto_reply *pending = kv_cmd(c->kv, &e, "XPENDING %s %s %s %s 1 %s", stream, GROUP_WORKERS,
+                                 entry, entry, c->worker_id);
+    if (pending == NULL)
+        c->unsure = true; /* it is looked at again */
+    if (pending == NULL || pending->elements == 0)
+        return;
     log_error("a ready entry has no run; it is removed", "fn", fn, "entry", entry, LOG_END);
     redisReply *r = kv_cmd(c->kv, &e, "XACK %s %s %s", stream, GROUP_WORKERS, entry);
     kv_cleanup_reply(&r);
     r = kv_cmd(c->kv, &e, "XDEL %s %s", stream, entry);
     kv_cleanup_reply(&r);
+}
+
+/* ---- what Redis answers is looked at before it is believed ---- */
+
+static bool is_list(const redisReply *r, size_t least)
+{
+    return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements >= least;
+}
+
+static bool is_text(const redisReply *r)
+{
+    return r != NULL && r->type == REDIS_REPLY_STRING;
+}
+
+static bool strange(const char *command, struct err *e)
+{
+    return err_set(e, ERR_REDIS, "%s answered something else than it should", command);
+}
+
+/* [stream, [[entry, fields]…]] */
+static bool is_stream(const redisReply *r)
+{
+    return is_list(r, 2) && is_text(r->element[0]) && is_list(r->element[1], 0);
+}
+
+/* [entry, fields]; the fields are nil when the entry was deleted. */
+static bool is_entry(const redisReply *r)
+{
+    return is_list(r, 2) && is_text(r->element[0]);
+}
+
+/* [function, entry, run, hash, input, steps] */
+static bool is_claimed(const redisReply *r, size_t functions)
+{
+    return is_list(r, 6) && r->element[0]->type == REDIS_REPLY_INTEGER &&
+           r->element[0]->integer >= 0 && (size_t)r->element[0]->integer < functions &&
+           is_text(r->element[1]);
 }
 
 static void add_run(struct claimer *c, struct run *run)
@@ -66,13 +107,18 @@ static int claim_partition(struct claimer *c, int partition, int most, struct er
         kv_adds(&a, registry_at((first + i) % functions)->id);
     auto_reply *r = kv_script(c->kv, "claim", prefix, &a, e);
     kv_args_release(&a);
-    if (r == NULL)
+    if (r == NULL || (!is_list(r, 0) && !strange("claim", e)))
         return -1;
     for (size_t i = 0; i < r->elements; i++) {
         const redisReply *v = r->element[i];
+        if (!is_claimed(v, functions)) {
+            (void)strange("claim", e);
+            return -1;
+        }
         const struct function *fn =
             registry_at((first + (size_t)v->element[0]->integer) % functions);
-        const char *entry = v->element[1]->str, *id = v->element[2]->str;
+        const char *entry = v->element[1]->str,
+                   *id = is_text(v->element[2]) ? v->element[2]->str : "";
         struct run *run =
             run_from_replies(fn, partition, entry, id, v->element[3], v->element[4], v->element[5]);
         if (run != NULL)
@@ -91,7 +137,7 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     key_prefix(partition, prefix);
     const redisReply *fields = entry->element[1];
     const char *id =
-        fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 ? fields->element[1]->str : "";
+        is_list(fields, 2) && is_text(fields->element[1]) ? fields->element[1]->str : "";
     if (!kv_pushf(c->kv, e, "HGETALL %s:run:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
@@ -111,7 +157,8 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     return true;
 }
 
-/* Sleeps in Redis until something is ready anywhere; the entries it brings are claimed already. */
+/* Sleeps in Redis until something is ready anywhere; the entries it brings are claimed already. They may be more than
+ * threads are free, one for each function and partition: the pool gives back those it has no thread for. */
 static bool wait_for_entries(struct claimer *c, struct err *e)
 {
     struct kv_args a;
@@ -142,10 +189,14 @@ static bool wait_for_entries(struct claimer *c, struct err *e)
     for (size_t s = 0; ok && r->type == REDIS_REPLY_ARRAY && s < r->elements; s++) {
         const redisReply *stream = r->element[s];
         size_t at = 0;
-        while (at < n && strcmp(streams[at], stream->element[0]->str) != 0)
+        while (is_stream(stream) && at < n && strcmp(streams[at], stream->element[0]->str) != 0)
             at++;
-        ok = at < n && load_entry(c, registry_at(at % functions), (int)(at / functions),
-                                  stream->element[1]->element[0], e);
+        if (!is_stream(stream) || at == n || !is_list(stream->element[1], 1) ||
+            !is_entry(stream->element[1]->element[0]))
+            ok = strange("XREADGROUP", e);
+        else
+            ok = load_entry(c, registry_at(at % functions), (int)(at / functions),
+                            stream->element[1]->element[0], e);
     }
     free(streams);
     return ok;
@@ -167,11 +218,17 @@ static bool recover_lost(struct claimer *c, struct err *e)
             auto_reply *r = kv_cmd(c->kv, e, "XREADGROUP GROUP %s %s COUNT 10000 STREAMS %s 0",
                                    GROUP_WORKERS, c->worker_id, stream);
             ok = r != NULL;
-            const redisReply *entries = ok && r->elements > 0 ? r->element[0]->element[1] : NULL;
+            const redisReply *entries = NULL;
+            if (ok && is_list(r, 1))
+                ok = is_stream(r->element[0]) || strange("XREADGROUP", e);
+            if (ok && is_list(r, 1))
+                entries = r->element[0]->element[1];
             for (size_t i = 0; entries != NULL && i < entries->elements; i++) {
-                const char *entry = entries->element[i]->element[0]->str;
-                if (!inhand_has(held, fn->id, entry))
-                    ok = load_entry(c, fn, p, entries->element[i], e) && ok;
+                const redisReply *entry = entries->element[i];
+                if (!is_entry(entry))
+                    ok = strange("XREADGROUP", e);
+                else if (!inhand_has(held, fn->id, entry->element[0]->str))
+                    ok = load_entry(c, fn, p, entry, e) && ok;
             }
         }
     }
@@ -196,8 +253,6 @@ static void failed(struct claimer *c, struct err *e)
 static void *claim_loop(void *arg)
 {
     struct claimer *c = arg;
-    int streams = (int)registry_count() * (int)c->conf->partitions;
-    int64_t pause_ms = POLL_FIRST_MS;
     while (!atomic_load(c->stopping)) {
         struct err e;
         int n = pool_wait_free(c->pool, WAIT_FREE_MS);
@@ -208,23 +263,17 @@ static void *claim_loop(void *arg)
             continue;
         }
         if (c->unsure) {
+            c->unsure = false;
             if (!recover_lost(c, &e)) {
                 failed(c, &e);
                 continue;
             }
-            c->unsure = false;
         }
         int claimed = 0;
         for (int p = 0; p < c->conf->partitions && claimed >= 0 && n > 0; p++) {
             claimed = claim_partition(c, p, n < MOST ? n : MOST, &e);
             n -= claimed > 0 ? claimed : 0;
         }
-        if (claimed == 0 && n < streams) {
-            sleep_ms(pause_ms);
-            pause_ms = 2 * pause_ms < POLL_MAX_MS ? 2 * pause_ms : POLL_MAX_MS;
-            continue;
-        }
-        pause_ms = POLL_FIRST_MS;
         if (claimed < 0 || (claimed == 0 && !wait_for_entries(c, &e)))
             failed(c, &e);
     }

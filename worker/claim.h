@@ -1,4 +1,4 @@
-/* claim.h: the thread that takes admitted runs, as many as there are free threads and no more. */
+/* claim.h: the thread that takes admitted runs, as many as there are free threads. */
 #pragma once
 
 #include <stdatomic.h>

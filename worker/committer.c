@@ -13,6 +13,7 @@ enum {
     BATCH = 64, /* outcomes in one call: a script must stay far below a millisecond per outcome */
     BACKLOG = 4096, /* outcomes that may wait before threads are held back */
     RETRY_MS = 100,
+    REFUSED_DELAY_MS = 5 * 60 * 1000, /* time for a person to mend what Redis refuses */
 };
 
 struct committer {
@@ -47,6 +48,12 @@ struct outcome *outcome_new(enum outcome_op op, const struct run *r)
 
 void pair_set(struct pair *pairs, int *count, char *name, char *value)
 {
+    if (value == NULL) {
+        log_error("a value is missing where one must be; null is taken", "name", name, LOG_END);
+        value = strdup("null");
+    }
+    if (name == NULL || value == NULL)
+        abort();
     pairs[(*count)++] = (struct pair){name, value};
 }
 
@@ -91,6 +98,34 @@ static void add_outcome(struct kv_args *a, const struct outcome *o)
     kv_add(a, o->body.data, o->body.len);
 }
 
+/* Leaves nothing of the outcome but how the lease ends. */
+static void strip(struct outcome *o, enum outcome_op op, int64_t delay_ms)
+{
+    free_pairs(o->fields, o->field_count);
+    free_pairs(o->results, o->result_count);
+    free_pairs(o->events, o->event_count);
+    o->field_count = o->result_count = o->event_count = 0;
+    buf_clear(&o->body);
+    o->op = op;
+    o->delay_ms = delay_ms;
+}
+
+/* To the end of the queue again; for the committer's own thread, which must not wait for room. */
+static void append(struct committer *c, struct outcome *o)
+{
+    o->next = NULL;
+    *c->last = o;
+    c->last = &o->next;
+    c->waiting++;
+}
+
+static void send_again(struct committer *c, struct outcome *o)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    append(c, o);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 /* The outcome may be gone the moment its waiter is woken. */
 static void finish(struct committer *c, struct outcome *o, enum commit_code code)
 {
@@ -113,6 +148,19 @@ static void note(const struct outcome *o, enum commit_code code)
                   o->result_count > 0 ? o->results[0].name : "", LOG_END);
 }
 
+/* A pause whose result is stored already has not ended its lease: the run is given back and goes on from what is stored.
+ * Where the lease did end and only the word of it was lost, giving back changes nothing. */
+static void settle(struct committer *c, struct outcome *o, enum commit_code code)
+{
+    if (o->op == OUTCOME_PARK && o->result_count > 0 &&
+        (code == COMMIT_CONFLICT || code == COMMIT_REPEATED)) {
+        strip(o, OUTCOME_RETURN, 0);
+        send_again(c, o);
+    } else {
+        finish(c, o, code);
+    }
+}
+
 /* One call for up to BATCH outcomes of one partition. false: nothing is known, send again. */
 static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, struct err *e)
 {
@@ -133,7 +181,7 @@ static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, 
     for (size_t i = 0; i < n; i++) {
         enum commit_code code = (enum commit_code)kv_int_at(r, i, COMMIT_CONFLICT);
         note(batch[i], code);
-        finish(c, batch[i], code);
+        settle(c, batch[i], code);
     }
     return true;
 }
@@ -172,16 +220,53 @@ static bool past_the_end(struct committer *c)
     return past;
 }
 
+/* Sends the batch until Redis has answered, or the worker's time is over. false: refused, waiting does not help. */
+static bool commit_patiently(struct committer *c, struct outcome **batch, size_t n, struct err *e)
+{
+    bool warned = false;
+    while (!commit_batch(c, batch, n, e)) {
+        if (e->code != ERR_UNAVAILABLE)
+            return false;
+        if (!warned)
+            log_warn("commit is waiting for redis", "error", e->msg, LOG_END);
+        warned = true;
+        if (past_the_end(c)) {
+            log_error("stopped before redis took the last outcomes; they will be run again",
+                      LOG_END);
+            for (size_t i = 0; i < n; i++)
+                finish(c, batch[i], COMMIT_LOST);
+            return true;
+        }
+        sleep_ms(RETRY_MS);
+    }
+    return true;
+}
+
+/* Redis does not take this outcome, whatever the reason. Who waits for the answer ends the run as failed; else the run is
+ * put aside, which needs the least of Redis, and tried again later. */
+static void handle_refusal(struct committer *c, struct outcome *o, const struct err *e)
+{
+    log_error("outcome refused", "run", o->run, "fn", o->fn, "outcome", op_names[o->op], "error",
+              e->msg, LOG_END);
+    if (o->done != NULL) {
+        finish(c, o, COMMIT_REFUSED);
+    } else if (!o->refused) {
+        o->refused = true;
+        strip(o, OUTCOME_PARK, REFUSED_DELAY_MS);
+        send_again(c, o);
+    } else {
+        log_error("the run stays with this worker until it restarts", "run", o->run, LOG_END);
+        finish(c, o, COMMIT_LOST);
+    }
+}
+
 /* Sends one by one what was refused as a batch, so that one bad outcome does not hold back the others. */
 static void commit_singly(struct committer *c, struct outcome **batch, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct err e;
-        if (commit_batch(c, &batch[i], 1, &e))
-            continue;
-        log_error("outcome cannot be committed; the run stays with this worker until it restarts",
-                  "run", batch[i]->run, "error", e.msg, LOG_END);
-        finish(c, batch[i], COMMIT_LOST);
+        if (!commit_patiently(c, &batch[i], 1, &e))
+            handle_refusal(c, batch[i], &e);
     }
 }
 
@@ -191,27 +276,10 @@ static void *commit_loop(void *arg)
     struct outcome *batch[BATCH];
     size_t n;
     while ((n = take_batch(c, batch)) > 0) {
-        bool warned = false;
-        for (;;) {
-            struct err e;
-            if (commit_batch(c, batch, n, &e))
-                break;
-            if (e.code != ERR_UNAVAILABLE) {
-                log_error("commit refused", "error", e.msg, LOG_END);
-                commit_singly(c, batch, n);
-                break;
-            }
-            if (!warned)
-                log_warn("commit is waiting for redis", "error", e.msg, LOG_END);
-            warned = true;
-            if (past_the_end(c)) {
-                log_error("stopped before redis took the last outcomes; they will be run again",
-                          LOG_END);
-                for (size_t i = 0; i < n; i++)
-                    finish(c, batch[i], COMMIT_LOST);
-                break;
-            }
-            sleep_ms(RETRY_MS);
+        struct err e;
+        if (!commit_patiently(c, batch, n, &e)) {
+            log_error("commit refused", "error", e.msg, LOG_END);
+            commit_singly(c, batch, n);
         }
     }
     return NULL;
@@ -259,10 +327,7 @@ static void enqueue(struct committer *c, struct outcome *o)
     (void)pthread_mutex_lock(&c->lock);
     while (c->waiting >= BACKLOG && !c->stopping)
         (void)pthread_cond_wait(&c->room, &c->lock);
-    o->next = NULL;
-    *c->last = o;
-    c->last = &o->next;
-    c->waiting++;
+    append(c, o);
     (void)pthread_cond_signal(&c->work);
     (void)pthread_mutex_unlock(&c->lock);
 }

@@ -23,6 +23,7 @@ enum commit_code {
     COMMIT_REPEATED, /* had been applied before */
     COMMIT_STALE,    /* somebody else owns the run; nothing was written */
     COMMIT_CONFLICT, /* another result is stored under that name */
+    COMMIT_REFUSED,  /* Redis does not take it; nothing is known to be written, the lease is held */
     COMMIT_LOST,     /* the worker stopped before Redis took it */
 };
 
@@ -31,7 +32,7 @@ struct pair {
     char *value; /* JSON or text, owned */
 };
 
-enum { MAX_FIELDS = 5, MAX_RESULTS = 2, MAX_EVENTS = 64 };
+enum { MAX_FIELDS = 6, MAX_RESULTS = 2, MAX_EVENTS = 64 };
 
 struct outcome {
     struct outcome *next;
@@ -46,6 +47,7 @@ struct outcome {
     struct pair events[MAX_EVENTS];
     int field_count, result_count, event_count;
     struct buf body; /* lines for the archive, see history.h */
+    bool refused;    /* once: the committer's */
     enum commit_code code;
     sem_t *
         done; /* posted when code is set; NULL = nobody waits and the committer frees the outcome */
@@ -53,7 +55,7 @@ struct outcome {
 
 struct outcome *outcome_new(enum outcome_op op, const struct run *r);
 void outcome_free(struct outcome *o); /* accepts NULL */
-/* Takes both strings. */
+/* Takes both strings. A value of NULL is a mistake: it is logged, and the JSON null is sent. */
 void pair_set(struct pair *pairs, int *count, char *name, char *value);
 
 struct committer;

@@ -10,6 +10,7 @@
 #include "js.h"
 #include "ledger.h"
 #include "log.h"
+#include "names.h"
 #include "step_state.h"
 #include "stop_point.h"
 
@@ -17,42 +18,32 @@ enum {
     MAX_RESULT_BYTES = 1 << 20, /* larger data belongs in Postgres; steps pass ids */
     MAX_ITEMS = 100000,
     SUSPECT_DELAY_MS = 500,
-    UNAVAILABLE_DELAY_MS = 1000, /* our own stores are away: no attempt is burned */
+    UNAVAILABLE_DELAY_MS = 1000,              /* our own stores are away: no attempt is burned */
+    RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000, /* whatever a service asks for */
 };
 
 /* One thing to run: a row of the table, with the name its result is stored under. */
 struct work {
     const struct step_def *def;
-    char name[192];
+    char name[NAME_SIZE];
     const json_t *item;   /* of an .each row */
     const json_t *cursor; /* of step_again */
     long index;           /* of step_again, -1 otherwise */
     bool list;            /* the row's list of items has to be made first */
 };
 
-static const json_t *stored(const struct run *r, const char *prefix, const char *name)
-{
-    char key[208];
-    (void)snprintf(key, sizeof(key), "%s%s", prefix, name);
-    return json_object_get(r->results, key);
-}
-
 /* An .each row: its first item without a result. false when all are done. */
 static bool find_item(const struct run *r, const struct step_def *d, struct work *w)
 {
-    const json_t *items = stored(r, "each:", d->name), *item;
+    name_of_list(w->name, d->name);
+    const json_t *items = json_object_get(r->results, w->name), *item;
     if (items == NULL) {
         w->list = true;
-        (void)snprintf(w->name, sizeof(w->name), "each:%s", d->name);
         return true;
     }
     size_t i;
     json_array_foreach (items, i, item) {
-        const char *suffix = js_str(item, "key");
-        if (suffix != NULL)
-            (void)snprintf(w->name, sizeof(w->name), "%s-%s", d->name, suffix);
-        else
-            (void)snprintf(w->name, sizeof(w->name), "%s-%zu", d->name, i);
+        name_of_item(w->name, d->name, item, i);
         if (json_object_get(r->results, w->name) == NULL) {
             w->item = item;
             return true;
@@ -64,10 +55,10 @@ static bool find_item(const struct run *r, const struct step_def *d, struct work
 /* A plain row, which may have asked to be run again: <name> is stored once it is over, <name>-<n> before. */
 static bool find_turn(const struct run *r, const struct step_def *d, struct work *w)
 {
-    if (stored(r, "", d->name) != NULL)
+    if (json_object_get(r->results, d->name) != NULL)
         return false;
     for (w->index = 0;; w->index++) {
-        (void)snprintf(w->name, sizeof(w->name), "%s-%ld", d->name, w->index);
+        name_of_turn(w->name, d->name, w->index);
         if (json_object_get(r->results, w->name) == NULL)
             break;
     }
@@ -75,8 +66,8 @@ static bool find_turn(const struct run *r, const struct step_def *d, struct work
         (void)snprintf(w->name, sizeof(w->name), "%s", d->name);
         return true;
     }
-    char cursor[208];
-    (void)snprintf(cursor, sizeof(cursor), "cursor:%s", w->name);
+    char cursor[NAME_SIZE];
+    name_of_cursor(cursor, d->name, w->index);
     w->cursor = json_object_get(r->results, cursor);
     /* The turn before was the last one when it left no cursor. */
     return w->cursor != NULL;
@@ -127,7 +118,8 @@ static void result_from_json(struct result *r, const json_t *j)
     r->value = json_incref(json_object_get(j, "value"));
     if (r->value == NULL)
         r->value = json_null();
-    r->cursor = json_incref(js_get(j, "cursor"));
+    /* not js_get: a cursor of null is a cursor */
+    r->cursor = json_incref(json_object_get(j, "cursor"));
     json_decref(r->events);
     r->events = json_incref(json_object_get(j, "events"));
     r->cost_usd = js_num(j, "cost", 0);
@@ -137,15 +129,6 @@ static void result_from_json(struct result *r, const json_t *j)
 static bool is_cancelled(void *arg)
 {
     return step_cancel_reason(arg) != NULL;
-}
-
-/* The step's list of items: checked here, so that a bad one fails with its own name. */
-static void check_list(struct result *r)
-{
-    if (!json_is_array(r->value) || json_array_size(r->value) > MAX_ITEMS) {
-        r->verdict = VERDICT_FAIL;
-        (void)err_set(&r->err, ERR_BUG, ".each must give an array of at most %d items", MAX_ITEMS);
-    }
 }
 
 static void call_step(struct executor *x, struct run *run, const struct work *w, struct result *r)
@@ -193,7 +176,8 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
         else if (why != NULL)
             (void)err_set(&r->err, ERR_RETRY, "%s of %lld ms", why, (long long)limit);
     } else if (w->list) {
-        check_list(r);
+        if (!names_check_items(r->value, MAX_ITEMS, &r->err))
+            r->verdict = VERDICT_FAIL;
     } else if (json_array_size(r->events) > MAX_EVENTS) {
         r->verdict = VERDICT_FAIL;
         (void)err_set(&r->err, ERR_BUG, "the step sent %zu events, more than %d; use .each",
@@ -288,22 +272,29 @@ static bool add_step_line(struct executor *x, struct outcome *o, const struct ru
     return history_step(&o->body, run, &line);
 }
 
-/* The event that handlers of failed runs listen to; data as the SDK has it. */
+/* What goes into JSON, Postgres and the log: whole characters, and none of our keys, which a service may have quoted
+ * back to us. */
+static void clean_message(struct err *e)
+{
+    e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
+    log_mask(e->msg);
+}
+
+/* The event that handlers of failed runs listen to; data as the SDK has it. The message is clean, so it can be made. */
 static void add_failure_event(struct outcome *o, const struct run *run, const struct err *e)
 {
     char function_id[128];
     (void)snprintf(function_id, sizeof(function_id), "chronos-%s", run->fn->id);
-    char msg[sizeof(e->msg)];
-    (void)snprintf(msg, sizeof(msg), "%s", e->msg);
     auto_json *data = js_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:O}", "function_id", function_id,
-                              "run_id", run->id, "error", "name", err_name(e->code), "message", msg,
-                              "stack", msg, "event", run->event);
+                              "run_id", run->id, "error", "name", err_name(e->code), "message",
+                              e->msg, "stack", e->msg, "event", run->event);
     pair_set(o->events, &o->event_count, text_of("inngest/function.failed"), js_dump(data, NULL));
 }
 
 static void finish_failed(struct executor *x, struct run *run, const struct work *w,
-                          const struct result *r, const struct err *e)
+                          const struct result *r, struct err *e)
 {
+    clean_message(e);
     struct outcome *o = outcome_new(OUTCOME_FINISH, run);
     bool ok = w == NULL || add_step_line(x, o, run, w, r, "failed", NULL);
     ok = ok && history_run(&o->body, run, "failed", wall_ms(), e, NULL, x->worker_id);
@@ -324,7 +315,11 @@ static void finish_completed(struct executor *x, struct run *run, const struct w
     if ((w != NULL && !add_step_line(x, o, run, w, r, "completed", value)) ||
         !history_run(&o->body, run, "completed", wall_ms(), NULL, value, x->worker_id))
         log_error("history line is too large and is left out", "run", run->id, LOG_END);
-    log_debug("run completed", "run", run->id, "fn", run->fn->id, LOG_END);
+    if (log_enabled(LOG_INFO)) {
+        char took[24];
+        (void)snprintf(took, sizeof(took), "%lld", (long long)(wall_ms() - run->accepted_ms));
+        log_info("run completed", "run", run->id, "fn", run->fn->id, "took_ms", took, LOG_END);
+    }
     committer_submit(x->committer, o);
 }
 
@@ -338,7 +333,7 @@ static int64_t backoff_ms(const struct conf *c, int attempt)
     return d / 2 + (int64_t)(id_random() % (uint64_t)(d / 2 + 1));
 }
 
-static void give_back(struct executor *x, struct run *run)
+static void give_back(const struct executor *x, struct run *run)
 {
     committer_submit(x->committer, outcome_new(OUTCOME_RETURN, run));
 }
@@ -349,6 +344,17 @@ static void add_run_fields(struct outcome *o, const struct run *run)
     set_field(o, "st", text_of("%lld", (long long)run->started_ms));
     set_field(o, "fails", text_of("%d", run->fails));
     set_field(o, "cost", text_of("%.9g", run->cost_usd));
+}
+
+/* The run has got further since its workers died: whatever killed them, it was not this step, and a long run is not to
+ * be stopped because three deployments ended hard while it was under way. */
+static void add_progress(struct outcome *o, struct run *run)
+{
+    add_run_fields(o, run);
+    if (run->deaths == run->outlived)
+        return;
+    run->outlived = run->deaths;
+    set_field(o, "outlived", text_of("%d", run->outlived));
 }
 
 static void park(struct executor *x, struct run *run, const struct work *w, const struct result *r,
@@ -366,7 +372,7 @@ static void park(struct executor *x, struct run *run, const struct work *w, cons
         pair_set(o->results, &o->result_count, text_of("%s", w->name), text_of("null"));
         add_events(o, r->events);
     }
-    add_run_fields(o, run);
+    add_progress(o, run);
     committer_submit(x->committer, o);
 }
 
@@ -381,8 +387,9 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
                            struct result *r)
 {
     struct err *e = &r->err;
-    e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
-    log_mask(e->msg); /* a service may have quoted our key back to us */
+    clean_message(e);
+    if (e->retry_after_ms > RETRY_AFTER_MAX_MS)
+        e->retry_after_ms = RETRY_AFTER_MAX_MS;
     char attempt[16];
     (void)snprintf(attempt, sizeof(attempt), "%d", run->try);
     if (e->code == ERR_STOPPING) {
@@ -414,21 +421,21 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
                         const struct result *r, char *value)
 {
     struct outcome *o = outcome_new(OUTCOME_NEXT, run);
-    char name[192];
+    char name[NAME_SIZE];
     (void)snprintf(name, sizeof(name), "%s", w->name);
     bool again = r->verdict == VERDICT_AGAIN, archived = true;
     if (again && w->index == 0)
-        (void)snprintf(name, sizeof(name), "%s-0", w->def->name);
+        name_of_turn(name, w->def->name, 0);
     pair_set(o->results, &o->result_count, text_of("%s", name), text_of("%s", value));
     (void)json_object_set(run->results, name, r->value);
     if (again) {
-        char cursor[208];
-        (void)snprintf(cursor, sizeof(cursor), "cursor:%s-%ld", w->def->name, w->index + 1);
+        char cursor[NAME_SIZE];
+        name_of_cursor(cursor, w->def->name, w->index + 1);
         pair_set(o->results, &o->result_count, text_of("%s", cursor), js_dump(r->cursor, NULL));
         (void)json_object_set(run->results, cursor, r->cursor);
         /* The place in the loop is kept in the archive too: a run that is rebuilt from there goes on, not over. */
         struct work place = {.def = w->def};
-        (void)snprintf(place.name, sizeof(place.name), "%.*s", (int)sizeof(place.name) - 1, cursor);
+        (void)snprintf(place.name, sizeof(place.name), "%s", cursor);
         archived = add_step_line(x, o, run, &place, r, "completed", o->results[1].value);
     }
     add_events(o, r->events);
@@ -439,13 +446,18 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
     if (!archived)
         log_error("history line is too large and is left out", "run", run->id, LOG_END);
     run->try = 1;
-    add_run_fields(o, run);
+    add_progress(o, run);
     enum commit_code code = committer_wait(x->committer, o);
     stop_point("after-commit", w->name);
     if (code == COMMIT_CONFLICT) {
         /* We hold the lease and yet do not know what is stored: going on, or again, would be wrong for ever. */
         struct err e;
         (void)err_set(&e, ERR_BUG, "step %s has another result already", name);
+        finish_failed(x, run, NULL, NULL, &e);
+    } else if (code == COMMIT_REFUSED) {
+        struct err e;
+        (void)err_set(&e, ERR_REDIS,
+                      "the outcome of step %s cannot be stored; see the worker's log", name);
         finish_failed(x, run, NULL, NULL, &e);
     }
     return code == COMMIT_APPLIED || code == COMMIT_REPEATED;
@@ -485,11 +497,12 @@ static bool handle_success(struct executor *x, struct run *run, const struct wor
 /* A run that was handed out again and again because its workers died is stopped here. */
 static bool is_poison(struct executor *x, struct run *run, const struct work *w)
 {
-    if (run->deaths < x->conf->max_deaths)
+    int deaths = run->deaths - run->outlived;
+    if (deaths < x->conf->max_deaths)
         return false;
     struct err e;
     (void)err_set(&e, ERR_PERMANENT, "%d workers died while running step %s; it is not tried again",
-                  run->deaths, w->name);
+                  deaths, w->name);
     finish_failed(x, run, NULL, NULL, &e);
     return true;
 }
@@ -520,12 +533,13 @@ static bool one_step(struct executor *x, struct run *run)
     return on;
 }
 
-/* A worker that dies takes all its runs with it, and it cannot tell which one did it. Runs that lost a worker before are
- * therefore executed one at a time per worker, so that a poisonous one does not take the same innocent ones with it until
- * all of them are stopped. Returns false when the run has to wait; it is parked without using an attempt. */
-static bool enter_alone(struct executor *x, struct run *run)
+/* A worker that dies takes all its runs with it, and it cannot tell which one did it. Runs that are one death away from
+ * being stopped are therefore executed one at a time per worker, so that a poisonous one does not take the same innocent
+ * ones with it until all of them are stopped. After a first death nobody waits: most workers die for other reasons.
+ * Returns false when the run has to wait; it is parked without using an attempt. */
+static bool enter_alone(struct executor *x, struct run *run, bool is_suspect)
 {
-    if (run->deaths == 0 || !atomic_exchange(x->suspect, true))
+    if (!is_suspect || !atomic_exchange(x->suspect, true))
         return true;
     struct outcome *o = outcome_new(OUTCOME_PARK, run);
     o->delay_ms = SUSPECT_DELAY_MS / 2 + (int64_t)(id_random() % SUSPECT_DELAY_MS);
@@ -533,23 +547,25 @@ static bool enter_alone(struct executor *x, struct run *run)
     return false;
 }
 
-static void leave(struct executor *x, const struct run *run)
+void execute_give_back(const struct executor *x, struct run *run)
 {
-    if (run->deaths > 0)
-        atomic_store(x->suspect, false);
+    give_back(x, run);
+    run_free(run);
 }
 
 void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
+    int deaths = run->deaths - run->outlived;
+    bool is_suspect = deaths > 0 && deaths >= x->conf->max_deaths - 1;
     if (!run_open(run, &e)) {
         run->event = json_object();
-        (void)err_wrap(&e, "the run's input is damaged");
         finish_failed(x, run, NULL, NULL, &e);
-    } else if (enter_alone(x, run)) {
+    } else if (enter_alone(x, run, is_suspect)) {
         while (one_step(x, run)) {
         }
-        leave(x, run);
+        if (is_suspect)
+            atomic_store(x->suspect, false);
     }
     run_free(run);
 }

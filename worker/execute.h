@@ -20,8 +20,11 @@ struct executor {
     const atomic_bool *stopping; /* no new step; give the run back */
     const atomic_bool *abort;    /* end the running step too */
     atomic_bool
-        *suspect; /* a run that lost a worker before is being executed; shared by the threads */
+        *suspect; /* a run that may have killed workers is being executed; shared by the threads */
 };
 
 /* Takes the run and frees it. */
 void execute_run(struct executor *x, struct run *r);
+
+/* Gives the run back, for others to take it at once; takes it. From any thread. */
+void execute_give_back(const struct executor *x, struct run *r);

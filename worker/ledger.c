@@ -29,6 +29,9 @@ bool ledger_begin(struct db *db, const struct run *r, const char *step, const ch
         return false;
     auto_result *mine = DB_QUERY(db, e, "begin_ledger_entry", r->id, accepted, step, worker);
     if (mine == NULL) {
+        /* Another worker is in the middle of this very step (or was frozen there): waiting for it uses no attempt. */
+        if (e->code == ERR_POSTGRES)
+            e->code = ERR_UNAVAILABLE;
         db_rollback(db);
         return false;
     }

@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "provider.h"
 #include "registry.h"
+#include "workdir.h"
 
 static const char summary[] =
     "chronos-worker: takes runs that may run now, executes their steps and commits the outcomes.\n"
@@ -90,6 +91,7 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     atomic_store(&stopping, true);
     int64_t until = mono_ms() + c->drain_ms;
     claimer_stop(claimer);
+    pool_give_back_queued(pool); /* not to wait behind a step that may not listen */
     while (!pool_wait_idle(pool, WATCH_MS) && mono_ms() < until) {
         heartbeat_watch(heartbeat);
         int sig = daemon_wait_signal(1);
@@ -132,6 +134,10 @@ int main(int argc, char **argv)
                  "model", HASH_EMBEDDER_MODEL, LOG_END);
     if (!daemon_wait_for_stores(&c, false))
         return 1;
+
+    int swept = workdir_sweep(c.work_dir);
+    if (swept > 0)
+        log_info("work folders of workers that were killed are removed", LOG_END);
 
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));

@@ -115,12 +115,33 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
 void pool_add(struct pool *p, struct run *r)
 {
     (void)pthread_mutex_lock(&p->lock);
-    r->next = NULL;
-    *p->last = r;
-    p->last = &r->next;
-    p->queued++;
-    wake_one(p);
+    bool has_thread = p->queued + p->busy < p->threads;
+    if (has_thread) {
+        r->next = NULL;
+        *p->last = r;
+        p->last = &r->next;
+        p->queued++;
+        wake_one(p);
+    }
     (void)pthread_mutex_unlock(&p->lock);
+    if (!has_thread)
+        execute_give_back(&p->base, r);
+}
+
+void pool_give_back_queued(struct pool *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    struct run *r = p->first;
+    p->first = NULL;
+    p->last = &p->first;
+    p->queued = 0;
+    (void)pthread_cond_broadcast(&p->freed);
+    (void)pthread_mutex_unlock(&p->lock);
+    while (r != NULL) {
+        struct run *next = r->next;
+        execute_give_back(&p->base, r);
+        r = next;
+    }
 }
 
 static struct timespec deadline(int64_t timeout_ms)

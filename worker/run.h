@@ -24,19 +24,21 @@ struct run {
     int try;                /* attempt of the step that is next, from 1 */
     int fails;              /* failed attempts so far, over all steps */
     int deaths;             /* workers that died while holding it */
+    int outlived;           /* how many of them before its last committed step */
     double cost_usd;
-    char *input; /* the event as JSON, as it came */
+    char *input; /* the event as JSON, as it came; NULL = it is gone */
     size_t input_len;
     json_t *event;   /* parsed from input by run_open */
     json_t *results; /* object: stored name -> value */
 };
 
-/* Builds a run from what the claimer read. NULL when the run is gone from Redis (its hash is empty). */
+/* Builds a run from what the claimer read. NULL when the run is gone from Redis (its hash is empty); what else is missing
+ * shows in run_open. */
 struct run *run_from_replies(const struct function *fn, int partition, const char *entry,
                              const char *id, const redisReply *hash, const redisReply *input,
                              const redisReply *steps);
 
-/* Parses the input; false (ERR_BUG) when it is not what the scheduler wrote. */
+/* Parses the input; false when it is gone or not what the scheduler wrote, and the message says which. */
 bool run_open(struct run *r, struct err *e);
 
 void run_free(struct run *r); /* accepts NULL */

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "js.h"
 #include "log.h"
+#include "names.h"
 #include "step_state.h"
 
 json_t *step_ok(void)
@@ -89,26 +90,23 @@ const json_t *step_result(struct step *s, const char *name)
 const json_t *step_results(struct step *s, const char *name)
 {
     json_t *results = s->state->run->results;
-    char key[192];
+    char key[NAME_SIZE];
     (void)snprintf(key, sizeof(key), "all:%s", name);
     json_t *all = json_object_get(results, key);
     if (all != NULL)
         return all;
     all = json_array();
-    (void)snprintf(key, sizeof(key), "each:%s", name);
+    name_of_list(key, name);
     const json_t *items = json_object_get(results, key), *item;
     size_t i;
     json_array_foreach (items, i, item) {
-        char index[32];
-        (void)snprintf(index, sizeof(index), "%zu", i);
-        const char *suffix = js_str(item, "key");
-        (void)snprintf(key, sizeof(key), "%s-%s", name, suffix != NULL ? suffix : index);
+        name_of_item(key, name, item, i);
         json_t *v = json_object_get(results, key);
         if (v != NULL)
             (void)json_array_append(all, v);
     }
     for (i = 0; items == NULL; i++) {
-        (void)snprintf(key, sizeof(key), "%s-%zu", name, i);
+        name_of_turn(key, name, (long)i);
         json_t *v = json_object_get(results, key);
         if (v == NULL)
             break;

@@ -1,16 +1,16 @@
 #include "transcribe.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "chunker.h"
 #include "clock.h"
 #include "js.h"
+#include "workdir.h"
 
 static const char BUCKET[] = "videos";
 
@@ -37,7 +37,7 @@ bool transcribe_language(const json_t *data, const char **ret, struct err *e)
 /* ---- a folder of our own for one file and its parts ---- */
 
 struct workspace {
-    char dir[PATH_MAX];
+    struct workdir dir;
     char input[PATH_MAX + 16];
     int fd; /* of input, open for writing; -1 when closed */
 };
@@ -48,29 +48,15 @@ static bool local_failure(const char *what, struct err *e)
     return err_set(e, ERR_UNAVAILABLE, "worker: cannot %s: %s", what, strerror(errno));
 }
 
-static void remove_tree(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (d != NULL) {
-        for (struct dirent *f; (f = readdir(d)) != NULL;)
-            (void)unlinkat(dirfd(d), f->d_name, 0); /* "." and ".." refuse */
-        (void)closedir(d);
-    }
-    (void)rmdir(dir); /* what cannot be removed is left for whoever empties work_dir */
-}
-
 static bool workspace_open(struct workspace *w, const struct services *svc, struct err *e)
 {
-    int n = snprintf(w->dir, sizeof(w->dir), "%s/video-XXXXXX", svc->work_dir);
-    if (n < 0 || (size_t)n >= sizeof(w->dir))
-        return err_set(e, ERR_BUG, "the path of the work directory is too long");
-    if (mkdtemp(w->dir) == NULL)
-        return local_failure("make a work directory", e);
-    (void)snprintf(w->input, sizeof(w->input), "%s/input", w->dir);
+    if (!workdir_open(&w->dir, svc->work_dir, e))
+        return false;
+    (void)snprintf(w->input, sizeof(w->input), "%s/input", w->dir.path);
     w->fd = open(w->input, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (w->fd < 0) {
         (void)local_failure("make a work file", e);
-        remove_tree(w->dir);
+        workdir_release(&w->dir);
         return false;
     }
     return true;
@@ -88,7 +74,7 @@ static void workspace_release(struct workspace *w)
 {
     if (w->fd >= 0)
         (void)close(w->fd);
-    remove_tree(w->dir);
+    workdir_release(&w->dir);
 }
 
 /* ---- a file to text ---- */
@@ -150,7 +136,7 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
         abort();
     size_t count;
     double duration;
-    if (!audio_split(t->services, w->input, w->dir, parts, MAX_PARTS, &count, &duration,
+    if (!audio_split(t->services, w->input, w->dir.path, parts, MAX_PARTS, &count, &duration,
                      t->is_cancelled, t->arg, e))
         return false;
     struct joined j = {.t = {.method = "whisper"}, .text = BUF_INIT(MAX_TEXT_BYTES)};

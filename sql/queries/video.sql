@@ -92,6 +92,8 @@ where video_id = $1::uuid
 -- The transcript becomes the video's, which is handed on to the next run: nobody's until that one begins. Seconds
 -- are rounded half up; an unknown duration or language leaves what is known. Should a superseded run have written its
 -- transcript over ours, it is as good: both are of this video.
+-- Only a newer extraction supersedes this one: one that is at work, or whose transcript came after ours. A run that makes
+-- chunks of the old text meanwhile does not: the run that this one hands on to takes the video from it.
 -- $1 video id, $2 run id, $3 metadata to merge
 update public.videos v
 set transcript = t.text,
@@ -102,8 +104,9 @@ set transcript = t.text,
 from chronos.transcripts t
 where v.id = $1::uuid
     and not v.is_deleted
-    and chronos.is_video_of_run(v.metadata, v.status, $2::text)
     and t.video_id = v.id
+    and (chronos.is_video_of_run(v.metadata, v.status, $2::text)
+         or (t.run_id = $2::text and v.status in ('processing', 'embedding', 'completed', 'failed')))
 
 -- name: video_text :maybe
 -- What is to be cut into chunks: the text that came with the event, else the video's own; with the times of its

@@ -307,12 +307,29 @@ def test_a_video_that_is_deleted_during_its_extraction_stays_deleted(shared, san
     shared.rows(how, video["id"])
     run = shared.wait_for_run(entry, p.EXTRACT)
     p.wait_quiet(shared)
-    assert run["status"] == "failed"
-    assert len(p.handler_runs(shared, run["id"])) == 1
+    assert run["status"] == "completed" and run["output"]["superseded"] is True, run["error_message"]
     left = shared.rows("select status, transcript, error_message from public.videos where id = %s", video["id"])
     assert left in ([], [{"status": "transcribing", "transcript": None, "error_message": None}])
     assert p.runs_of_video(shared, video, p.EMBED) == []
-    assert f"video {video['id']}" in run["error_message"]
+    (usage,) = p.usage_rows(shared, video["creator_id"])
+    assert len(usage["metadata"]["transcript_costs"]) == 1, "what was done is accounted for"
+
+
+def test_an_extraction_yields_to_no_run_that_makes_chunks(shared, sandbox):
+    """The old text is being embedded when the new transcript arrives: the new one counts."""
+    video = transcribed(shared, shared.make_video("youtube", youtube_video_id="bulkOldTx01"))
+    shared.rows("update public.videos set transcript = 'An old text, to be replaced.' where id = %s", video["id"])
+    sandbox.add_fault("GET /youtube/api/timedtext", delay_ms=1500, times=1)
+    entry = p.extract(shared, video)
+    shared.wait_until(lambda: sandbox.requests(path="/api/timedtext")["count"], 10, "the captions to be asked for")
+    sandbox.add_fault("POST /openai/v1/embeddings", delay_ms=2500, times=1)
+    old = p.embed(shared, video, skipIfExists=False)
+    run = shared.wait_for_run(entry, p.EXTRACT, "completed")
+    assert run["output"]["superseded"] is False
+    assert shared.wait_for_run(old, p.EMBED, "completed")["output"]["superseded"] is True
+    p.wait_quiet(shared)
+    assert p.video_row(shared, video)["transcript"] == " ".join(p.spoken("youtube", "bulkOldTx01").text.split())
+    expect_one_set_of_chunks(shared, video)
 
 
 @pytest.mark.parametrize("how", [

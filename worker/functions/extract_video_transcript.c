@@ -76,9 +76,9 @@ static json_t *pack_extracted(struct step *s, const char *method, double duratio
 }
 
 /* This run asked before and was interrupted between the answer and its commit. *ret NULL: it was not. */
-static bool find_extracted(struct step *s, const struct video *v, json_t **ret)
+static bool find_extracted(struct step *s, const char *video_id, json_t **ret)
 {
-    auto_result *r = DB_QUERY(s->db, &s->err, "transcript_of_run", v->id, s->run_id);
+    auto_result *r = DB_QUERY(s->db, &s->err, "transcript_of_run", video_id, s->run_id);
     if (r == NULL)
         return false;
     *ret = NULL;
@@ -92,6 +92,7 @@ static bool find_extracted(struct step *s, const struct video *v, json_t **ret)
     return true;
 }
 
+/* A video that was deleted meanwhile keeps no transcript, but what it cost is accounted for: that is no failure. */
 static bool store_extracted(struct step *s, const struct video *v, const struct transcript *t,
                             int64_t took_ms)
 {
@@ -105,7 +106,9 @@ static bool store_extracted(struct step *s, const struct video *v, const struct 
     if (!VIDEO_UPDATE(s->db, &s->err, &stored, "save_transcript_of_run", v->id, s->run_id, t->text,
                       segments_text, t->language, t->method, duration, cost, took))
         return false;
-    return stored || err_set(&s->err, ERR_PERMANENT, "video %s was deleted", v->id);
+    if (!stored)
+        step_log(s, "the video was deleted meanwhile");
+    return true;
 }
 
 static bool is_cancelled(void *arg)
@@ -133,11 +136,14 @@ static json_t *fetch_and_store(struct step *s, const struct video *v)
 /* Running twice is harmless: the second time finds the row of the first, or writes the same one over it. */
 static json_t *extract_transcript(struct step *s)
 {
-    auto_video v = {0};
+    struct video_ids ids;
     json_t *found;
-    if (!video_of_step(s, &v) || !find_extracted(s, &v, &found))
+    if (!video_ids(s->data, &ids, &s->err) || !find_extracted(s, ids.video, &found))
         return step_error(s);
-    return found != NULL ? found : fetch_and_store(s, &v);
+    if (found != NULL)
+        return found;
+    auto_video v = {0};
+    return video_of_step(s, &v) ? fetch_and_store(s, &v) : step_error(s);
 }
 
 static json_t *save_transcript(struct step *s)
@@ -151,13 +157,13 @@ static json_t *save_transcript(struct step *s)
     if (url != NULL)
         (void)json_object_set(metadata, "source_url", (json_t *)url);
     auto_free char *text = js_dump(metadata, NULL);
-    auto_video v = {0};
+    struct video_ids ids;
     bool touched;
-    if (!video_of_step(s, &v) ||
-        !VIDEO_UPDATE(s->db, &s->err, &touched, "publish_transcript", v.id, s->run_id, text))
+    if (!video_ids(s->data, &ids, &s->err) ||
+        !VIDEO_UPDATE(s->db, &s->err, &touched, "publish_transcript", ids.video, s->run_id, text))
         return step_error(s);
     if (!touched)
-        step_log(s, "another run has taken the video over; its transcript stays");
+        step_log(s, "a newer extraction has taken the video over, or it was deleted");
     return js_pack("{s:b}", "superseded", !touched);
 }
 
@@ -171,7 +177,7 @@ static bool is_superseded(struct step *s)
 static json_t *log_analytics_event(struct step *s)
 {
     if (is_superseded(s))
-        return step_ok(); /* the other run reports the transcript that counts */
+        return step_ok(); /* the other run, if any, reports the transcript that counts */
     const json_t *done = step_result(s, "extract-transcript");
     auto_json *metadata =
         js_pack("{s:s, s:s, s:f, s:f, s:I, s:I, s:I}", "source_type",

@@ -391,6 +391,12 @@ bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t tt
     return kept != NULL && kept->integer == 1;
 }
 
+bool kv_ping(struct kv *kv, struct err *e)
+{
+    auto_reply *r = kv_cmd(kv, e, "PING");
+    return r != NULL;
+}
+
 /* ---- scripts ---- */
 
 static bool load_script(struct kv *kv, struct script *s, struct err *e)

@@ -25,6 +25,7 @@ bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t tt
 struct kv *kv_new(const char *url,
                   struct err *e); /* parses the URL (ERR_INPUT); connects on first use */
 void kv_free(struct kv *kv);      /* accepts NULL */
+bool kv_ping(struct kv *kv, struct err *e);
 
 /* When the present connection was made, on the monotonic clock; 0 when there is none. */
 int64_t kv_connected_since_ms(const struct kv *kv);

@@ -74,13 +74,14 @@ run_unit()
     done
 }
 
-# run_pytest FOLDER
+# run_pytest NAME ARGUMENTS... (of pytest: files, and what to select)
 run_pytest()
 {
-    local name=${1##*/} status summary bad select=()
+    local name=$1 status summary bad select=()
+    shift
     [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
     echo "---- $name"
-    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$1" 2>&1 |
+    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$@" 2>&1 |
         tee "$output"
     status=${PIPESTATUS[0]}
     summary=$(grep -E '^=+ .* in [0-9.]+s' "$output" | tail -n 1)

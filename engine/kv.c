@@ -379,18 +379,6 @@ redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
     return kv_pull(kv, e);
 }
 
-bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t ttl_ms, struct err *e)
-{
-    auto_reply *set = kv_cmd(kv, e, "SET %s %s PX %lld", key, value, (long long)ttl_ms);
-    if (set != NULL || strstr(e->msg, "redis: OOM") == NULL)
-        return set != NULL;
-    struct err full = *e;
-    auto_reply *kept = kv_cmd(kv, e, "PEXPIRE %s %lld", key, (long long)ttl_ms);
-    if (kept != NULL && kept->integer == 0)
-        *e = full;
-    return kept != NULL && kept->integer == 1;
-}
-
 bool kv_ping(struct kv *kv, struct err *e)
 {
     auto_reply *r = kv_cmd(kv, e, "PING");

@@ -17,11 +17,6 @@
 
 struct kv;
 
-/* SET with a time to live. A full Redis refuses SET: then the value that is there is kept alive, so that being full does
- * not make anybody look dead. */
-bool kv_keep_alive(struct kv *kv, const char *key, const char *value, int64_t ttl_ms,
-                   struct err *e);
-
 struct kv *kv_new(const char *url,
                   struct err *e); /* parses the URL (ERR_INPUT); connects on first use */
 void kv_free(struct kv *kv);      /* accepts NULL */

@@ -31,7 +31,13 @@ static bool beat(struct heartbeat *h, struct err *e)
                               (json_int_t)h->conf->worker_threads, "busy", pool_busy(h->pool));
     auto_free char *text = js_dump(info, NULL);
     int64_t sent = mono_ms();
-    if (!kv_keep_alive(h->kv, key_worker(key, h->worker_id), text, h->conf->lease_ms, e))
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_adds(&a, text);
+    kv_addi(&a, h->conf->lease_ms);
+    auto_reply *r = kv_script(h->kv, "keep_alive", key_worker(key, h->worker_id), &a, e);
+    kv_args_release(&a);
+    if (r == NULL)
         return false;
     atomic_store(&h->valid_until_ms, sent + h->conf->lease_ms);
     return true;

@@ -52,6 +52,37 @@ static void drop_consumers(const struct conf *c, const char *worker_id)
     kv_free(kv);
 }
 
+static bool is_limit(const char *name, size_t len)
+{
+    for (size_t f = 0; f < registry_count(); f++) {
+        const struct function *fn = registry_at(f);
+        if (strncmp(fn->id, name, len) == 0 && fn->id[len] == '\0')
+            return true;
+        for (int i = 0; i < MAX_LIMITS && fn->limits[i].max > 0; i++) {
+            const char *shared = fn->limits[i].shared;
+            if (shared != NULL && strncmp(shared, name, len) == 0 && shared[len] == '\0')
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A misspelt limit would otherwise be obeyed by nobody and noticed by nobody. */
+static void warn_of_unknown_limits(const char *limits)
+{
+    for (const char *p = limits; *p != '\0';) {
+        size_t len = strcspn(p, "=");
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len, p);
+        if (!is_limit(p, len))
+            log_warn("CHRONOS_LIMITS names a limit that no function here has", "name", name,
+                     LOG_END);
+        p += strcspn(p, ",");
+        if (*p == ',')
+            p++;
+    }
+}
+
 static void trust_bases(const struct services *s)
 {
     const char *const bases[] = {s->youtube_url, s->loom_url,       s->mux_url,  s->mux_stream_url,
@@ -129,6 +160,7 @@ int main(int argc, char **argv)
     daemon_init(&c, CONF_WORKER, "chronos-worker", summary, argc, argv);
     daemon_block_signals();
     trust_bases(&c.services);
+    warn_of_unknown_limits(c.limits);
     if (strcmp(c.services.embedder, "embedded") == 0)
         log_warn("no key for embeddings: the embedded embedder is used, which is for development",
                  "model", HASH_EMBEDDER_MODEL, LOG_END);

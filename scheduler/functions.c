@@ -6,6 +6,8 @@
 #include "key.h"
 #include "log.h"
 
+enum { MAX_TRIES = 5 };
+
 void functions_release(struct functions *f)
 {
     for (size_t i = 0; i < f->len; i++)
@@ -34,17 +36,34 @@ static bool set_limits(const struct manifest *m, struct kv *kv, const char *pref
     kv_args_init(&a);
     kv_adds(&a, m->id);
     kv_adds(&a, m->limits);
-    for (size_t i = 0; i < keys->elements; i++)
+    for (size_t i = 0; keys != NULL && i < keys->elements; i++)
         kv_add(&a, keys->element[i]->str + skip, keys->element[i]->len - skip);
-    auto_reply *r = kv_script(kv, "install_limits", prefix, &a, e);
+    auto_reply *r = NULL;
+    /* there are as many calls as functions, and all of them have to pass in one go */
+    for (int tries = 0; r == NULL && tries < MAX_TRIES; tries++) {
+        r = kv_script(kv, "install_limits", prefix, &a, e);
+        if (r == NULL && e->code != ERR_UNAVAILABLE)
+            break;
+    }
     kv_args_release(&a);
     return r != NULL;
 }
 
-/* Every name under which anything waits gets another turn, whatever its limit was. Also when the limits are those that are
- * there: whoever installed them may have been stopped in the middle. */
 static bool install_limits(const struct manifest *m, const struct conf *c, struct kv *kv,
                            struct err *e)
+{
+    for (int p = 0; p < c->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        if (!set_limits(m, kv, prefix, NULL, e))
+            return false;
+    }
+    return true;
+}
+
+/* After limits were installed every name under which anything waits gets another turn, whatever its limit was. Also when
+ * the limits are those that were there: whoever installed them may have been stopped in the middle. */
+static bool give_turns(const struct manifest *m, const struct conf *c, struct kv *kv, struct err *e)
 {
     for (int p = 0; p < c->partitions; p++) {
         char prefix[PREFIX_SIZE], cursor[32] = "0";
@@ -72,6 +91,7 @@ static void store(const struct manifest *m, struct db *db)
 bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db,
                        struct err *e)
 {
+    const struct manifest *changed = NULL;
     auto_reply *r = kv_cmd(kv, e, "HGETALL %s", KEY_FUNCTIONS);
     if (r == NULL)
         return false;
@@ -94,7 +114,12 @@ bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv,
             functions_release(&fresh);
             return false;
         }
+        changed = m;
         store(m, db);
+    }
+    if (changed != NULL && !give_turns(changed, c, kv, e)) {
+        functions_release(&fresh);
+        return false;
     }
     functions_release(f);
     *f = fresh;

@@ -138,6 +138,8 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
                  LOG_END);
     committer_stop(committer, LAST_COMMITS_MS);
     heartbeat_stop(heartbeat);
+    if (idle)
+        pool_free(pool);
     log_info("stopped", LOG_END);
     if (!idle)
         _exit(

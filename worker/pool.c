@@ -192,6 +192,10 @@ void pool_stop(struct pool *p)
     (void)pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->threads; i++)
         (void)pthread_join(p->ids[i], NULL);
+}
+
+void pool_free(struct pool *p)
+{
     (void)pthread_mutex_destroy(&p->lock);
     (void)pthread_cond_destroy(&p->work);
     (void)pthread_cond_destroy(&p->freed);

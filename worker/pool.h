@@ -31,3 +31,5 @@ bool pool_wait_idle(struct pool *p, int64_t timeout_ms);
 
 /* Joins the threads; only after pool_wait_idle said true. */
 void pool_stop(struct pool *p);
+/* When nobody asks for its figures any more (the heartbeat does). */
+void pool_free(struct pool *p);

@@ -24,8 +24,10 @@ where id = any ($1::text[])
 
 -- name: bound_archive_batch :exec
 -- Before the cursor is locked: a scheduler that is frozen in the middle of a batch loses its transaction, and with it
--- the lock, instead of stopping the others' archiving for as long as it is frozen.
-select set_config('idle_in_transaction_session_timeout', '10s', true)
+-- the lock, instead of stopping the others' archiving for as long as it is frozen. Frozen within a COPY it is not idle:
+-- hence both.
+select set_config('idle_in_transaction_session_timeout', '10s', true),
+       set_config('statement_timeout', '10s', true)
 
 -- name: lock_archive_cursor :one
 -- First statement of an archive batch: where the last one ended. Holds the row until the transaction ends, so

@@ -230,6 +230,7 @@ def test_a_full_redis_refuses_new_work_and_finishes_old(engine):
     entries = [engine.send("test/tx", {**ids, "ms": 200}) for _ in range(20)]
     entries += [engine.send("test/again", {"creatorId": "again", "count": 10, "ms": 100}) for _ in range(25)]
     engine.wait_for(5, function="test-again", what="turn")
+    engine.wait_until(lambda: engine.redis.xlen("chronos:events") == 0, 20, "all events to be routed")
     engine.redis.config_set("maxmemory", "1mb")
     with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
         engine.send("test/slow", {"ms": 1})

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "copy_lines.h"
 #include "db.h"
+#include "frozen.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
@@ -253,6 +254,7 @@ static void *archive_loop(void *arg)
             warned = false;
         if (n > 0 || (n == 0 && wait_for_history(a, &e)))
             continue;
+        frozen_writers_end(a->db, &e);
         if (!warned)
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
         warned = true;

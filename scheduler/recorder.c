@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "copy_lines.h"
 #include "db.h"
+#include "frozen.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
@@ -173,6 +174,7 @@ static bool write_records(struct recorder *rec, struct record *list)
             ok = write_singly(rec->db, list, &e);
         if (ok)
             return true;
+        frozen_writers_end(rec->db, &e);
         if (!warned)
             log_warn("events wait in redis until postgres takes them", "error", e.msg, LOG_END);
         warned = true;

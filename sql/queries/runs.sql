@@ -55,3 +55,16 @@ select chronos.ensure_partitions($1::integer, $2::integer) as made
 -- Every hour.
 -- $1 days to keep
 select chronos.drop_partitions($1::integer) as dropped
+
+-- name: end_frozen_writers :many
+-- When our own write waited in vain for a lock: another scheduler may be frozen in the middle of a COPY, where no timeout of
+-- the server reaches it. Its transaction is ended; if it wakes up it is told so and writes again.
+select pg_terminate_backend(pid) as ended
+from pg_stat_activity
+where datname = current_database()
+    and usename = current_user
+    and application_name in ('chronos-record', 'chronos-archive')
+    and pid <> pg_backend_pid()
+    and wait_event = 'ClientRead'
+    and state in ('active', 'idle in transaction')
+    and state_change < clock_timestamp() - interval '8 seconds'

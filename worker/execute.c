@@ -296,7 +296,7 @@ static void finish_failed(struct executor *x, struct run *run, const struct work
 {
     clean_message(e);
     struct outcome *o = outcome_new(OUTCOME_FINISH, run);
-    bool ok = w == NULL || add_step_line(x, o, run, w, r, "failed", NULL);
+    bool ok = w == NULL || r == NULL || add_step_line(x, o, run, w, r, "failed", NULL);
     ok = ok && history_run(&o->body, run, "failed", wall_ms(), e, NULL, x->worker_id);
     if (!ok)
         buf_clear(&o->body);

@@ -58,7 +58,8 @@ class Crashes:
 
     def wait_all_dead(self):
         def living():
-            return [n for n, w in self.doomed.items() if w.process.is_running()]
+            # the leader of a dying process is a zombie before its other threads are gone: only its status is the end
+            return [n for n, w in self.doomed.items() if w.process.exit_status() is None]
 
         self.chronos.wait_until(lambda: not living(), 60, "all armed workers to die", seen=living)
         for name, worker in self.doomed.items():

@@ -231,7 +231,7 @@ static bool is_abbreviation(const char *begin, const char *end)
 
 bool word_ends_sentence(const struct word *w, bool next_is_glued)
 {
-    const char *end = w->p + w->len, *before = end;
+    const char *end = w->p + w->len, *before;
     uint32_t cp = 0;
     for (; end > w->p; end = before) {
         before = last_of(w->p, end, &cp);

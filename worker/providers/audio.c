@@ -39,6 +39,13 @@ struct job {
     void *arg;
 };
 
+/* How every ffmpeg here begins. The two white lists are what keeps a file from naming other files or addresses, so they
+ * stand in one place. */
+#define READ_SOUND(j)                                                                              \
+    (j)->svc->ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-threads",    \
+        "2", "-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS, "-i", (j)->input,   \
+        "-map", "0:a:0"
+
 /* ---- running ---- */
 
 /* The last line of standard error, without our path in front of it: what is wrong, in ffmpeg's words. */
@@ -119,28 +126,7 @@ static bool has_sound(const json_t *probe)
 /* Recordings streamed to disk do not know how long they are: decode once and see. */
 static bool measure(struct job *j, struct err *e)
 {
-    const char *const argv[] = {j->svc->ffmpeg,
-                                "-nostdin",
-                                "-hide_banner",
-                                "-nostats",
-                                "-loglevel",
-                                "error",
-                                "-threads",
-                                "2",
-                                "-protocol_whitelist",
-                                "file,pipe",
-                                "-format_whitelist",
-                                FORMATS,
-                                "-i",
-                                j->input,
-                                "-map",
-                                "0:a:0",
-                                "-f",
-                                "null",
-                                "-progress",
-                                "pipe:1",
-                                "-",
-                                NULL};
+    const char *const argv[] = {READ_SOUND(j), "-f", "null", "-progress", "pipe:1", "-", NULL};
     struct subprocess_result r;
     j->duration = MAX_SECONDS; /* unknown: the limits must not be those of a short file */
     bool ok = run(j, argv, "measuring the recording", &r, e);
@@ -254,28 +240,10 @@ static bool find_cuts(struct job *j, struct err *e)
 {
     if (j->duration <= PART_SECONDS + CUT_WINDOW_SECONDS)
         return true;
-    const char *const argv[] = {j->svc->ffmpeg,
-                                "-nostdin",
-                                "-hide_banner",
-                                "-nostats",
-                                "-loglevel",
-                                "error",
-                                "-threads",
-                                "2",
-                                "-protocol_whitelist",
-                                "file,pipe",
-                                "-format_whitelist",
-                                FORMATS,
-                                "-i",
-                                j->input,
-                                "-map",
-                                "0:a:0",
-                                "-af",
-                                "silencedetect=noise=-35dB:d=0.5,ametadata=mode=print:file=-",
-                                "-f",
-                                "null",
-                                "-",
-                                NULL};
+    const char *const argv[] = {
+        READ_SOUND(j), "-af",  "silencedetect=noise=-35dB:d=0.5,ametadata=mode=print:file=-",
+        "-f",          "null", "-",
+        NULL};
     struct subprocess_result r;
     if (!run(j, argv, "looking for silence", &r, e))
         return false;
@@ -303,23 +271,8 @@ static bool extract(const struct job *j, const char *list, struct err *e)
     if (!join_cuts(j, &cuts))
         return err_set(e, ERR_BUG, "audio: too many cuts");
     const char *const argv[] = {
-        j->svc->ffmpeg,
-        "-nostdin",
-        "-hide_banner",
-        "-nostats",
-        "-loglevel",
-        "error",
+        READ_SOUND(j),
         "-y",
-        "-threads",
-        "2",
-        "-protocol_whitelist",
-        "file,pipe",
-        "-format_whitelist",
-        FORMATS,
-        "-i",
-        j->input,
-        "-map",
-        "0:a:0",
         "-vn",
         "-sn",
         "-dn",

@@ -341,6 +341,7 @@ def test_what_the_commands_refuse(ops):
     refused(ops, f"cancel: run {RUN} has ended (completed)", "cancel(%s)", RUN)
     refused(ops, "cancel_where: fn must be the id of a function, or null", "cancel_where('')")
     refused(ops, "cancel_where: owner must not be empty", "cancel_where(null, '')")
+    refused(ops, "cancel_where: since and until must be times", "cancel_where(null, since => '-infinity')")
     refused(ops, "cancel_where: since must be earlier than until", "cancel_where(null, since => now(), until => now())")
     refused(ops, "cancel_where: condition must have 1 to 1024 bytes", "cancel_where(null, condition => '')")
     assert rows(ops, "commands") == []

@@ -48,9 +48,10 @@ UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
-# what unit tests link: the engine and the worker's parts that need no running worker
+# what unit tests link: the engine, and the parts of the daemons that need no running daemon
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
-                worker/names.c worker/workdir.c worker/video.c worker/vectors.c)
+                worker/names.c worker/workdir.c worker/video.c worker/vectors.c \
+                scheduler/tick_plan.c scheduler/waterfill.c)
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests

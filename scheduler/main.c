@@ -1,8 +1,11 @@
 /* main.c: chronos-scheduler. Migrates the schema, makes itself known (identity.h has a heartbeat thread), and runs the threads:
  *
  *   recorder      events to Postgres             duties        timers, dead workers
- *   archiver      history to Postgres            heir          what dead schedulers had read
- *   housekeeping  partitions, the state of Redis router        events to runs
+ *   archiver      history to Postgres            sharer        limits that partitions share
+ *   housekeeping  partitions, the state of Redis heir          what dead schedulers had read
+ *   auditor       Redis against itself           router        events to runs
+ *   controls      what operators have set        ticker        schedules to events
+ *   commands      what operators order           outbox        rows of Postgres to events
  *
  * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>
@@ -10,8 +13,12 @@
 #include <string.h>
 
 #include "archive.h"
+#include "audit.h"
+#include "commands.h"
+#include "controls.h"
 #include "daemon.h"
 #include "duty.h"
+#include "explain.h"
 #include "housekeeping.h"
 #include "id.h"
 #include "identity.h"
@@ -19,14 +26,18 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "outbox.h"
 #include "rebuild.h"
 #include "recorder.h"
 #include "route.h"
+#include "shares.h"
+#include "ticks.h"
 
 static const char summary[] =
     "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and "
     "archives\n"
-    "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.";
+    "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.\n\n"
+    "chronos-scheduler --explain RUN tells where a run is and what it waits for, or how it ended.";
 
 enum { EPOCH_SIZE = 32, EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
 
@@ -74,7 +85,8 @@ static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], struct identit
     for (;;) {
         struct err e;
         struct identity *identity = find_epoch(c, epoch, &e) ? identity_start(c, &e) : NULL;
-        if (identity != NULL && rebuild_if_lost(c, identity, epoch, &e)) {
+        /* What operators have set comes first: it holds for the runs that are put back as well. */
+        if (identity != NULL && controls_apply(c, &e) && rebuild_if_lost(c, identity, epoch, &e)) {
             *ret_identity = identity;
             return true;
         }
@@ -91,21 +103,39 @@ struct threads {
     struct recorder *recorder;
     struct archiver *archiver;
     struct housekeeping *housekeeping;
+    struct auditor *auditor;
+    struct controls *controls;
+    struct watcher_thread *commands;
     struct duties *duties;
+    struct sharer *sharer;
     struct heir *heir;
     struct router *router;
+    struct ticker *ticker;
+    struct outbox *outbox;
 };
 
 /* Those that were started. */
 static void stop_threads(struct threads *t)
 {
     atomic_store(&stopping, true);
+    if (t->outbox != NULL)
+        outbox_stop(t->outbox);
+    if (t->ticker != NULL)
+        ticker_stop(t->ticker);
     if (t->router != NULL)
         router_stop(t->router);
     if (t->heir != NULL)
         heir_stop(t->heir);
+    if (t->sharer != NULL)
+        sharer_stop(t->sharer);
     if (t->duties != NULL)
         duties_stop(t->duties);
+    if (t->commands != NULL)
+        commands_stop(t->commands);
+    if (t->controls != NULL)
+        controls_stop(t->controls);
+    if (t->auditor != NULL)
+        auditor_stop(t->auditor);
     if (t->housekeeping != NULL)
         housekeeping_stop(t->housekeeping);
     if (t->archiver != NULL)
@@ -124,9 +154,15 @@ static bool start_threads(struct threads *t, const struct conf *c, struct identi
     routing.recorder = t->recorder = recorder_start(c, &stopping, e);
     return t->recorder != NULL && (t->archiver = archiver_start(c, epoch, &stopping, e)) != NULL &&
            (t->housekeeping = housekeeping_start(c, &stopping, e)) != NULL &&
+           (t->auditor = auditor_start(c, identity, &stopping, e)) != NULL &&
+           (t->controls = controls_start(c, &stopping, e)) != NULL &&
+           (t->commands = commands_start(c, &stopping, e)) != NULL &&
            (t->duties = duties_start(c, &stopping, e)) != NULL &&
+           (t->sharer = sharer_start(c, identity, &stopping, e)) != NULL &&
            (t->heir = heir_start(&routing, e)) != NULL &&
-           (t->router = router_start(&routing, e)) != NULL;
+           (t->router = router_start(&routing, e)) != NULL &&
+           (t->ticker = ticker_start(c, identity, &stopping, e)) != NULL &&
+           (t->outbox = outbox_start(c, &stopping, e)) != NULL;
 }
 
 /* Returns at a signal to stop (true) or when Redis has lost its data (false). */
@@ -172,9 +208,22 @@ static bool run_epoch(const struct conf *c)
     return done;
 }
 
+/* No daemon: the settings are read, and only what goes wrong is told. */
+static int explain(struct conf *c, const char *run)
+{
+    struct err e;
+    log_init("chronos-scheduler", LOG_ERROR);
+    if (conf_load(c, CONF_SCHEDULER, &e))
+        return explain_run(c, run);
+    (void)fprintf(stderr, "chronos-scheduler: %s\n", e.msg);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     static struct conf c; /* strings in it live as long as the process */
+    if (argc == 3 && strcmp(argv[1], "--explain") == 0)
+        return explain(&c, argv[2]);
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();
     if (!daemon_wait_for_stores(&c, true))

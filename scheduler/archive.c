@@ -64,38 +64,69 @@ static void add_lines(struct archiver *a, const redisReply *entry)
     }
 }
 
+/* UNLINK for runs that have ended, some at a time. */
+struct removal {
+    struct archiver *a;
+    struct kv_args args;
+    char (*keys)[KEY_SIZE];
+    size_t runs;
+};
+
+static bool send_removal(struct removal *m, struct err *e)
+{
+    if (m->runs == 0)
+        return true;
+    auto_reply *r = kv_call(m->a->kv, &m->args, 0, e);
+    m->runs = 0;
+    kv_args_clear(&m->args);
+    return r != NULL;
+}
+
+static bool remove_run(struct removal *m, const char *id, struct err *e)
+{
+    static const char *const kinds[] = {"run", "input", "steps"};
+    if (m->runs == UNLINK_AT_ONCE && !send_removal(m, e))
+        return false;
+    if (m->runs == 0)
+        kv_adds(&m->args, "UNLINK");
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        kv_adds(&m->args, key3(m->keys[3 * m->runs + k], m->a->prefix, kinds[k], id));
+    m->runs++;
+    return true;
+}
+
+/* `ids` are separated by spaces. */
+static bool remove_listed(struct removal *m, const char *ids, struct err *e)
+{
+    while (*ids != '\0') {
+        size_t n = strcspn(ids, " ");
+        char id[ID_TEXT];
+        (void)snprintf(id, sizeof(id), "%.*s", (int)n, ids);
+        if (n > 0 && !remove_run(m, id, e))
+            return false;
+        ids += ids[n] == ' ' ? n + 1 : n;
+    }
+    return true;
+}
+
 /* Removes the keys of the runs that the entries finish. */
 static bool remove_runs(struct archiver *a, const redisReply *entries, struct err *e)
 {
-    struct kv_args args;
-    kv_args_init(&args);
-    char(*keys)[KEY_SIZE] = calloc(3 * UNLINK_AT_ONCE, sizeof(*keys));
-    if (keys == NULL)
+    struct removal m = {.a = a, .keys = calloc(3 * UNLINK_AT_ONCE, sizeof(*m.keys))};
+    if (m.keys == NULL)
         abort();
+    kv_args_init(&m.args);
     bool ok = true;
-    size_t n = 0;
-    for (size_t i = 0; ok && i <= entries->elements; i++) {
-        if (n == UNLINK_AT_ONCE || (i == entries->elements && n > 0)) {
-            auto_reply *r = kv_call(a->kv, &args, 0, e);
-            ok = r != NULL;
-            n = 0;
-        }
-        if (i == entries->elements || !is_kind(entries->element[i], "finish"))
-            continue;
+    for (size_t i = 0; ok && i < entries->elements; i++) {
         const redisReply *run = kv_field(entries->element[i]->element[1], "run");
-        if (run == NULL)
-            continue;
-        if (n == 0) {
-            kv_args_clear(&args);
-            kv_adds(&args, "UNLINK");
-        }
-        kv_adds(&args, key3(keys[3 * n], a->prefix, "run", run->str));
-        kv_adds(&args, key3(keys[3 * n + 1], a->prefix, "input", run->str));
-        kv_adds(&args, key3(keys[3 * n + 2], a->prefix, "steps", run->str));
-        n++;
+        bool ends = is_kind(entries->element[i], "lines") ||
+                    is_kind(entries->element[i], "finish"); /* of a worker of the version before */
+        if (ends && run != NULL)
+            ok = remove_listed(&m, run->str, e);
     }
-    free(keys);
-    kv_args_release(&args);
+    ok = ok && send_removal(&m, e);
+    free(m.keys);
+    kv_args_release(&m.args);
     return ok;
 }
 

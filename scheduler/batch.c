@@ -216,6 +216,7 @@ static size_t add_starts(struct kv_args *a, struct routed *list, size_t n, int p
             kv_addi(a, x->ev.received_ms);
             kv_addi(a, x->ev.ts_ms > x->ev.received_ms ? x->ev.ts_ms : 0);
             kv_add(a, x->input, x->input_len);
+            kv_addi(a, 0); /* options */
             added++;
         }
     }

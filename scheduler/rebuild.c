@@ -164,6 +164,9 @@ static bool restore_run(struct rebuild *b, const PGresult *page, int i, struct e
     kv_addi(&a, accepted);
     kv_addi(&a, ts > accepted ? ts : 0);
     kv_add(&a, input, len);
+    kv_adds(&a, "1"); /* option: its first results may be there already */
+    kv_adds(&a, "begun");
+    kv_adds(&a, "1");
     auto_reply *r = kv_script(b->kv, "enqueue", prefix, &a, e);
     kv_args_release(&a);
     event_release(&ev);

@@ -95,6 +95,7 @@ static void add_outcome(struct kv_args *a, const struct outcome *o)
     add_pairs(a, o->fields, o->field_count);
     add_pairs(a, o->results, o->result_count);
     add_pairs(a, o->events, o->event_count);
+    kv_addi(a, 0); /* extras */
     kv_add(a, o->body.data, o->body.len);
 }
 

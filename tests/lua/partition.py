@@ -59,15 +59,24 @@ def now_plus(ms):
     return Moment(ms)
 
 
-def run(run_id, fn, key="k", due=0, at=1000, data="{}"):
-    """What enqueue takes for one run."""
-    return [run_id, fn, key, at, due, data]
+def run(run_id, fn, key="k", due=0, at=1000, data="{}", **options):
+    """What enqueue takes for one run. A value of an option that is a list is its lines; `listen` is a list of such."""
+    words = []
+    for name, value in options.items():
+        for text in value if name == "listen" else [value]:
+            words += [name, lines(text)]
+    return [run_id, fn, key, at, due, data, len(words) // 2, *words]
 
 
-def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=(), body=""):
+def lines(value):
+    return "\n".join(str(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=(), extras=None, body=""):
     """What commit takes for one outcome."""
     words = [op, fn, entry, run_id, delay]
-    for pairs in (list((fields or {}).items()), list((results or {}).items()), list(events)):
+    told = [(name, lines(value)) for name, value in (extras or {}).items()]
+    for pairs in (list((fields or {}).items()), list((results or {}).items()), list(events), told):
         words.append(len(pairs))
         words += [word for pair in pairs for word in pair]
     return words + [body]

@@ -100,7 +100,8 @@ bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv,
         abort();
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         struct err bad;
-        struct manifest *m = manifest_parse(r->element[i + 1]->str, r->element[i + 1]->len, &bad);
+        struct manifest *m = manifest_parse(r->element[i + 1]->str, r->element[i + 1]->len,
+                                            (int)c->partitions, &bad);
         if (m == NULL) {
             log_error("a published function cannot be read and is left out", "fn",
                       r->element[i]->str, "error", bad.msg, LOG_END);

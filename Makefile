@@ -51,6 +51,9 @@ ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests link: the engine and the worker's parts that need no running worker
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
                 worker/names.c worker/workdir.c worker/video.c worker/vectors.c)
+# and the scheduler's parts that need no running scheduler
+TESTABLE   += $(call obj,$(addprefix scheduler/,awaited.c conditions.c event.c history_entry.c live.c \
+                recorded.c start.c waiter.c))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests

@@ -3,9 +3,10 @@
  *   recorder      events to Postgres             duties        timers, dead workers
  *   archiver      history to Postgres            sharer        limits that partitions share
  *   housekeeping  partitions, the state of Redis heir          what dead schedulers had read
- *   auditor       Redis against itself           router        events to runs
- *   controls      what operators have set        ticker        schedules to events
- *   commands      what operators order           outbox        rows of Postgres to events
+ *   auditor       Redis against itself           lookback      earlier events for runs that wait for one
+ *   controls      what operators have set        router        events to runs
+ *   commands      what operators order           ticker        schedules to events
+ *                                                outbox        rows of Postgres to events
  *
  * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "lookback.h"
 #include "outbox.h"
 #include "rebuild.h"
 #include "recorder.h"
@@ -80,13 +82,15 @@ static bool is_other_epoch(struct kv *kv, const char *epoch)
 }
 
 /* Keeps trying: at this point nothing runs yet that could be harmed by waiting. */
-static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], struct identity **ret_identity)
+static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], int64_t *ret_began_ms,
+                    struct identity **ret_identity)
 {
     for (;;) {
         struct err e;
         struct identity *identity = find_epoch(c, epoch, &e) ? identity_start(c, &e) : NULL;
         /* What operators have set comes first: it holds for the runs that are put back as well. */
-        if (identity != NULL && controls_apply(c, &e) && rebuild_if_lost(c, identity, epoch, &e)) {
+        if (identity != NULL && controls_apply(c, &e) &&
+            rebuild_if_lost(c, identity, epoch, ret_began_ms, &e)) {
             *ret_identity = identity;
             return true;
         }
@@ -109,6 +113,7 @@ struct threads {
     struct duties *duties;
     struct sharer *sharer;
     struct heir *heir;
+    struct lookback *lookback;
     struct router *router;
     struct ticker *ticker;
     struct outbox *outbox;
@@ -124,6 +129,8 @@ static void stop_threads(struct threads *t)
         ticker_stop(t->ticker);
     if (t->router != NULL)
         router_stop(t->router);
+    if (t->lookback != NULL)
+        lookback_stop(t->lookback);
     if (t->heir != NULL)
         heir_stop(t->heir);
     if (t->sharer != NULL)
@@ -144,24 +151,24 @@ static void stop_threads(struct threads *t)
         recorder_stop(t->recorder);
 }
 
-static bool start_threads(struct threads *t, const struct conf *c, struct identity *identity,
-                          const char *epoch, const struct streams *streams, struct err *e)
+static bool start_threads(struct threads *t, struct routing *routing, struct err *e)
 {
-    struct routing routing = {
-        .conf = c, .identity = identity, .streams = streams, .epoch = epoch, .stopping = &stopping};
+    const struct conf *c = routing->conf;
     *t = (struct threads){0};
     atomic_store(&stopping, false);
-    routing.recorder = t->recorder = recorder_start(c, &stopping, e);
-    return t->recorder != NULL && (t->archiver = archiver_start(c, epoch, &stopping, e)) != NULL &&
+    routing->recorder = t->recorder = recorder_start(c, &stopping, e);
+    return t->recorder != NULL &&
+           (t->archiver = archiver_start(c, routing->epoch, &stopping, e)) != NULL &&
            (t->housekeeping = housekeeping_start(c, &stopping, e)) != NULL &&
-           (t->auditor = auditor_start(c, identity, &stopping, e)) != NULL &&
+           (t->auditor = auditor_start(c, routing->identity, &stopping, e)) != NULL &&
            (t->controls = controls_start(c, &stopping, e)) != NULL &&
            (t->commands = commands_start(c, &stopping, e)) != NULL &&
            (t->duties = duties_start(c, &stopping, e)) != NULL &&
-           (t->sharer = sharer_start(c, identity, &stopping, e)) != NULL &&
-           (t->heir = heir_start(&routing, e)) != NULL &&
-           (t->router = router_start(&routing, e)) != NULL &&
-           (t->ticker = ticker_start(c, identity, &stopping, e)) != NULL &&
+           (t->sharer = sharer_start(c, routing->identity, &stopping, e)) != NULL &&
+           (t->heir = heir_start(routing, e)) != NULL &&
+           (t->lookback = lookback_start(routing, e)) != NULL &&
+           (t->router = router_start(routing, e)) != NULL &&
+           (t->ticker = ticker_start(c, routing->identity, &stopping, e)) != NULL &&
            (t->outbox = outbox_start(c, &stopping, e)) != NULL;
 }
 
@@ -183,16 +190,17 @@ static bool run_epoch(const struct conf *c)
     static char epoch[EPOCH_SIZE];
     static struct streams streams;
     struct err e;
-    struct identity *identity;
-    if (!prepare(c, epoch, &identity))
+    struct routing routing = {
+        .conf = c, .streams = &streams, .epoch = epoch, .stopping = &stopping};
+    if (!prepare(c, epoch, &routing.epoch_began_ms, &routing.identity))
         return true;
     streams_init(&streams, (int)c->partitions);
     struct threads threads;
     struct kv *kv = kv_new(c->redis_url, &e);
-    bool started = kv != NULL && start_threads(&threads, c, identity, epoch, &streams, &e), done;
+    bool started = kv != NULL && start_threads(&threads, &routing, &e), done;
     if (started) {
         char name[IDENTITY_SIZE];
-        identity_name(identity, name);
+        identity_name(routing.identity, name);
         log_info("ready", "scheduler", name, LOG_END);
         done = watch(kv, epoch);
         log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
@@ -203,7 +211,7 @@ static bool run_epoch(const struct conf *c)
     }
     if (kv != NULL)
         stop_threads(&threads);
-    identity_stop(identity);
+    identity_stop(routing.identity);
     kv_free(kv);
     return done;
 }

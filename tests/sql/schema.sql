@@ -254,6 +254,7 @@ CREATE TABLE chronos.events (
     run_ids text[] DEFAULT '{}'::text[] NOT NULL,
     retry_of text,
     replay_of text,
+    parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 )
 PARTITION BY RANGE (accepted_at);
@@ -742,6 +743,7 @@ CREATE TABLE chronos.events_default (
     run_ids text[] DEFAULT '{}'::text[] NOT NULL,
     retry_of text,
     replay_of text,
+    parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
 CREATE TABLE chronos.functions (

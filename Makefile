@@ -54,7 +54,7 @@ TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
                   outcome.c history.c seat.c step.c step_pause.c))
 # and the scheduler's parts that need no running scheduler
 TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \
-                recorded.c start.c waiter.c))
+                recorded.c start.c tick_plan.c waiter.c waterfill.c))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests

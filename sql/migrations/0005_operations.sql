@@ -41,10 +41,12 @@ create table chronos.outbox (
     function_id text,
     retry_of text,
     replay_of text,
-    -- given when it is appended to the stream: the event's id, the entry's, and when it was looked for last
+    -- given when it is appended to the stream: the event's id and the entry's; when to look next whether the event is
+    -- recorded, and was the entry gone, without that, at the last look
     event_id text,
     stream_id text,
-    looked_at timestamptz,
+    look_at timestamptz,
+    missed boolean not null default false,
     constraint outbox_name_is_not_the_engines check (function_id is not null or name not like 'inngest/%'),
     check (retry_of is null or function_id is not null),
     check (replay_of is null or function_id is not null)
@@ -54,6 +56,9 @@ create table chronos.outbox (
 -- take_outbox
 create index outbox_unsent on chronos.outbox (id)
     where event_id is null;
+-- look_for_outbox
+create index outbox_sent on chronos.outbox (look_at)
+    where event_id is not null;
 -- check_retry
 create index outbox_retry_of on chronos.outbox (retry_of)
     where retry_of is not null;
@@ -369,8 +374,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $fn$
     select coalesce(
-        (select coalesce((f.manifest -> 'batch' ->> 'size')::numeric, 0) > 0
-                or coalesce((f.manifest -> 'debounce' ->> 'keep')::boolean, false)
+        (select coalesce((f.manifest -> 'batch' ->> 'max_size')::numeric, 0) > 0
+                or coalesce((f.manifest -> 'debounce' ->> 'keep_all')::boolean, false)
          from chronos.functions f
          where f.id = fn),
         false)
@@ -496,6 +501,9 @@ begin
     end if;
     if cancel_where.owner is not null then
         cancel_where.owner := chronos.check_owner('cancel_where', cancel_where.owner);
+    end if;
+    if not isfinite(since) or not isfinite(until) then
+        perform chronos.refuse('cancel_where: since and until must be times, or null');
     end if;
     if since >= until then
         perform chronos.refuse('cancel_where: since must be earlier than until');

@@ -195,7 +195,7 @@ static bool run_epoch(const struct conf *c)
     if (!prepare(c, epoch, &routing.epoch_began_ms, &routing.identity))
         return true;
     streams_init(&streams, (int)c->partitions);
-    struct threads threads;
+    struct threads threads = {0};
     struct kv *kv = kv_new(c->redis_url, &e);
     bool started = kv != NULL && start_threads(&threads, &routing, &e), done;
     if (started) {

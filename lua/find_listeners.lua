@@ -2,7 +2,7 @@
 -- find_listeners: a page of those who listen to an event under a path and value (both empty: not filed by a value). Whether
 -- their expression holds is for the caller to find out.
 --
--- KEYS[1] partition prefix <p>; derived from it: what include/listen.lua names
+-- KEYS[1] partition prefix <p>; derived from it: what include/listen.lua names, <p>:run:<id> hash
 -- ARGV[1] event, ARGV[2] path, ARGV[3] value, ARGV[4] listener id after which the page begins ("" = from the first),
 -- ARGV[5] most
 -- reply {next, listener id, own event id, expression, …}, in the order of ids; next = where the next page begins, "" after

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "clock.h"
 #include "copy_lines.h"
 #include "db.h"
 #include "frozen.h"
+#include "history_entry.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
@@ -16,7 +16,6 @@
 enum {
     BLOCK_MS = 500,
     RETRY_MS = 200,
-    COPY_MAX_BYTES = 512u << 20,
     ID_TEXT = 48,
     UNLINK_AT_ONCE = 100,
     LAST_BATCHES = 100, /* at the stop */
@@ -31,38 +30,10 @@ struct archiver {
     struct db *db;
     int partition; /* present one */
     char prefix[PREFIX_SIZE];
-    struct buf runs, steps; /* COPY lines */
+    struct history_rows rows;
 };
 
-/* ---- history entries ---- */
-
-static bool is_kind(const redisReply *entry, const char *kind)
-{
-    const redisReply *v = kv_field(entry->element[1], "kind");
-    return v != NULL && strcmp(v->str, kind) == 0;
-}
-
-/* Lines are headed by their table's letter and a tab (worker/history.h). */
-static void add_lines(struct archiver *a, const redisReply *entry)
-{
-    const redisReply *body = kv_field(entry->element[1], "body");
-    if (is_kind(entry, "lost")) {
-        const redisReply *run = kv_field(entry->element[1], "run");
-        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "",
-                 "worker", body != NULL ? body->str : "", LOG_END);
-        return;
-    }
-    const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
-    while (p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
-        struct buf *to = p[0] == 'r' ? &a->runs : p[0] == 's' ? &a->steps : NULL;
-        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
-            log_error("a history line cannot be read and is left out", "entry",
-                      entry->element[0]->str, LOG_END);
-        p += len;
-    }
-}
+/* ---- the keys of runs that have ended ---- */
 
 /* UNLINK for runs that have ended, some at a time. */
 struct removal {
@@ -118,11 +89,8 @@ static bool remove_runs(struct archiver *a, const redisReply *entries, struct er
     kv_args_init(&m.args);
     bool ok = true;
     for (size_t i = 0; ok && i < entries->elements; i++) {
-        const redisReply *run = kv_field(entries->element[i]->element[1], "run");
-        bool ends = is_kind(entries->element[i], "lines") ||
-                    is_kind(entries->element[i], "finish"); /* of a worker of the version before */
-        if (ends && run != NULL)
-            ok = remove_listed(&m, run->str, e);
+        const char *ended = history_entry_ended(entries->element[i]);
+        ok = ended == NULL || remove_listed(&m, ended, e);
     }
     ok = ok && send_removal(&m, e);
     free(m.keys);
@@ -186,16 +154,18 @@ static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
 
 static bool write_rows(struct archiver *a, struct err *e)
 {
-    return (a->runs.len == 0 || db_copy(a->db, "copy_runs", a->runs.data, a->runs.len, e)) &&
-           (a->steps.len == 0 || db_copy(a->db, "copy_run_steps", a->steps.data, a->steps.len, e));
+    return (a->rows.runs.len == 0 ||
+            db_copy(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e)) &&
+           (a->rows.steps.len == 0 ||
+            db_copy(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e));
 }
 
 /* Postgres refused the data of some row: find it line by line, outside the cursor's transaction. A row that is written
  * twice is refused by its key, so this may be repeated. */
 static bool write_rows_singly(struct archiver *a, const char *last, struct err *e)
 {
-    return copy_lines(a->db, "copy_runs", a->runs.data, a->runs.len, e) &&
-           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) &&
+    return copy_lines(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e) &&
+           copy_lines(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e) &&
            advance_cursor(a, last, e);
 }
 
@@ -217,10 +187,11 @@ static long archive_batch(struct archiver *a, struct err *e)
         return r != NULL ? 0 : -1;
     }
     const char *last = r->element[r->elements - 1]->element[0]->str;
-    buf_clear(&a->runs);
-    buf_clear(&a->steps);
-    for (size_t i = 0; i < r->elements; i++)
-        add_lines(a, r->element[i]);
+    history_rows_clear(&a->rows);
+    if (!history_rows_add(&a->rows, a->kv, a->prefix, r, e)) {
+        db_rollback(a->db);
+        return -1;
+    }
     bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
     if (!ok) {
         db_rollback(a->db);
@@ -305,8 +276,7 @@ struct archiver *archiver_start(const struct conf *c, const char *epoch,
     a->conf = c;
     a->epoch = epoch;
     a->stopping = stopping;
-    buf_init(&a->runs, COPY_MAX_BYTES);
-    buf_init(&a->steps, COPY_MAX_BYTES);
+    history_rows_init(&a->rows);
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
         free(a);
@@ -321,8 +291,7 @@ struct archiver *archiver_start(const struct conf *c, const char *epoch,
 void archiver_stop(struct archiver *a)
 {
     (void)pthread_join(a->thread, NULL);
-    buf_release(&a->runs);
-    buf_release(&a->steps);
+    history_rows_release(&a->rows);
     db_free(a->db);
     kv_free(a->kv);
     free(a);

@@ -15,8 +15,8 @@ from steps_log import StepsLog
 
 # Keys that stay in an idle Redis. The streams are empty then.
 IDLE_KEYS = re.compile(
-    r"chronos:(functions|epoch|events:rejected|worker:.*|scheduler:.*|seen:.*)"
-    r"|\{c0\}:(limits|schedulers|seq|vt|clock)")
+    r"chronos:(functions|epoch|events:rejected|worker:.*|scheduler:.*|seen:.*|came:.*|maxima|auditor)"
+    r"|\{c0\}:(limits|schedulers|seq|vt|clock|controls|schedules|cron)")
 IDLE_STREAMS = re.compile(r"chronos:events|\{c0\}:(events|history|ready:.*)")
 
 # limit per creator of the functions that trace "start" and "end"

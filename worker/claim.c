@@ -136,9 +136,12 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
     const redisReply *fields = entry->element[1];
-    const char *id =
+    const char *ref =
         is_list(fields, 2) && is_text(fields->element[1]) ? fields->element[1]->str : "";
-    if (!kv_pushf(c->kv, e, "HGETALL %s:run:%s", prefix, id) ||
+    char id[ID_SIZE] = ""; /* a branch has the input and results of its run */
+    int branch;
+    (void)run_read_ref(ref, id, &branch);
+    if (!kv_pushf(c->kv, e, "HGETALL %s:run:%s", prefix, ref) ||
         !kv_pushf(c->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(c->kv, e, "HGETALL %s:steps:%s", prefix, id))
         return false;
@@ -149,7 +152,7 @@ static bool load_entry(struct claimer *c, const struct function *fn, int partiti
     if (hash == NULL || input == NULL || steps == NULL)
         return false;
     struct run *run =
-        run_from_replies(fn, partition, entry->element[0]->str, id, hash, input, steps);
+        run_from_replies(fn, partition, entry->element[0]->str, ref, hash, input, steps);
     if (run != NULL)
         add_run(c, run);
     else

@@ -17,6 +17,7 @@ import os
 import re
 
 import pytest
+import redis
 
 from ops.stack import Stack, repository, sessions
 from ops.stack.postgres_server import FAST
@@ -109,14 +110,28 @@ def test_folder(session_folder, request):
     return os.path.join(session_folder, f"{next(numbers)}-{name}")
 
 
+def repairs(chronos):
+    """What the audit has mended in this stack's Redis: there must be nothing. A test that damages Redis deletes the keys
+    when it has seen them. {} also when Redis is not there any more."""
+    if not chronos.stack.redis.process.is_running():
+        return {}
+    try:
+        return {key: chronos.redis.hgetall(key) for key in chronos.redis.scan_iter("{c*}:repairs", count=1000)}
+    except redis.exceptions.RedisError:
+        return {}
+
+
 def finish(chronos):
-    """Stops the stack, then fails the test if a sanitizer spoke."""
+    """Stops the stack, then fails the test if a sanitizer spoke, or if the audit found something."""
+    mended = repairs(chronos)
     chronos.close()
     try:
         chronos.stack.stop()
         reports = chronos.sanitizer_reports()
         if reports:
             pytest.fail("a sanitizer found something\n" + "\n".join(reports), pytrace=False)
+        if mended:
+            pytest.fail(f"the audit had to mend something: {mended}", pytrace=False)
     finally:
         chronos.stack.stop()
         chronos.stack.remove()

@@ -1,9 +1,11 @@
-"""`world` is one running stack for all tests that only send events; `engine` is one of a test's own, not started."""
+"""`world` is one running stack for all tests that only send events; `engine` is one of a test's own, not started; `alone` is
+a worker without a scheduler, whose part the test plays."""
 
 import os
 
 import pytest
 
+from alone import Alone
 from harness.fixtures import WORKER, finish, new_database, variant
 from ops.stack import Stack
 from promises import Engine, check_promises
@@ -37,3 +39,13 @@ def engine(test_folder, database):
         yield e
     finally:
         finish(e)
+
+
+@pytest.fixture
+def alone(engine):
+    a = Alone(engine)
+    try:
+        engine.stack.start_worker()
+        yield a
+    finally:
+        a.close()

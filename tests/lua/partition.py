@@ -8,7 +8,8 @@ A state is a dict from key (without the partition's prefix) to contents:
     ready:<fn>  {"entries": [(entry id, run id), …], "workers": {consumer: [entry id that is pending, …]}}
                 ("workers" is left out when the group is not there)
 
-What differs from call to call is made comparable: an entry id that the server chose reads "*", and a time is compared
+What differs from call to call is made comparable: an entry id that the server chose reads "*" (in `entry` and `last` of a
+run too), and a time is compared
 with NOW or now_plus(ms), which are equal to whatever lies between the beginning and the end of the last call. Text that is
 not UTF-8 goes in and comes out as it is (surrogateescape).
 """
@@ -23,6 +24,10 @@ from ops.stack import repository
 
 PREFIX = "{c0}"
 GONE = object()
+# see lua/include/admit.lua
+NEWCOMER = 1 / 64
+BEHIND = 1 / 2**20
+LAST_SERVED = "\n"
 
 
 @functools.lru_cache(maxsize=None)
@@ -82,8 +87,6 @@ def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=()
     return words + [body]
 
 
-
-
 def after(state, changes):
     """The state with some keys replaced, added, or taken out (GONE)."""
     merged = {**state, **changes}
@@ -91,7 +94,7 @@ def after(state, changes):
 
 
 def normal_entry(entry):
-    return "*" if int(entry.split("-")[0]) > 10**9 else entry
+    return "*" if entry and int(entry.split("-")[0]) > 10**9 else entry
 
 
 class Partition:
@@ -197,8 +200,8 @@ class Partition:
             return r.zrange(key, 0, -1, withscores=True)
         if kind == "hash":
             value = r.hgetall(key)
-            if name.startswith("run:") and "last" in value:
-                value["last"] = normal_entry(value["last"])
+            if name.startswith("run:"):
+                value.update({field: normal_entry(value[field]) for field in ("entry", "last") if field in value})
             return value
         if name.startswith("ready:"):
             return self.dump_ready(key)

@@ -317,6 +317,20 @@ struct kv_node *cluster_node(struct cluster *c, int slot, struct err *e)
     return n;
 }
 
+bool cluster_address(struct cluster *c, int slot, struct kv_address *ret, struct err *e)
+{
+    struct err later;
+    if (!cluster_know(c, e))
+        return false;
+    if (c->owner != NULL && c->stale)
+        (void)refresh(c, &later); /* what is known already may do */
+    const struct kv_node *n = c->owner != NULL ? owner_of(c, slot) : c->single;
+    if (n == NULL)
+        return err_set(e, ERR_UNAVAILABLE, "redis: no node of the cluster serves slot %d", slot);
+    *ret = n->at;
+    return true;
+}
+
 /* ---- redirects ---- */
 
 bool cluster_is_redirect(const redisReply *r)

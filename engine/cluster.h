@@ -32,6 +32,9 @@ void cluster_release(struct cluster *c);
 /* The server for a slot, or any for SLOT_ANY, connected; NULL on failure. */
 struct kv_node *cluster_node(struct cluster *c, int slot, struct err *e);
 
+/* Where the server for a slot is, whether it can be reached or not. */
+bool cluster_address(struct cluster *c, int slot, struct kv_address *ret, struct err *e);
+
 /* Asks what kind it is if that is not known yet. */
 bool cluster_know(struct cluster *c, struct err *e);
 bool cluster_is_one(const struct cluster *c); /* a Redis Cluster, as far as is known */

@@ -40,7 +40,7 @@ static const struct setting settings[] = {
     {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_BOTH, "Redis, as redis://[user:password@]host:port[/db]"},
     {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_BOTH, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_BOTH, "error, warn, info or debug"},
-    {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "1", 1, 1, "", CONF_BOTH, "partitions that creators are spread over"},
+    {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "1", 1, 256, "", CONF_BOTH, "partitions that creators are spread over"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
     {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},
     {"CHRONOS_WORKER_THREADS", NUMBER, AT(worker_threads), "32", 1, 1024, "threads", CONF_WORKER, "runs executed at the same time; each may hold one Postgres connection"},

@@ -126,18 +126,10 @@ static struct kv_node *find_node(struct kv *kv, const struct command *c, struct 
     return cluster_node(&kv->cluster, slot, e);
 }
 
-static bool say_asking(struct kv_node *n, struct err *e)
-{
-    static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
-    redisReply *r = kv_node_ask(n, asking, sizeof(asking) - 1, e);
-    kv_cleanup_reply(&r);
-    return n->ctx != NULL;
-}
-
 static redisReply *ask_node(struct kv *kv, struct kv_node *n, const struct command *c, bool asking,
                             int64_t wait_ms, struct err *e)
 {
-    if (!kv_node_ready(n, e) || (asking && !say_asking(n, e)))
+    if (!kv_node_ready(n, e) || (asking && !kv_node_say_asking(n, e)))
         return NULL;
     kv_node_set_timeout(n, wait_ms);
     kv->answered = n;

@@ -180,6 +180,15 @@ redisReply *kv_node_ask(struct kv_node *n, const char *bytes, size_t len, struct
     return kv_node_append(n, bytes, len, e) ? kv_node_read(n, e) : NULL;
 }
 
+bool kv_node_say_asking(struct kv_node *n, struct err *e)
+{
+    static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
+    redisReply *r = kv_node_ask(n, asking, sizeof(asking) - 1, e);
+    if (r != NULL)
+        freeReplyObject(r);
+    return r != NULL;
+}
+
 static bool begins_with(const char *text, const char *const *heads, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -50,5 +50,8 @@ redisReply *kv_node_read(struct kv_node *n, struct err *e);
 /* One command and its reply, which may be an error reply. */
 redisReply *kv_node_ask(struct kv_node *n, const char *bytes, size_t len, struct err *e);
 
+/* The next command is about a slot that is moving to this node. */
+bool kv_node_say_asking(struct kv_node *n, struct err *e);
+
 /* Turns an error reply into `e`: ERR_UNAVAILABLE where waiting helps, else ERR_REDIS. Returns false. */
 bool kv_node_refused(struct kv_node *n, const redisReply *r, struct err *e);

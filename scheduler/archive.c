@@ -26,7 +26,7 @@ enum {
 struct archiver {
     pthread_t thread;
     const struct conf *conf;
-    const char *epoch;
+    const struct epochs *epochs;
     const atomic_bool *stopping;
     struct kv *kv;
     struct db *db;
@@ -144,7 +144,8 @@ static bool lock_cursor(struct archiver *a, char cursor[ID_TEXT], struct err *e)
     if (r == NULL)
         return false;
     const char *epoch = db_text(r, 0, "epoch"), *last = db_text(r, 0, "last_id");
-    bool same = epoch != NULL && last != NULL && *last != '\0' && strcmp(epoch, a->epoch) == 0;
+    bool same = epoch != NULL && last != NULL && *last != '\0' &&
+                strcmp(epoch, epochs_of_partition(a->epochs, a->partition)) == 0;
     (void)snprintf(cursor, ID_TEXT, "%s", same ? last : "0-0");
     return true;
 }
@@ -153,7 +154,8 @@ static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
 {
     char partition[16];
     (void)snprintf(partition, sizeof(partition), "%d", a->partition);
-    return DB_EXEC(a->db, e, "advance_archive_cursor", partition, a->epoch, last);
+    return DB_EXEC(a->db, e, "advance_archive_cursor", partition,
+                   epochs_of_partition(a->epochs, a->partition), last);
 }
 
 static bool write_rows(struct archiver *a, struct err *e)
@@ -294,14 +296,14 @@ static void *archive_loop(void *arg)
     return NULL;
 }
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch,
+struct archiver *archiver_start(const struct conf *c, const struct epochs *epochs,
                                 const atomic_bool *stopping, struct err *e)
 {
     struct archiver *a = calloc(1, sizeof(*a));
     if (a == NULL)
         abort();
     a->conf = c;
-    a->epoch = epoch;
+    a->epochs = epochs;
     a->stopping = stopping;
     buf_init(&a->runs, COPY_MAX_BYTES);
     buf_init(&a->steps, COPY_MAX_BYTES);

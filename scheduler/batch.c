@@ -40,13 +40,15 @@ struct batch {
     size_t len;
 };
 
-void streams_init(struct streams *s, int partitions)
+void streams_init(struct streams *s, int partitions, const struct epochs *epochs)
 {
     s->count = 0;
+    s->epochs[s->count] = epochs_of_door(epochs);
     (void)snprintf(s->names[s->count++], KEY_SIZE, "%s", KEY_EVENTS);
     for (int p = 0; p < partitions && s->count < MAX_STREAMS; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
+        s->epochs[s->count] = epochs_of_partition(epochs, p);
         key2(s->names[s->count++], prefix, "events");
     }
 }
@@ -316,8 +318,8 @@ void batch_read(struct batch *b, const redisReply *entries, int stream)
         if (entries->element[i]->type != REDIS_REPLY_ARRAY)
             continue; /* XCLAIM of an entry that was deleted */
         struct routed *x = &b->list[b->len++];
-        if (event_read(&x->ev, entries->element[i], r->streams->names[stream], stream > 0, r->epoch,
-                       r->conf->max_event_bytes, &x->refused))
+        if (event_read(&x->ev, entries->element[i], r->streams->names[stream], stream > 0,
+                       r->streams->epochs[stream], r->conf->max_event_bytes, &x->refused))
             x->refused.code = ERR_NONE;
     }
 }

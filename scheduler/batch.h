@@ -11,6 +11,7 @@
 
 #include "conf.h"
 #include "db.h"
+#include "epochs.h"
 #include "err.h"
 #include "functions.h"
 #include "identity.h"
@@ -23,9 +24,10 @@ enum { MAX_STREAMS = 257 };
 /* The public door, then one stream per partition for events that steps send. Outlives every batch and record. */
 struct streams {
     char names[MAX_STREAMS][KEY_SIZE];
+    const char *epochs[MAX_STREAMS]; /* the data set that each is part of */
     int count;
 };
-void streams_init(struct streams *s, int partitions);
+void streams_init(struct streams *s, int partitions, const struct epochs *epochs);
 
 /* What routing needs. Each thread that routes has one. */
 struct routing {
@@ -34,7 +36,6 @@ struct routing {
     struct identity *identity;
     struct recorder *recorder;
     const struct streams *streams;
-    const char *epoch;
     const atomic_bool *stopping;
     /* its own */
     struct kv *kv;

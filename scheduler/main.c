@@ -2,7 +2,8 @@
  *
  *   recorder      events to Postgres             duties        timers, dead workers
  *   archiver      history to Postgres            heir          what dead schedulers had read
- *   housekeeping  partitions, the state of Redis router        events to runs
+ *   housekeeping  tables by day, the state of    router        events to runs
+ *                 Redis, what it has forgotten
  *
  * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>
@@ -11,14 +12,16 @@
 
 #include "archive.h"
 #include "daemon.h"
+#include "db.h"
 #include "duty.h"
+#include "epochs.h"
 #include "housekeeping.h"
-#include "id.h"
 #include "identity.h"
 #include "inherit.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "partitions.h"
 #include "rebuild.h"
 #include "recorder.h"
 #include "route.h"
@@ -28,53 +31,34 @@ static const char summary[] =
     "archives\n"
     "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.";
 
-enum { EPOCH_SIZE = 32, EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
+enum { EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
 
 static atomic_bool stopping;
 
-/* The name of this Redis data set: made once, lost with the data. What Postgres remembers of a place in a stream holds
- * only within one epoch. */
-static bool read_epoch(struct kv *kv, char out[EPOCH_SIZE], struct err *e)
-{
-    auto_reply *there = kv_cmd(kv, e, "GET %s", KEY_EPOCH); /* first: a full Redis refuses SET */
-    if (there == NULL)
-        return false;
-    if (there->type == REDIS_REPLY_STRING) {
-        (void)snprintf(out, EPOCH_SIZE, "%s", there->str);
-        return true;
-    }
-    char fresh[EPOCH_SIZE];
-    (void)snprintf(fresh, sizeof(fresh), "%016llx", (unsigned long long)id_random());
-    auto_reply *first = kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh);
-    if (first == NULL)
-        return false;
-    (void)snprintf(out, EPOCH_SIZE, "%s", first->type == REDIS_REPLY_STRING ? first->str : fresh);
-    return true;
-}
-
-static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+/* The number of partitions goes back into a Redis that has lost it, before anything is routed by it. */
+static bool find_epochs(const struct conf *c, struct epochs *epochs, struct err *e)
 {
     struct kv *kv = kv_new(c->redis_url, e);
-    bool ok = kv != NULL && read_epoch(kv, out, e);
+    if (kv == NULL)
+        return false;
+    struct db *db = db_new(c->database_url, "chronos-start");
+    long partitions = c->partitions;
+    bool ok = partitions_settle(&partitions, true, kv, db, e) &&
+              epochs_read(epochs, (int)partitions, kv, e);
+    db_free(db);
     kv_free(kv);
     return ok;
 }
 
-/* Has this Redis lost its data, or is it another one? false also when it cannot be asked. */
-static bool is_other_epoch(struct kv *kv, const char *epoch)
-{
-    struct err e;
-    auto_reply *r = kv_cmd(kv, &e, "GET %s", KEY_EPOCH);
-    return r != NULL && (r->type != REDIS_REPLY_STRING || strcmp(r->str, epoch) != 0);
-}
-
-/* Keeps trying: at this point nothing runs yet that could be harmed by waiting. */
-static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], struct identity **ret_identity)
+/* Keeps trying: at this point nothing runs yet that could be harmed by waiting. `lost`: this process has run in an epoch that
+ * is lost. */
+static bool prepare(const struct conf *c, bool lost, struct epochs *epochs,
+                    struct identity **ret_identity)
 {
     for (;;) {
         struct err e;
-        struct identity *identity = find_epoch(c, epoch, &e) ? identity_start(c, &e) : NULL;
-        if (identity != NULL && rebuild_if_lost(c, identity, epoch, &e)) {
+        struct identity *identity = find_epochs(c, epochs, &e) ? identity_start(c, &e) : NULL;
+        if (identity != NULL && rebuild_if_lost(c, identity, epochs, lost, &e)) {
             *ret_identity = identity;
             return true;
         }
@@ -115,50 +99,53 @@ static void stop_threads(struct threads *t)
 }
 
 static bool start_threads(struct threads *t, const struct conf *c, struct identity *identity,
-                          const char *epoch, const struct streams *streams, struct err *e)
+                          const struct epochs *epochs, const struct streams *streams, struct err *e)
 {
     struct routing routing = {
-        .conf = c, .identity = identity, .streams = streams, .epoch = epoch, .stopping = &stopping};
+        .conf = c, .identity = identity, .streams = streams, .stopping = &stopping};
     *t = (struct threads){0};
     atomic_store(&stopping, false);
     routing.recorder = t->recorder = recorder_start(c, &stopping, e);
-    return t->recorder != NULL && (t->archiver = archiver_start(c, epoch, &stopping, e)) != NULL &&
-           (t->housekeeping = housekeeping_start(c, &stopping, e)) != NULL &&
+    return t->recorder != NULL && (t->archiver = archiver_start(c, epochs, &stopping, e)) != NULL &&
+           (t->housekeeping = housekeeping_start(c, identity, t->recorder, &stopping, e)) != NULL &&
            (t->duties = duties_start(c, &stopping, e)) != NULL &&
            (t->heir = heir_start(&routing, e)) != NULL &&
            (t->router = router_start(&routing, e)) != NULL;
 }
 
-/* Returns at a signal to stop (true) or when Redis has lost its data (false). */
-static bool watch(struct kv *kv, const char *epoch)
+/* Returns at a signal to stop (true) or when Redis has lost data (false). */
+static bool watch(struct kv *kv, const struct epochs *epochs)
 {
     for (;;) {
         int sig = daemon_wait_signal(EPOCH_WATCH_MS);
         if (sig == SIGTERM || sig == SIGINT)
             return true;
-        if (is_other_epoch(kv, epoch))
+        if (epochs_differ(epochs, kv))
             return false;
     }
 }
 
-/* Runs the threads until a signal (true); false: start over, as Redis has lost its data or went away in the middle. */
-static bool run_epoch(const struct conf *c)
+/* Runs the threads until a signal (true); false: start over, as Redis has lost data or went away in the middle. *lost is set
+ * in the first case. */
+static bool run_epoch(const struct conf *c, bool *lost)
 {
-    static char epoch[EPOCH_SIZE];
+    static struct epochs epochs;
     static struct streams streams;
     struct err e;
     struct identity *identity;
-    if (!prepare(c, epoch, &identity))
+    if (!prepare(c, *lost, &epochs, &identity))
         return true;
-    streams_init(&streams, (int)c->partitions);
+    *lost = false;
+    streams_init(&streams, (int)c->partitions, &epochs);
     struct threads threads;
     struct kv *kv = kv_new(c->redis_url, &e);
-    bool started = kv != NULL && start_threads(&threads, c, identity, epoch, &streams, &e), done;
+    bool started = kv != NULL && start_threads(&threads, c, identity, &epochs, &streams, &e), done;
     if (started) {
         char name[IDENTITY_SIZE];
         identity_name(identity, name);
         log_info("ready", "scheduler", name, LOG_END);
-        done = watch(kv, epoch);
+        done = watch(kv, &epochs);
+        *lost = !done;
         log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
     } else {
         log_warn("cannot start yet", "error", e.msg, LOG_END);
@@ -179,7 +166,8 @@ int main(int argc, char **argv)
     daemon_block_signals();
     if (!daemon_wait_for_stores(&c, true))
         return 1;
-    while (!run_epoch(&c)) {
+    bool lost = false;
+    while (!run_epoch(&c, &lost)) {
     }
     log_info("stopped", LOG_END);
     return 0;

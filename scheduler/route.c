@@ -13,6 +13,7 @@ enum {
     RETRY_MS = 200,
     REFRESH_MS = 1000,
     WARN_MS = 1000,
+    SUSPECT_MS = 2000,     /* by which the clocks of Redis and ours may differ */
     MANY_BYTES = 64 << 20, /* in one batch: the next takes fewer events */
 };
 
@@ -23,6 +24,8 @@ struct router {
     int64_t refreshed_ms; /* monotonic */
     long count;           /* events to read at once from each stream */
     int64_t warned_ms;
+    unsigned disturbances; /* kv's, when it was looked at last */
+    int64_t suspect_ms;    /* wall clock: entries up to then may come a second time as new */
     /* a read was lost and may have been applied: what it delivered is pending under our name */
     bool unsure;
 };
@@ -49,9 +52,22 @@ static int stream_index(const struct streams *s, const char *name)
     return 0;
 }
 
+/* A replica that is promoted may have forgotten that entries were delivered, and even that they left: their runs may be over. */
+static bool is_suspect(const struct router *r, const redisReply *reply)
+{
+    for (size_t s = 0; s < reply->elements && r->suspect_ms > 0; s++) {
+        const redisReply *entries = reply->element[s]->element[1];
+        if (entries->elements > 0 &&
+            strtoll(entries->element[0]->element[0]->str, NULL, 10) <= r->suspect_ms)
+            return true;
+    }
+    return false;
+}
+
 /* Routes what a read has brought; takes the reply. */
 static void route_reply(struct router *r, redisReply *reply)
 {
+    bool again = is_suspect(r, reply);
     adapt(r, reply);
     size_t total = 0;
     for (size_t s = 0; s < reply->elements; s++)
@@ -60,7 +76,7 @@ static void route_reply(struct router *r, redisReply *reply)
     for (size_t s = 0; s < reply->elements; s++)
         batch_read(b, reply->element[s]->element[1],
                    stream_index(r->routing.streams, reply->element[s]->element[0]->str));
-    batch_route(b, false);
+    batch_route(b, again);
 }
 
 /* ---- groups ---- */
@@ -129,11 +145,21 @@ static bool refresh(struct router *r, struct err *e)
     return true;
 }
 
+static void note_disturbances(struct router *r)
+{
+    bool lost = waiter_was_lost(r->waiter);
+    unsigned now = kv_disturbances(r->routing.kv);
+    r->unsure = r->unsure || lost;
+    if (lost || now != r->disturbances)
+        r->suspect_ms = wall_ms() + SUSPECT_MS;
+    r->disturbances = now;
+}
+
 static bool one_turn(struct router *r, struct err *e)
 {
     struct routing *routing = &r->routing;
     identity_name(routing->identity, routing->name);
-    r->unsure = waiter_was_lost(r->waiter) || r->unsure;
+    note_disturbances(r);
     if (r->unsure) {
         /* Under a new name; what is pending under the old one is inherited when its heartbeat has run out. */
         if (!identity_renew(routing->identity, routing->name, routing->kv, e))
@@ -194,6 +220,7 @@ struct router *router_start(const struct routing *routing, struct err *e)
         release(r);
         return NULL;
     }
+    r->disturbances = kv_disturbances(r->routing.kv);
     r->waiter = waiter_new(r->routing.kv, BLOCK_MS);
     for (int i = 0; i < routing->streams->count; i++)
         (void)waiter_add(r->waiter, routing->streams->names[i]);

@@ -152,7 +152,12 @@ class RedisCluster:
         """Runs a command on the node that its key belongs to."""
         return self.running()[0].cli("-c", *arguments)
 
-    def flush(self):
-        """Empties every primary, as for a new test."""
+    def renew(self):
+        """All nodes up, nothing in them, the settings they began with: as for a new test."""
+        self.start()
+        for node in self.nodes:
+            for setting in ("appendonly", "maxmemory", "maxmemory-policy"):
+                node.cli("config", "set", setting, node.settings[setting])
         for node in self.primaries():
             node.cli("flushall")
+        return self

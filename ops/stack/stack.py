@@ -26,8 +26,8 @@ def repository():
 
 class Stack:
     """redis_url, database_url and sandbox_url name parts that are not this stack's own. `environment` is added to
-    what every daemon of the stack gets. `worker` is the file name of the worker's program. `redis` is "single", or
-    "cluster" for six processes that are a Redis Cluster."""
+    what every daemon of the stack gets. `worker` is the file name of the worker's program. `redis` is "single",
+    "cluster" for six processes that are a Redis Cluster, or one of another stack, which is used and not ended."""
 
     def __init__(self, folder, variant="release", redis_url=None, database_url=None, sandbox_url=None,
                  environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker",
@@ -40,8 +40,10 @@ class Stack:
         self.programs = {"scheduler": "chronos-scheduler", "worker": worker}
         self.given = {"redis": redis_url, "database": database_url, "sandbox": sandbox_url}
         self.environment = dict(environment or {})
-        kind = RedisCluster if redis == "cluster" else RedisServer
-        self.redis = kind(self.state, self.folder, settings=redis_settings)
+        self.redis = redis
+        if isinstance(redis, str):
+            kind = {"single": RedisServer, "cluster": RedisCluster}[redis]
+            self.redis = kind(self.state, self.folder, settings=redis_settings)
         self.postgres = PostgresServer(self.state, self.folder, settings=postgres_settings)
         self.sandbox = Sandbox(self.state, self.folder, repository())
         self.daemons = {}

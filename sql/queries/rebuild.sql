@@ -41,6 +41,12 @@ where s.run_id = any ($1::text[])
 select id, manifest::text as manifest
 from chronos.functions
 
+-- name: stored_epochs :many
+-- The data sets of Redis that this database goes with.
+select key, value
+from chronos.meta
+where key like 'redis\_epoch%'
+
 -- name: lock_rebuild :exec
 -- One scheduler rebuilds, the others wait for it. Held until the transaction ends.
 select pg_advisory_xact_lock(hashtext('chronos.rebuild'))

@@ -52,5 +52,5 @@ unsigned cluster_disturbances(const struct cluster *c);
 /* The servers that hold data, by number; NULL past the last one. */
 struct kv_node *cluster_primary(const struct cluster *c, int number);
 
-/* For waiter.c, which has connections of its own. */
+/* For reader.c, which has connections of its own. */
 struct cluster *kv_cluster(struct kv *kv);

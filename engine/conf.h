@@ -26,11 +26,14 @@ struct conf {
     long retry_base_ms;
     long retry_max_ms;
     long max_deaths;
+    double budget_usd_per_hour;
     long max_event_bytes;
     long dedupe_ms;
     long retention_days;
     long route_batch;
     long archive_batch;
+    long cron_grace_ms;
+    long audit_ms;
     struct services services;
 };
 

@@ -23,6 +23,15 @@ bool err_is_retryable(enum err_code code)
     return (unsigned)code < ERR_COUNT && codes[code].retryable;
 }
 
+enum err_code err_find(const char *name, enum err_code otherwise)
+{
+    for (int i = 0; name != NULL && i < ERR_COUNT; i++) {
+        if (strcmp(codes[i].name, name) == 0)
+            return (enum err_code)i;
+    }
+    return otherwise;
+}
+
 /* A message is cut at a byte count; never leave half a UTF-8 character at the end, since the message
  * goes into Postgres text and JSON. */
 static void trim_utf8(char *msg)

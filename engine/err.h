@@ -46,6 +46,8 @@ struct err {
 
 const char *err_name(enum err_code code);
 bool err_is_retryable(enum err_code code);
+/* The code of that name, which may be NULL. */
+enum err_code err_find(const char *name, enum err_code otherwise);
 
 /* Sets code and message, clears retry_after_ms, returns false. */
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

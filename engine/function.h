@@ -13,6 +13,9 @@
  *   step_fail(s, …)      try again by the policy (retries, backoff)
  *   step_fail_for_good   never again; step_retry_after: not before ms
  *   step_sleep(s, ms)    result null; the next row runs after the delay and the run holds no slot meanwhile
+ *   step_sleep_until     the same, to a time
+ *   step_wait_event      result = the event that matched, or null after the timeout; holds no slot meanwhile
+ *   step_invoke          result = the output of another function's run; its failure fails this run
  *   step_error(s)        whatever class `s->err` was given by the call that failed
  *
  * What a step was given is borrowed until it returns. A step that may run twice (all but .tx steps) is written
@@ -44,17 +47,80 @@ struct step_def {
                      * and plain, 1 to 64 of A-Z a-z 0-9 . _ : - */
     int64_t timeout_ms; /* 0 = the worker's setting */
     int retries;        /* 0 = the function's; use NO_RETRIES for none */
-    bool paid;          /* costs money (step_cost); shown in the manifest */
+    bool paid;          /* costs money (step_cost): the run waits while its owner is over the budget */
+    int parallel; /* of an .each row: this many items at the same time, each in a slot of its own; 0 = one after the other */
 };
 
-enum { NO_RETRIES = -1, MAX_LIMITS = 4, MAX_TRIGGERS = 4 };
+enum { NO_RETRIES = -1, MAX_LIMITS = 4, MAX_TRIGGERS = 4, MAX_CANCELS = 4 };
+
+/* Texts named `key`, `condition`, `match`, `priority` and `owner` are expressions over the event (expr.h). All are checked when
+ * the worker starts. A key of NULL means: all together. */
 
 /* At most `max` runs hold a slot at the same time, counted per value of `key` in the event (all together when
  * NULL) within the function, or over all functions when `shared` names the limit. */
 struct limit_def {
-    const char *key;    /* dotted path into the event, e.g. "data.creatorId" */
+    const char *key;    /* e.g. "data.creatorId" */
     const char *shared; /* NULL = this function's own */
     int max;
+};
+
+/* At most `max` starts in any `period_ms`; what is over it is skipped and recorded as skipped. */
+struct rate_def {
+    const char *key;
+    int max; /* 0 = no such rule */
+    int64_t period_ms;
+};
+
+/* Starts are spread: one every period_ms / max, after `burst` that may go at once. Nothing is skipped. */
+struct throttle_def {
+    const char *key;
+    int max; /* 0 = no such rule */
+    int64_t period_ms;
+    int burst; /* 0 = 1 */
+};
+
+/* One run for many events: it starts when none has come for `period_ms`, and max_wait_ms after the first at the latest. */
+struct debounce_def {
+    const char *key;
+    int64_t period_ms;   /* 0 = no such rule */
+    int64_t max_wait_ms; /* 0 = for as long as they come */
+    bool keep_all;       /* all of them in s->events, else only the last one by its ts */
+};
+
+/* One run for up to max_size events, or for those that came within timeout_ms of the first; they are in s->events. */
+struct batch_def {
+    const char *key;
+    const char *only_if; /* events for which it is false start a run of their own */
+    int max_size;        /* 0 = no such rule */
+    int64_t timeout_ms;
+};
+
+/* One live run per key. */
+enum singleton_mode { SINGLETON_NONE, SINGLETON_SKIP, SINGLETON_CANCEL };
+struct singleton_def {
+    enum singleton_mode mode; /* SKIP: the new one is skipped; CANCEL: the old one is cancelled */
+    const char *key;
+};
+
+/* An event with the same key value starts nothing for period_ms (0 = 24 hours). */
+struct idempotency_def {
+    const char *key; /* NULL = no such rule */
+    int64_t period_ms;
+};
+
+/* A live run is cancelled when the event comes and `match` holds (event: what started the run, async: what came). */
+struct cancel_def {
+    const char *event;
+    const char *match;  /* NULL = always */
+    int64_t timeout_ms; /* only within this time of the run's start; 0 = always */
+};
+
+/* Ticks during which no scheduler was there: the latest is made good, none is, or each is. */
+enum missed_ticks { MISSED_ONE, MISSED_SKIP, MISSED_ALL };
+struct cron_def {
+    const char *schedule; /* cron.h: "TZ=Europe/Paris 30 2 * * *", "@hourly" */
+    int64_t jitter_ms;    /* each tick is put off by up to this much */
+    enum missed_ticks missed;
 };
 
 struct function {
@@ -62,10 +128,26 @@ struct function {
     const char *name;
     int version; /* raised when rows are renamed or reordered */
     const char *on_event[MAX_TRIGGERS];
+    const char *condition; /* of the event, for it to start a run */
+    struct cron_def cron;  /* starts a run at each tick, with the event inngest/scheduled.timer */
     /* Only for on_event "inngest/function.failed": the function whose failures it handles. */
     const char *on_failure_of;
     int retries; /* after the first attempt, per step */
+    /* Whose work a run is: runs of different owners get fair turns, and all work of an owner lives in one partition.
+     * NULL = data.creatorId. */
+    const char *owner;
     struct limit_def limits[MAX_LIMITS];
+    const char *priority; /* seconds that a run is moved forward among those of its owner that wait, -600 to 600 */
+    struct rate_def rate_limit;
+    struct throttle_def throttle;
+    struct debounce_def debounce;
+    struct batch_def batch;
+    struct singleton_def singleton;
+    struct idempotency_def idempotency;
+    struct cancel_def cancel_on[MAX_CANCELS];
+    int64_t start_timeout_ms;  /* cancelled when not begun by then; 0 = none */
+    int64_t finish_timeout_ms; /* cancelled when not ended by then; 0 = none */
+    double reserve_usd; /* of the owner's budget, while a run with paid steps holds a slot */
     const struct step_def *steps;
 };
 
@@ -75,6 +157,7 @@ struct services;
 struct step {
     const json_t
         *event; /* {"id","name","data","ts",…}; known keys of data are normalised to camelCase */
+    const json_t *events; /* array: all that a batch or a debounce with keep_all brought, else the one */
     const json_t *data;   /* event.data */
     const json_t *item;   /* of an .each row, else NULL */
     const json_t *cursor; /* of step_again, else NULL */
@@ -98,6 +181,20 @@ json_t *step_fail(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 json_t *step_fail_for_good(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 json_t *step_retry_after(struct step *s, int64_t ms, const char *fmt, ...) PRINTF_LIKE(3, 4);
 json_t *step_sleep(struct step *s, int64_t ms);
+json_t *step_sleep_until(struct step *s, int64_t epoch_ms);
+
+/* Waits for an event of that name for which `match` holds (event: what started this run, async: the one that comes; NULL =
+ * any). An event that came since the run began counts when `since_start`, so that none is missed. */
+struct wait_def {
+    const char *match;
+    int64_t timeout_ms; /* 0 = without end */
+    bool since_start;
+};
+json_t *step_wait_event(struct step *s, const char *event_name, const struct wait_def *w);
+
+/* Starts a run of another function with `data` (taken) and waits for its output; timeout_ms 0 = without end. The run fails
+ * when the other one fails, is cancelled, skipped or not known, or takes longer. */
+json_t *step_invoke(struct step *s, const char *function_id, json_t *data, int64_t timeout_ms);
 json_t *step_error(struct step *s);
 
 /* The result of an earlier step, borrowed; NULL when it did not run. */

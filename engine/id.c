@@ -80,3 +80,8 @@ int id_partition(const char *key, size_t len, int partitions)
 {
     return (int)(hash(3, key, len) % (uint64_t)partitions);
 }
+
+uint64_t id_hash(uint64_t seed, const char *p, size_t len)
+{
+    return hash(seed, p, len);
+}

@@ -23,3 +23,6 @@ uint64_t id_random(void);
 
 /* The partition that a creator's (or other key's) work lives in. */
 int id_partition(const char *key, size_t len, int partitions);
+
+/* The same on every machine and for ever: keys that are stored are made of it. `seed` may be another hash, to go on from. */
+uint64_t id_hash(uint64_t seed, const char *p, size_t len);

@@ -1,4 +1,4 @@
-/* kv_node.h: one connection to one Redis server, for kv.c, cluster.c and waiter.c; everybody else uses kv.h.
+/* kv_node.h: one connection to one Redis server, for kv.c, cluster.c and reader.c; everybody else uses kv.h.
  *
  * It is opened when it is needed, not more often than a jittered back-off allows. After any transport error it is dropped,
  * as what was sent may or may not have been applied. */

@@ -1,87 +1,12 @@
 #include "manifest.h"
 
-#include <ctype.h>
+#include <limits.h>
 #include <string.h>
 
 #include "buf.h"
+#include "js.h"
 
-/* Ids and step names become parts of keys and of COPY lines: one plain alphabet for all. */
-static bool is_plain_name(const char *s)
-{
-    if (s == NULL || *s == '\0' || strlen(s) > 64)
-        return false;
-    for (; *s != '\0'; s++) {
-        if (!isalnum((unsigned char)*s) && *s != '-' && *s != '_' && *s != '.')
-            return false;
-    }
-    return true;
-}
-
-static bool check(const struct function *f, struct err *e)
-{
-    if (!is_plain_name(f->id))
-        return err_set(e, ERR_BUG, "function '%s': id must be 1 to 64 of a-z 0-9 - _ .", f->id);
-    if (f->on_event[0] == NULL)
-        return err_set(e, ERR_BUG, "function %s: on_event is missing", f->id);
-    if (f->steps == NULL || f->steps[0].name == NULL)
-        return err_set(e, ERR_BUG, "function %s: steps are missing", f->id);
-    if (f->retries < 0 || f->retries > 100)
-        return err_set(e, ERR_BUG, "function %s: retries must be 0 to 100", f->id);
-    for (const struct step_def *d = f->steps; d->name != NULL; d++) {
-        if (!is_plain_name(d->name) || d->run == NULL)
-            return err_set(e, ERR_BUG, "function %s: step '%s' needs a plain name and a function",
-                           f->id, d->name);
-        for (const struct step_def *other = f->steps; other < d; other++) {
-            if (strcmp(other->name, d->name) == 0)
-                return err_set(e, ERR_BUG, "function %s: two steps are named '%s'", f->id, d->name);
-        }
-    }
-    return true;
-}
-
-static json_t *render_limits(const struct function *f, const struct conf *c, const char **ret_key,
-                             struct err *e)
-{
-    json_t *limits = json_array();
-    *ret_key = NULL;
-    for (int i = 0; i < MAX_LIMITS && f->limits[i].max > 0; i++) {
-        const struct limit_def *l = &f->limits[i];
-        const char *name = l->shared != NULL ? l->shared : f->id;
-        if (l->key != NULL && *ret_key != NULL && strcmp(*ret_key, l->key) != 0) {
-            json_decref(limits);
-            return err_null(e, ERR_BUG, "function %s: limits are counted by both %s and %s", f->id,
-                            *ret_key, l->key);
-        }
-        if (l->key != NULL)
-            *ret_key = l->key;
-        char full[160];
-        (void)snprintf(full, sizeof(full), "%s%s%s", l->shared != NULL ? "" : "fn/", name,
-                       l->key != NULL ? ":$" : "");
-        json_array_append_new(limits, js_pack("{s:s, s:I}", "name", full, "max",
-                                              (json_int_t)conf_limit(c, name, l->max)));
-    }
-    return limits;
-}
-
-json_t *manifest_render(const struct function *f, const struct conf *c, struct err *e)
-{
-    const char *key;
-    if (!check(f, e))
-        return NULL;
-    json_t *limits = render_limits(f, c, &key, e);
-    if (limits == NULL)
-        return NULL;
-    json_t *triggers = json_array(), *steps = json_array();
-    for (int i = 0; i < MAX_TRIGGERS && f->on_event[i] != NULL; i++)
-        json_array_append_new(triggers, json_string(f->on_event[i]));
-    for (const struct step_def *d = f->steps; d->name != NULL; d++)
-        json_array_append_new(steps, js_pack("{s:s, s:b, s:b, s:b}", "name", d->name, "tx", d->tx,
-                                             "each", d->each != NULL, "paid", d->paid));
-    return js_pack("{s:s, s:s, s:i, s:o, s:s?, s:i, s:s?, s:o, s:o}", "id", f->id, "name",
-                   f->name != NULL ? f->name : f->id, "version", f->version, "triggers", triggers,
-                   "onFailureOf", f->on_failure_of, "retries", f->retries, "key", key, "limits",
-                   limits, "steps", steps);
-}
+enum { LIMITS_MAX_BYTES = 4096 };
 
 static char *copy(const char *s)
 {
@@ -91,39 +16,253 @@ static char *copy(const char *s)
     return c;
 }
 
-struct manifest *manifest_parse(const char *text, size_t len, struct err *e)
+/* ---- members ---- */
+
+/* `place` is what the message calls it. */
+static bool read_expr(const json_t *j, const char *member, const char *place, unsigned roots,
+                      struct expr **ret, struct err *e)
 {
-    auto_json *j = js_parse(text, len, e);
-    if (j == NULL)
-        return NULL;
-    if (!is_plain_name(js_str(j, "id")))
-        return err_null(e, ERR_INPUT, "manifest without a plain id");
-    struct manifest *m = calloc(1, sizeof(*m));
-    if (m == NULL)
-        abort();
-    m->id = copy(js_str(j, "id"));
-    m->on_failure_of = copy(js_str(j, "onFailureOf"));
-    m->key = copy(js_str(j, "key"));
-    m->version = (int)js_int(j, "version", 0);
-    m->json = js_dump(j, NULL);
+    const char *text = js_str(j, member);
+    if (text == NULL)
+        return true;
+    *ret = expr_compile(text, roots, e);
+    return *ret != NULL || err_wrap(e, "%s", place);
+}
+
+static int read_count(const json_t *j, const char *member)
+{
+    long long n = js_int(j, member, 0);
+    return n < 0 ? 0 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+static int64_t read_ms(const json_t *j, const char *member)
+{
+    long long ms = js_int(j, member, 0);
+    return ms > 0 ? ms : 0;
+}
+
+/* ---- what starts it ---- */
+
+static bool read_triggers(struct manifest *m, const json_t *j, struct err *e)
+{
     size_t i, n = 0;
     json_t *v;
     json_array_foreach (js_get(j, "triggers"), i, v) {
         if (n < MAX_TRIGGERS && json_string_length(v) > 0)
             m->triggers[n++] = copy(json_string_value(v));
     }
-    struct buf limits = BUF_INIT(4096);
-    bool ok = true;
-    json_array_foreach (js_get(j, "limits"), i, v) {
-        if (js_str(v, "name") != NULL)
-            ok = ok && buf_addf(&limits, "%lld %s\n", js_int(v, "max", 1), js_str(v, "name"));
+    m->on_failure_of = copy(js_str(j, "onFailureOf"));
+    return read_expr(j, "condition", "condition", EXPR_EVENT, &m->condition, e);
+}
+
+static enum missed_ticks read_missed(const json_t *cron)
+{
+    const char *missed = js_str(cron, "missed");
+    if (missed != NULL && strcmp(missed, "skip") == 0)
+        return MISSED_SKIP;
+    return missed != NULL && strcmp(missed, "all") == 0 ? MISSED_ALL : MISSED_ONE;
+}
+
+static bool read_cron(struct manifest *m, const json_t *j, struct err *e)
+{
+    const json_t *cron = js_get(j, "cron");
+    const char *schedule = js_str(cron, "schedule");
+    if (schedule == NULL)
+        return true;
+    if (!cron_parse(&m->cron, schedule, e))
+        return err_wrap(e, "cron.schedule");
+    m->has_cron = true;
+    m->jitter_ms = read_ms(cron, "jitter_ms");
+    m->missed = read_missed(cron);
+    return true;
+}
+
+/* ---- limits ---- */
+
+/* Workers of an earlier version name one path, or none when nothing is counted by it. */
+static bool read_old_key(struct manifest *m, const json_t *j, struct err *e)
+{
+    const char *path = js_str(j, "key");
+    m->keys[0] = expr_compile(path != NULL ? path : DEFAULT_OWNER, EXPR_EVENT, e);
+    if (m->keys[0] == NULL)
+        return err_wrap(e, "key");
+    m->key_count = 1;
+    return true;
+}
+
+static bool read_keys(struct manifest *m, const json_t *j, struct err *e)
+{
+    const json_t *keys = js_get(j, "keys"), *key;
+    size_t i;
+    if (json_array_size(keys) == 0)
+        return read_old_key(m, j, e);
+    if (json_array_size(keys) > MAX_KEYS)
+        return err_set(e, ERR_INPUT, "keys: more than %d", MAX_KEYS);
+    json_array_foreach (keys, i, key) {
+        if (!json_is_string(key))
+            return err_set(e, ERR_INPUT, "keys[%zu]: is no text", i);
+        m->keys[i] = expr_compile(json_string_value(key), EXPR_EVENT, e);
+        if (m->keys[i] == NULL)
+            return err_wrap(e, "keys[%zu]", i);
+        m->key_count++;
     }
-    m->limits = buf_take(&limits);
-    if (!ok) {
-        manifest_free(m);
-        return err_null(e, ERR_INPUT, "manifest with too long limits");
+    return true;
+}
+
+/* One that is counted by the owner lives in the owner's partition, whole. */
+static bool is_shared(const json_t *limit, const char *name, int partitions)
+{
+    size_t len = strlen(name);
+    bool by_owner = len > 2 && strcmp(name + len - 2, ":$") == 0;
+    return partitions > 1 && js_bool(limit, "share", !by_owner);
+}
+
+static bool add_limit(struct buf *b, const json_t *limit, size_t i, int partitions, struct err *e)
+{
+    const char *name = js_str(limit, "name");
+    long long max = js_int(limit, "max", 0);
+    if (name == NULL || strchr(name, '\n') != NULL || max < 1)
+        return err_set(e, ERR_INPUT, "limits[%zu]: needs a name and a max from 1", i);
+    return buf_addf(b, "%s%lld %s\n", is_shared(limit, name, partitions) ? "~" : "", max, name) ||
+           err_set(e, ERR_INPUT, "limits: too long");
+}
+
+static bool add_budget(struct buf *b, const json_t *usd, struct err *e)
+{
+    long long cap = js_int(usd, "cap", 0), reserve = js_int(usd, "reserve", 0);
+    if (cap <= 0)
+        return true;
+    return buf_addf(b, "usd%lld/%lld budget:$\n", cap, reserve > 0 ? reserve : 0) ||
+           err_set(e, ERR_INPUT, "limits: too long");
+}
+
+static bool read_limits(struct manifest *m, const json_t *j, int partitions, struct err *e)
+{
+    auto_buf b = BUF_INIT(LIMITS_MAX_BYTES);
+    size_t i;
+    json_t *limit;
+    json_array_foreach (js_get(j, "limits"), i, limit) {
+        if (!add_limit(&b, limit, i, partitions, e))
+            return false;
     }
-    return m;
+    if (!add_budget(&b, js_get(j, "usd"), e))
+        return false;
+    m->limits = copy(b.data);
+    return true;
+}
+
+/* ---- rules of flow ---- */
+
+static bool read_rates(struct manifest *m, const json_t *j, struct err *e)
+{
+    const json_t *rate = js_get(j, "rateLimit"), *throttle = js_get(j, "throttle");
+    m->rate_limit.max = read_count(rate, "max");
+    m->rate_limit.period_ms = read_ms(rate, "period_ms");
+    m->throttle.max = read_count(throttle, "max");
+    m->throttle.period_ms = read_ms(throttle, "period_ms");
+    m->throttle.burst = read_count(throttle, "burst");
+    return read_expr(rate, "key", "rateLimit.key", EXPR_EVENT, &m->rate_limit.key, e) &&
+           read_expr(throttle, "key", "throttle.key", EXPR_EVENT, &m->throttle.key, e);
+}
+
+static bool read_collecting(struct manifest *m, const json_t *j, struct err *e)
+{
+    const json_t *debounce = js_get(j, "debounce"), *batch = js_get(j, "batch");
+    m->debounce.period_ms = read_ms(debounce, "period_ms");
+    m->debounce.max_wait_ms = read_ms(debounce, "max_wait_ms");
+    m->debounce.keep_all = js_bool(debounce, "keep_all", false);
+    m->batch.max_size = read_count(batch, "max_size");
+    m->batch.timeout_ms = read_ms(batch, "timeout_ms");
+    return read_expr(debounce, "key", "debounce.key", EXPR_EVENT, &m->debounce.key, e) &&
+           read_expr(batch, "key", "batch.key", EXPR_EVENT, &m->batch.key, e) &&
+           read_expr(batch, "only_if", "batch.only_if", EXPR_EVENT, &m->batch.only_if, e);
+}
+
+static bool read_once(struct manifest *m, const json_t *j, struct err *e)
+{
+    const json_t *singleton = js_get(j, "singleton"), *idempotency = js_get(j, "idempotency");
+    const char *mode = js_str(singleton, "mode");
+    if (mode != NULL)
+        m->singleton.mode = strcmp(mode, "cancel") == 0 ? SINGLETON_CANCEL : SINGLETON_SKIP;
+    m->idempotency.period_ms = read_ms(idempotency, "period_ms");
+    return read_expr(singleton, "key", "singleton.key", EXPR_EVENT, &m->singleton.key, e) &&
+           read_expr(idempotency, "key", "idempotency.key", EXPR_EVENT, &m->idempotency.key, e);
+}
+
+static bool read_cancel(struct manifest *m, const json_t *j, struct err *e)
+{
+    struct manifest_cancel *c = &m->cancel_on[m->cancel_count];
+    char place[32];
+    if (js_str(j, "event") == NULL)
+        return err_set(e, ERR_INPUT, "cancelOn[%d].event: is missing", m->cancel_count);
+    c->event = copy(js_str(j, "event"));
+    c->timeout_ms = read_ms(j, "timeout_ms");
+    (void)snprintf(place, sizeof(place), "cancelOn[%d].match", m->cancel_count++);
+    return read_expr(j, "match", place, EXPR_EVENT | EXPR_ASYNC, &c->match, e);
+}
+
+static bool read_end(struct manifest *m, const json_t *j, struct err *e)
+{
+    size_t i;
+    json_t *cancel;
+    m->start_timeout_ms = read_ms(j, "timeouts.start_ms");
+    m->finish_timeout_ms = read_ms(j, "timeouts.finish_ms");
+    json_array_foreach (js_get(j, "cancelOn"), i, cancel) {
+        if (i == MAX_CANCELS)
+            return err_set(e, ERR_INPUT, "cancelOn: more than %d", MAX_CANCELS);
+        if (!read_cancel(m, cancel, e))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static bool read_all(struct manifest *m, const json_t *j, int partitions, struct err *e)
+{
+    m->version = read_count(j, "version");
+    m->json = js_dump(j, NULL);
+    m->key = copy(js_str(j, "key"));
+    return read_triggers(m, j, e) && read_cron(m, j, e) && read_keys(m, j, e) &&
+           read_limits(m, j, partitions, e) && read_rates(m, j, e) && read_collecting(m, j, e) &&
+           read_once(m, j, e) && read_end(m, j, e) &&
+           read_expr(j, "priority", "priority", EXPR_EVENT, &m->priority, e);
+}
+
+struct manifest *manifest_parse(const char *text, size_t len, int partitions, struct err *e)
+{
+    auto_json *j = js_parse(text, len, e);
+    if (j == NULL)
+        return NULL;
+    const char *id = js_str(j, "id");
+    if (!is_plain_name(id))
+        return err_null(e, ERR_INPUT, "manifest without a plain id");
+    struct manifest *m = calloc(1, sizeof(*m));
+    if (m == NULL)
+        abort();
+    m->id = copy(id);
+    if (read_all(m, j, partitions, e))
+        return m;
+    (void)err_wrap(e, "manifest of %s", id);
+    e->code = ERR_INPUT;
+    manifest_free(m);
+    return NULL;
+}
+
+static void free_rules(struct manifest *m)
+{
+    expr_free(m->priority);
+    expr_free(m->rate_limit.key);
+    expr_free(m->throttle.key);
+    expr_free(m->debounce.key);
+    expr_free(m->batch.key);
+    expr_free(m->batch.only_if);
+    expr_free(m->singleton.key);
+    expr_free(m->idempotency.key);
+    for (int i = 0; i < m->cancel_count; i++) {
+        free(m->cancel_on[i].event);
+        expr_free(m->cancel_on[i].match);
+    }
 }
 
 void manifest_free(struct manifest *m)
@@ -132,10 +271,15 @@ void manifest_free(struct manifest *m)
         return;
     for (int i = 0; i < MAX_TRIGGERS; i++)
         free(m->triggers[i]);
+    for (int i = 0; i < m->key_count; i++)
+        expr_free(m->keys[i]);
+    free_rules(m);
+    cron_release(&m->cron);
+    expr_free(m->condition);
     free(m->id);
     free(m->on_failure_of);
-    free(m->key);
     free(m->limits);
+    free(m->key);
     free(m->json);
     free(m);
 }

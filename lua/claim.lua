@@ -6,9 +6,21 @@
 --   <p>:input:<id> string, <p>:steps:<id> hash
 -- ARGV[1] worker id, ARGV[2] most runs, ARGV[3…] functions, in the order in which they are looked at
 -- reply {{index of the function from 0, entry id, run id, hash flat, input, steps flat}…}
---   an entry whose run is gone (deleted by hand) has an empty hash
+--   an entry whose run is gone (deleted by hand) has an empty hash; a branch (<run>.<n>) has the input and steps of its run
 -- events none
 local p, worker, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
+
+-- Where input and results are: the run's own id, or that of the run it is a branch of. A run that has not begun has none.
+local function source_of(id, hash)
+  local begun = false
+  for i = 1, #hash, 2 do
+    if hash[i] == 'parent_run' then
+      return hash[i + 1], true
+    end
+    begun = begun or hash[i] == 'st' or hash[i] == 'begun'
+  end
+  return id, begun
+end
 
 local reply = {}
 for f = 3, #ARGV do
@@ -21,11 +33,12 @@ for f = 3, #ARGV do
   if found then
     for _, entry in ipairs(found[1][2]) do
       local id = entry[2][2]
+      local hash = redis.call('HGETALL', p .. ':run:' .. id)
+      local source, begun = source_of(id, hash)
       reply[#reply + 1] = {
-        f - 3, entry[1], id,
-        redis.call('HGETALL', p .. ':run:' .. id),
-        redis.call('GET', p .. ':input:' .. id),
-        redis.call('HGETALL', p .. ':steps:' .. id),
+        f - 3, entry[1], id, hash,
+        redis.call('GET', p .. ':input:' .. source),
+        begun and redis.call('HGETALL', p .. ':steps:' .. source) or {},
       }
     end
   end

@@ -1,43 +1,76 @@
 #!lua flags=allow-oom
--- fire_timers: runs whose retry, sleep or start time has come are admitted or queued; limits whose free room could not be
--- handed out in one call get another turn. Any number of schedulers may call it at any time.
+-- fire_timers: runs whose retry, sleep, wait or start time has come go on; runs that are past a deadline are cancelled; limits
+-- whose free room could not be handed out in one call get another turn. Any number of schedulers may call it at any time.
 --
--- KEYS[1] partition prefix <p>; derived from it: <p>:timers zset, <p>:run:<id> hash, <p>:unsettled set, and what
---   include/ names
+-- KEYS[1] partition prefix <p>; derived from it: <p>:timers zset (run ids, and limit/<name> for budgets), <p>:deadlines zset
+--   (s:<run> begun by then, f:<run> ended by then), <p>:run:<id> hash, <p>:unsettled set, <p>:lookbacks set, and what include/
+--   names
 -- ARGV[1] most timers to fire in this call
--- reply {fired, admitted, wait}: wait = ms until the next timer is due, 0 when more are due now, -1 when there is none
--- events none
+-- reply {fired, admitted, wait, look-backs}: wait = ms until the next timer or deadline, 0 when more are due now, -1 when
+--   there is none; look-backs = listeners that wait for earlier events to be looked through
+-- events waited, cancelled
 local p, most = KEYS[1], tonumber(ARGV[1])
 
 --- include now
+--- include controls
+--- include budget
 --- include limits
 --- include admit
+--- include history
+--- include listen
+--- include finish
+--- include cancel
+--- include flow
+--- include collect
+--- include resume
+
+local freed, admitted = {}, 0
 
 local due = redis.call('ZRANGE', p .. ':timers', '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, most)
-local admitted = 0
 for _, id in ipairs(due) do
   redis.call('ZREM', p .. ':timers', id)
-  local run = redis.call('HMGET', p .. ':run:' .. id, 'fn', 'key', 'seq', 'done')
-  if run[1] and not run[4] then
-    if admit_or_wait(id, run[1], run[2], tonumber(run[3])) then
-      admitted = admitted + 1
-    end
+  local limit = string.match(id, '^limit/(.*)$')
+  if limit then
+    freed[limit] = true
+  elseif wake(id) then
+    admitted = admitted + 1
+  end
+end
+
+-- A run that a worker holds has begun, and so has one that was parked by a step.
+local function has_begun(id)
+  local run = read_run(id)
+  return redis.call('HEXISTS', p .. ':run:' .. id, 'st') == 1 or place_of(run) == 'leased'
+end
+
+local late = redis.call('ZRANGE', p .. ':deadlines', '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, most)
+for _, member in ipairs(late) do
+  redis.call('ZREM', p .. ':deadlines', member)
+  local what, id = string.match(member, '^(%a):(.*)$')
+  if what == 'f' then
+    cancel_run(id, 'timeout: it had not ended in time', freed)
+  elseif redis.call('EXISTS', p .. ':run:' .. id) == 1 and not has_begun(id) then
+    cancel_run(id, 'timeout: it had not begun in time', freed)
   end
 end
 
 local unsettled = redis.call('SRANDMEMBER', p .. ':unsettled', 16)
 if #unsettled > 0 then
   redis.call('SREM', p .. ':unsettled', unpack(unsettled))
-  local freed = {}
   for _, name in ipairs(unsettled) do
     freed[name] = true
   end
+end
+if next(freed) ~= nil then
   admitted = admitted + admit_waiting(freed, 200)
 end
 
-local wait = -1
-local first = redis.call('ZRANGE', p .. ':timers', 0, 0, 'WITHSCORES')
-if first[1] then
-  wait = math.max(0, tonumber(first[2]) - now_ms)
+local wait_ms = -1
+for _, key in ipairs({ ':timers', ':deadlines' }) do
+  local first = redis.call('ZRANGE', p .. key, 0, 0, 'WITHSCORES')
+  if first[1] then
+    local left_ms = math.max(0, tonumber(first[2]) - now_ms)
+    wait_ms = wait_ms < 0 and left_ms or math.min(wait_ms, left_ms)
+  end
 end
-return { #due, admitted, wait }
+return { #due + #late, admitted, wait_ms, redis.call('SCARD', p .. ':lookbacks') }

@@ -24,6 +24,7 @@ demo_packages=(
     "postgresql-15|command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'"
     "ffmpeg|command -v ffmpeg"
     "python3|command -v python3"
+    "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
 )
 test_packages=(
     "libcmocka-dev|pkg-config --exists cmocka"

@@ -4,20 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "clock.h"
 #include "copy_lines.h"
 #include "db.h"
 #include "frozen.h"
+#include "history_entry.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
-#include "waiter.h"
+#include "reader.h"
 
 enum {
     BLOCK_MS = 500,
     RETRY_MS = 200,
-    COPY_MAX_BYTES = 512u << 20,
     ID_TEXT = 48,
     UNLINK_AT_ONCE = 100,
     LAST_BATCHES = 100, /* at the stop */
@@ -30,75 +29,75 @@ struct archiver {
     const atomic_bool *stopping;
     struct kv *kv;
     struct db *db;
-    struct waiter *waiter;
+    struct reader *reader;
     bool *hot;     /* per partition: something may be there */
     int partition; /* present one */
     char prefix[PREFIX_SIZE];
-    struct buf runs, steps; /* COPY lines */
+    struct history_rows rows;
 };
 
-/* ---- history entries ---- */
+/* ---- the keys of runs that have ended ---- */
 
-static bool is_kind(const redisReply *entry, const char *kind)
+/* UNLINK for runs that have ended, some at a time. */
+struct removal {
+    struct archiver *a;
+    struct kv_args args;
+    char (*keys)[KEY_SIZE];
+    size_t runs;
+};
+
+static bool send_removal(struct removal *m, struct err *e)
 {
-    const redisReply *v = kv_field(entry->element[1], "kind");
-    return v != NULL && strcmp(v->str, kind) == 0;
+    if (m->runs == 0)
+        return true;
+    auto_reply *r = kv_call(m->a->kv, &m->args, 0, e);
+    m->runs = 0;
+    kv_args_clear(&m->args);
+    return r != NULL;
 }
 
-/* Lines are headed by their table's letter and a tab (worker/history.h). */
-static void add_lines(struct archiver *a, const redisReply *entry)
+static bool remove_run(struct removal *m, const char *id, struct err *e)
 {
-    const redisReply *body = kv_field(entry->element[1], "body");
-    if (is_kind(entry, "lost")) {
-        const redisReply *run = kv_field(entry->element[1], "run");
-        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "",
-                 "worker", body != NULL ? body->str : "", LOG_END);
-        return;
+    static const char *const kinds[] = {"run", "input", "steps"};
+    if (m->runs == UNLINK_AT_ONCE && !send_removal(m, e))
+        return false;
+    if (m->runs == 0)
+        kv_adds(&m->args, "UNLINK");
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        kv_adds(&m->args, key3(m->keys[3 * m->runs + k], m->a->prefix, kinds[k], id));
+    m->runs++;
+    return true;
+}
+
+/* `ids` are separated by spaces. */
+static bool remove_listed(struct removal *m, const char *ids, struct err *e)
+{
+    while (*ids != '\0') {
+        size_t n = strcspn(ids, " ");
+        char id[ID_TEXT];
+        (void)snprintf(id, sizeof(id), "%.*s", (int)n, ids);
+        if (n > 0 && !remove_run(m, id, e))
+            return false;
+        ids += ids[n] == ' ' ? n + 1 : n;
     }
-    const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
-    while (p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
-        struct buf *to = p[0] == 'r' ? &a->runs : p[0] == 's' ? &a->steps : NULL;
-        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
-            log_error("a history line cannot be read and is left out", "entry",
-                      entry->element[0]->str, LOG_END);
-        p += len;
-    }
+    return true;
 }
 
 /* Removes the keys of the runs that the entries finish. */
 static bool remove_runs(struct archiver *a, const redisReply *entries, struct err *e)
 {
-    struct kv_args args;
-    kv_args_init(&args);
-    char(*keys)[KEY_SIZE] = calloc(3 * UNLINK_AT_ONCE, sizeof(*keys));
-    if (keys == NULL)
+    struct removal m = {.a = a, .keys = calloc(3 * UNLINK_AT_ONCE, sizeof(*m.keys))};
+    if (m.keys == NULL)
         abort();
+    kv_args_init(&m.args);
     bool ok = true;
-    size_t n = 0;
-    for (size_t i = 0; ok && i <= entries->elements; i++) {
-        if (n == UNLINK_AT_ONCE || (i == entries->elements && n > 0)) {
-            auto_reply *r = kv_call(a->kv, &args, 0, e);
-            ok = r != NULL;
-            n = 0;
-        }
-        if (i == entries->elements || !is_kind(entries->element[i], "finish"))
-            continue;
-        const redisReply *run = kv_field(entries->element[i]->element[1], "run");
-        if (run == NULL)
-            continue;
-        if (n == 0) {
-            kv_args_clear(&args);
-            kv_adds(&args, "UNLINK");
-        }
-        kv_adds(&args, key3(keys[3 * n], a->prefix, "run", run->str));
-        kv_adds(&args, key3(keys[3 * n + 1], a->prefix, "input", run->str));
-        kv_adds(&args, key3(keys[3 * n + 2], a->prefix, "steps", run->str));
-        n++;
+    for (size_t i = 0; ok && i < entries->elements; i++) {
+        const char *ended = history_entry_ended(entries->element[i]);
+        ok = ended == NULL || remove_listed(&m, ended, e);
     }
-    free(keys);
-    kv_args_release(&args);
+    ok = ok && send_removal(&m, e);
+    free(m.keys);
+    kv_args_release(&m.args);
     return ok;
 }
 
@@ -160,16 +159,18 @@ static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
 
 static bool write_rows(struct archiver *a, struct err *e)
 {
-    return (a->runs.len == 0 || db_copy(a->db, "copy_runs", a->runs.data, a->runs.len, e)) &&
-           (a->steps.len == 0 || db_copy(a->db, "copy_run_steps", a->steps.data, a->steps.len, e));
+    return (a->rows.runs.len == 0 ||
+            db_copy(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e)) &&
+           (a->rows.steps.len == 0 ||
+            db_copy(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e));
 }
 
 /* Postgres refused the data of some row: find it line by line, outside the cursor's transaction. A row that is written
  * twice is refused by its key, so this may be repeated. */
 static bool write_rows_singly(struct archiver *a, const char *last, struct err *e)
 {
-    return copy_lines(a->db, "copy_runs", a->runs.data, a->runs.len, e) &&
-           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) &&
+    return copy_lines(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e) &&
+           copy_lines(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e) &&
            advance_cursor(a, last, e);
 }
 
@@ -191,10 +192,11 @@ static long archive_batch(struct archiver *a, struct err *e)
         return r != NULL ? 0 : -1;
     }
     const char *last = r->element[r->elements - 1]->element[0]->str;
-    buf_clear(&a->runs);
-    buf_clear(&a->steps);
-    for (size_t i = 0; i < r->elements; i++)
-        add_lines(a, r->element[i]);
+    history_rows_clear(&a->rows);
+    if (!history_rows_add(&a->rows, a->kv, a->prefix, r, e)) {
+        db_rollback(a->db);
+        return -1;
+    }
     bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
     if (!ok) {
         db_rollback(a->db);
@@ -211,14 +213,14 @@ static long archive_batch(struct archiver *a, struct err *e)
 /* What is archived is trimmed, so whatever is there is new. */
 static void watch_history(struct archiver *a)
 {
-    a->waiter = waiter_new(a->kv, BLOCK_MS);
+    a->reader = reader_new(a->kv, BLOCK_MS);
     a->hot = calloc((size_t)a->conf->partitions, sizeof(*a->hot));
     if (a->hot == NULL)
         abort();
     for (int p = 0; p < a->conf->partitions; p++) {
         char prefix[PREFIX_SIZE], key[KEY_SIZE];
         key_prefix(p, prefix);
-        (void)waiter_add(a->waiter, key2(key, prefix, "history"));
+        (void)reader_add(a->reader, key2(key, prefix, "history"));
         a->hot[p] = true;
     }
 }
@@ -236,10 +238,10 @@ static bool is_anything_hot(const struct archiver *a)
 static bool look_for_history(struct archiver *a, struct err *e)
 {
     redisReply *r;
-    if (!waiter_next(a->waiter, 1, is_anything_hot(a) ? 0 : BLOCK_MS, &r, e))
+    if (!reader_next(a->reader, 1, is_anything_hot(a) ? 0 : BLOCK_MS, &r, e))
         return false;
     for (size_t i = 0; r != NULL && i < r->elements; i++) {
-        int p = waiter_stream(a->waiter, r, i);
+        int p = reader_stream(a->reader, r, i);
         if (p >= 0)
             a->hot[p] = true;
     }
@@ -305,8 +307,7 @@ struct archiver *archiver_start(const struct conf *c, const struct epochs *epoch
     a->conf = c;
     a->epochs = epochs;
     a->stopping = stopping;
-    buf_init(&a->runs, COPY_MAX_BYTES);
-    buf_init(&a->steps, COPY_MAX_BYTES);
+    history_rows_init(&a->rows);
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
         free(a);
@@ -322,10 +323,9 @@ struct archiver *archiver_start(const struct conf *c, const struct epochs *epoch
 void archiver_stop(struct archiver *a)
 {
     (void)pthread_join(a->thread, NULL);
-    buf_release(&a->runs);
-    buf_release(&a->steps);
+    history_rows_release(&a->rows);
     db_free(a->db);
-    waiter_free(a->waiter);
+    reader_free(a->reader);
     kv_free(a->kv);
     free(a->hot);
     free(a);

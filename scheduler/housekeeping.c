@@ -105,6 +105,22 @@ static bool find_forgotten(struct housekeeping *h, struct err *e)
     return DB_EXEC(h->db, e, "set_meta", "redis_servers", h->servers.data);
 }
 
+/* Commands are history; what operators took back is forgotten once every scheduler has told Redis. */
+static bool forget_orders(struct housekeeping *h, struct err *e)
+{
+    char keep[24];
+    (void)snprintf(keep, sizeof(keep), "%ld", h->conf->retention_days);
+    return DB_EXEC(h->db, e, "forget_commands", keep) && DB_EXEC(h->db, e, "forget_controls");
+}
+
+/* For chronos.send, which holds events to the same bound as the public door. */
+static bool tell_settings(struct housekeeping *h, struct err *e)
+{
+    char bytes[24];
+    (void)snprintf(bytes, sizeof(bytes), "%ld", h->conf->max_event_bytes);
+    return DB_EXEC(h->db, e, "set_meta", "max_event_bytes", bytes);
+}
+
 static const struct {
     const char *name;
     int64_t period_ms, retry_ms;
@@ -112,6 +128,8 @@ static const struct {
 } chores[] = {
     {"check redis", 60000, 5000, check_redis},
     {"keep partitions", 3600000, 5000, keep_partitions},
+    {"forget orders", 3600000, 5000, forget_orders},
+    {"tell settings", 3600000, 5000, tell_settings},
     {"find forgotten work", 1000, 500, find_forgotten},
 };
 

@@ -44,15 +44,19 @@ static bool past_the_end(struct recorder *rec)
     return past;
 }
 
+static bool write_lines(struct db *db, const char *query, const struct buf *lines, struct err *e)
+{
+    return lines->len == 0 || db_copy(db, query, lines->data, lines->len, e);
+}
+
 static bool write_together(struct db *db, struct record *list, struct err *e)
 {
     if (!db_begin(db, e))
         return false;
     for (struct record *r = list; r != NULL; r = r->next) {
-        if ((r->accepted.len > 0 &&
-             !db_copy(db, "copy_events", r->accepted.data, r->accepted.len, e)) ||
-            (r->refused.len > 0 &&
-             !db_copy(db, "copy_rejected_events", r->refused.data, r->refused.len, e))) {
+        if (!write_lines(db, "copy_events", &r->accepted, e) ||
+            !write_lines(db, "copy_runs", &r->runs, e) ||
+            !write_lines(db, "copy_rejected_events", &r->refused, e)) {
             db_rollback(db);
             return false;
         }
@@ -68,6 +72,7 @@ static bool write_singly(struct db *db, struct record *list, struct err *e)
 {
     for (struct record *r = list; r != NULL; r = r->next) {
         if (!copy_lines(db, "copy_events", r->accepted.data, r->accepted.len, e) ||
+            !copy_lines(db, "copy_runs", r->runs.data, r->runs.len, e) ||
             !copy_lines(db, "copy_rejected_events", r->refused.data, r->refused.len, e))
             return false;
     }

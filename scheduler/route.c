@@ -6,13 +6,14 @@
 
 #include "clock.h"
 #include "log.h"
-#include "waiter.h"
+#include "reader.h"
 
 enum {
     BLOCK_MS = 1000,
     RETRY_MS = 200,
     REFRESH_MS = 1000,
     WARN_MS = 1000,
+    SENT_AGAIN_MS = 60000,
     SUSPECT_MS = 2000,     /* by which the clocks of Redis and ours may differ */
     MANY_BYTES = 64 << 20, /* in one batch: the next takes fewer events */
 };
@@ -20,7 +21,7 @@ enum {
 struct router {
     pthread_t thread;
     struct routing routing;
-    struct waiter *waiter;
+    struct reader *reader;
     int64_t refreshed_ms; /* monotonic */
     long count;           /* events to read at once from each stream */
     int64_t warned_ms;
@@ -130,8 +131,8 @@ static void read_new(struct router *r)
 {
     struct err e;
     redisReply *reply;
-    waiter_consume(r->waiter, GROUP_SCHEDULER, r->routing.name);
-    if (!waiter_next(r->waiter, r->count, BLOCK_MS, &reply, &e))
+    reader_consume(r->reader, GROUP_SCHEDULER, r->routing.name);
+    if (!reader_next(r->reader, r->count, BLOCK_MS, &reply, &e))
         note_failed_read(r, &e);
     else if (reply != NULL)
         route_reply(r, reply);
@@ -145,13 +146,21 @@ static bool refresh(struct router *r, struct err *e)
     return true;
 }
 
+/* Events that bring their ids may be sent again by whoever sent them. */
+static void suspect(struct router *r)
+{
+    r->suspect_ms = wall_ms() + SUSPECT_MS;
+    if (r->routing.epoch_began_ms < r->suspect_ms + SENT_AGAIN_MS)
+        r->routing.epoch_began_ms = r->suspect_ms + SENT_AGAIN_MS;
+}
+
 static void note_disturbances(struct router *r)
 {
-    bool lost = waiter_was_lost(r->waiter);
+    bool lost = reader_was_lost(r->reader);
     unsigned now = kv_disturbances(r->routing.kv);
     r->unsure = r->unsure || lost;
     if (lost || now != r->disturbances)
-        r->suspect_ms = wall_ms() + SUSPECT_MS;
+        suspect(r);
     r->disturbances = now;
 }
 
@@ -183,8 +192,8 @@ static void finish_reads(struct router *r)
 {
     struct err e;
     redisReply *reply;
-    waiter_consume(r->waiter, GROUP_SCHEDULER, r->routing.name);
-    while (waiter_finish(r->waiter, &reply, &e) && reply != NULL)
+    reader_consume(r->reader, GROUP_SCHEDULER, r->routing.name);
+    while (reader_finish(r->reader, &reply, &e) && reply != NULL)
         route_reply(r, reply);
 }
 
@@ -204,7 +213,7 @@ static void *route_loop(void *arg)
 
 static void release(struct router *r)
 {
-    waiter_free(r->waiter);
+    reader_free(r->reader);
     routing_close(&r->routing);
     free(r);
 }
@@ -221,9 +230,9 @@ struct router *router_start(const struct routing *routing, struct err *e)
         return NULL;
     }
     r->disturbances = kv_disturbances(r->routing.kv);
-    r->waiter = waiter_new(r->routing.kv, BLOCK_MS);
+    r->reader = reader_new(r->routing.kv, BLOCK_MS);
     for (int i = 0; i < routing->streams->count; i++)
-        (void)waiter_add(r->waiter, routing->streams->names[i]);
+        (void)reader_add(r->reader, routing->streams->names[i]);
     if (pthread_create(&r->thread, NULL, route_loop, r) != 0)
         abort(); /* at start */
     return r;

@@ -1,7 +1,6 @@
 """A stack under test, and the checker that every test of whole daemons ends with: what was promised was kept.
 
-The fixture functions append a line per happening to steps.log (see fixtures/trace.h), which tells what really ran,
-whatever Redis or Postgres say about it."""
+What really ran is told by the fixture functions themselves (see steps_log.py)."""
 
 import collections
 import os
@@ -12,13 +11,12 @@ import time
 import redis
 
 from harness import Chronos, wait_until
-
-Happening = collections.namedtuple("Happening", "at what run function step attempt pid creator")
+from steps_log import StepsLog
 
 # Keys that stay in an idle Redis. The streams are empty then.
 IDLE_KEYS = re.compile(
-    r"chronos:(functions|partitions|events:rejected|worker:.*|scheduler:.*|seen:.*)|\{chronos:.*\}:epoch"
-    r"|\{c\d+\}:(epoch|limits|schedulers|seq|vt|clock)")
+    r"chronos:(functions|partitions|events:rejected|worker:.*|scheduler:.*|seen:.*|came:.*|maxima|auditor)"
+    r"|\{chronos:.*\}:epoch|\{c\d+\}:(epoch|limits|schedulers|seq|vt|clock|controls|schedules|cron|share:.*)")
 IDLE_STREAMS = re.compile(r"chronos:events|\{c\d+\}:(events|history|ready:.*)")
 
 # limit per creator of the functions that trace "start" and "end"
@@ -33,6 +31,7 @@ class Engine(Chronos):
         super().__init__(stack)
         self.sent = []  # entries of all events that Redis accepted
         self.lock = threading.Lock()
+        self.steps_log = StepsLog(os.path.join(stack.folder, "work", "steps.log"))
 
     # ---- sending ----
     def send(self, name, data=None, **fields):
@@ -67,18 +66,7 @@ class Engine(Chronos):
     # ---- what really happened ----
     def happenings(self, **which):
         """The lines of steps.log, oldest first: happenings(function="test-slow", what="start")"""
-        try:
-            with open(os.path.join(self.stack.folder, "work", "steps.log"), encoding="utf-8") as f:
-                lines = f.read().splitlines()
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in lines:
-            at, what, run, function, step, attempt, pid, creator = line.split(" ", 7)
-            h = Happening(int(at) / 1e6, what, run, function, step, int(attempt), int(pid), creator)
-            if all(getattr(h, k) == v for k, v in which.items()):
-                found.append(h)
-        return sorted(found)
+        return [h for h in self.steps_log.happenings() if all(getattr(h, k) == v for k, v in which.items())]
 
     def wait_for(self, count=1, deadline=20, **which):
         """Until something happened `count` times."""

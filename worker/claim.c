@@ -10,8 +10,8 @@
 #include "lease.h"
 #include "log.h"
 #include "publish.h"
+#include "reader.h"
 #include "registry.h"
-#include "waiter.h"
 
 enum {
     BLOCK_MS = 1000,
@@ -40,7 +40,7 @@ struct claimer {
     struct kv *kv;
     struct leases leases;
     unsigned disturbances; /* kv's, when it was looked at last */
-    struct waiter *waiter; /* with several partitions, else NULL */
+    struct reader *reader; /* with several partitions, else NULL */
     struct part *parts;
     int first; /* the partition that is looked at first: they take turns */
     int64_t swept_ms, warned_ms;
@@ -55,12 +55,12 @@ struct claimer {
  * when a claim finds nothing more was claimed by somebody, and what is added later is beyond what was seen. */
 static void watch_streams(struct claimer *c)
 {
-    c->waiter = waiter_new(c->kv, WATCH_MS);
+    c->reader = reader_new(c->kv, WATCH_MS);
     for (int p = 0; p < c->conf->partitions; p++) {
         for (size_t f = 0; f < registry_count(); f++) {
             char prefix[PREFIX_SIZE], stream[KEY_SIZE];
             key_prefix(p, prefix);
-            (void)waiter_add(c->waiter, key3(stream, prefix, "ready", registry_at(f)->id));
+            (void)reader_add(c->reader, key3(stream, prefix, "ready", registry_at(f)->id));
         }
     }
 }
@@ -68,7 +68,7 @@ static void watch_streams(struct claimer *c)
 static void note_news(struct claimer *c, const redisReply *r)
 {
     for (size_t i = 0; i < r->elements; i++) {
-        int stream = waiter_pass(c->waiter, r, i);
+        int stream = reader_pass(c->reader, r, i);
         if (stream >= 0)
             c->parts[(size_t)stream / registry_count()].hot = true;
     }
@@ -91,7 +91,7 @@ static void note_failures(struct claimer *c, const struct err *e)
 {
     warn(c, e);
     for (int p = 0; p < c->conf->partitions; p++) {
-        if (waiter_has_failed(c->waiter, p * (int)registry_count()))
+        if (reader_has_failed(c->reader, p * (int)registry_count()))
             suspect(c, p);
     }
 }
@@ -114,7 +114,7 @@ static void look_for_news(struct claimer *c)
     int64_t wait = quiet_ms(c);
     do {
         kv_cleanup_reply(&r);
-        if (!waiter_next(c->waiter, WATCH_COUNT, wait, &r, &e))
+        if (!reader_next(c->reader, WATCH_COUNT, wait, &r, &e))
             note_failures(c, &e);
         if (r != NULL)
             note_news(c, r);
@@ -194,7 +194,7 @@ static void one_turn(struct claimer *c, int n)
 {
     struct err e;
     note_disturbances(c);
-    if (c->waiter != NULL) {
+    if (c->reader != NULL) {
         look_for_news(c);
         (void)claim_all(c, n);
         return;
@@ -224,7 +224,7 @@ static void *claim_loop(void *arg)
 
 static void release(struct claimer *c)
 {
-    waiter_free(c->waiter);
+    reader_free(c->reader);
     kv_free(c->kv);
     free(c->parts);
     free(c);

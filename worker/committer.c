@@ -32,50 +32,6 @@ struct committer {
 
 static const char *const op_names[] = {"next", "park", "finish", "return"};
 
-struct outcome *outcome_new(enum outcome_op op, const struct run *r)
-{
-    struct outcome *o = calloc(1, sizeof(*o));
-    if (o == NULL)
-        abort();
-    o->op = op;
-    o->fn = r->fn->id;
-    o->partition = r->partition;
-    memcpy(o->run, r->id, sizeof(o->run));
-    memcpy(o->entry, r->entry, sizeof(o->entry));
-    buf_init(&o->body, 8u << 20);
-    return o;
-}
-
-void pair_set(struct pair *pairs, int *count, char *name, char *value)
-{
-    if (value == NULL) {
-        log_error("a value is missing where one must be; null is taken", "name", name, LOG_END);
-        value = strdup("null");
-    }
-    if (name == NULL || value == NULL)
-        abort();
-    pairs[(*count)++] = (struct pair){name, value};
-}
-
-static void free_pairs(struct pair *pairs, int count)
-{
-    for (int i = 0; i < count; i++) {
-        free(pairs[i].name);
-        free(pairs[i].value);
-    }
-}
-
-void outcome_free(struct outcome *o)
-{
-    if (o == NULL)
-        return;
-    free_pairs(o->fields, o->field_count);
-    free_pairs(o->results, o->result_count);
-    free_pairs(o->events, o->event_count);
-    buf_release(&o->body);
-    free(o);
-}
-
 static void add_pairs(struct kv_args *a, const struct pair *pairs, int count)
 {
     kv_addi(a, count);
@@ -95,19 +51,8 @@ static void add_outcome(struct kv_args *a, const struct outcome *o)
     add_pairs(a, o->fields, o->field_count);
     add_pairs(a, o->results, o->result_count);
     add_pairs(a, o->events, o->event_count);
+    add_pairs(a, o->extras, o->extra_count);
     kv_add(a, o->body.data, o->body.len);
-}
-
-/* Leaves nothing of the outcome but how the lease ends. */
-static void strip(struct outcome *o, enum outcome_op op, int64_t delay_ms)
-{
-    free_pairs(o->fields, o->field_count);
-    free_pairs(o->results, o->result_count);
-    free_pairs(o->events, o->event_count);
-    o->field_count = o->result_count = o->event_count = 0;
-    buf_clear(&o->body);
-    o->op = op;
-    o->delay_ms = delay_ms;
 }
 
 /* To the end of the queue again; for the committer's own thread, which must not wait for room. */
@@ -129,7 +74,7 @@ static void send_again(struct committer *c, struct outcome *o)
 /* The outcome may be gone the moment its waiter is woken. */
 static void finish(struct committer *c, struct outcome *o, enum commit_code code)
 {
-    if (o->op != OUTCOME_NEXT || code == COMMIT_STALE)
+    if (o->op != OUTCOME_NEXT || code == COMMIT_STALE || code == COMMIT_CANCELLED)
         inhand_remove(c->inhand, o->partition, o->fn, o->entry);
     o->code = code;
     if (o->done != NULL)
@@ -143,6 +88,8 @@ static void note(const struct outcome *o, enum commit_code code)
     if (code == COMMIT_STALE)
         log_warn("late result refused: the run belongs to another worker now", "run", o->run, "fn",
                  o->fn, LOG_END);
+    else if (code == COMMIT_CANCELLED)
+        log_info("run was cancelled", "run", o->run, "fn", o->fn, LOG_END);
     else if (code == COMMIT_CONFLICT)
         log_error("another result is stored for this step", "run", o->run, "fn", o->fn, "step",
                   o->result_count > 0 ? o->results[0].name : "", LOG_END);
@@ -154,7 +101,7 @@ static void settle(struct committer *c, struct outcome *o, enum commit_code code
 {
     if (o->op == OUTCOME_PARK && o->result_count > 0 &&
         (code == COMMIT_CONFLICT || code == COMMIT_REPEATED)) {
-        strip(o, OUTCOME_RETURN, 0);
+        outcome_strip(o, OUTCOME_RETURN, 0);
         send_again(c, o);
     } else {
         finish(c, o, code);
@@ -252,7 +199,7 @@ static void handle_refusal(struct committer *c, struct outcome *o, const struct 
         finish(c, o, COMMIT_REFUSED);
     } else if (!o->refused) {
         o->refused = true;
-        strip(o, OUTCOME_PARK, REFUSED_DELAY_MS);
+        outcome_strip(o, OUTCOME_PARK, REFUSED_DELAY_MS);
         send_again(c, o);
     } else {
         log_error("the run stays with this worker until it restarts", "run", o->run, LOG_END);

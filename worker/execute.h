@@ -1,7 +1,8 @@
-/* execute.h: carries one claimed run as far as it goes: finds the next row of the table that has no stored result, runs
- * it, commits its outcome, and goes on in place until the run is finished, parked or given back. */
+/* execute.h: carries one claimed run as far as it goes: one attempt after the other (plan, attempt, outcome) until the run
+ * is finished, parked or given back. What follows from a failure is decided here. */
 #pragma once
 
+#include <jansson.h>
 #include <stdatomic.h>
 
 #include "committer.h"
@@ -9,6 +10,7 @@
 #include "db.h"
 #include "http.h"
 #include "run.h"
+#include "seat.h"
 
 /* What a pool thread carries. The connections open on first use. */
 struct executor {
@@ -17,8 +19,10 @@ struct executor {
     const char *worker_id;
     struct db *db;
     struct http *http;
+    struct seat *seat;
+    json_t *single;       /* array of one: the event of a run that has no list of them; owned */
+    const json_t *events; /* of the run that is executed */
     const atomic_bool *stopping; /* no new step; give the run back */
-    const atomic_bool *abort;    /* end the running step too */
     atomic_bool
         *suspect; /* a run that may have killed workers is being executed; shared by the threads */
 };

@@ -1,9 +1,9 @@
 /* heartbeat.h: tells everybody that this worker lives, and tells this worker when nobody can know it any more.
  *
  * A thread renews a key with a time to live. When no renewal has succeeded for the lease less a margin, the abort flag is
- * raised before others may take the work over: no run is begun, HTTP calls and steps that ask step_is_cancelled end early.
- * A step that does neither, or waits for Postgres, runs on; its result is refused, as is its transaction's second
- * ledger row. The flag is lowered by the next success. */
+ * raised before others may take the work over: no run is begun, and HTTP calls, SQL statements and steps that ask
+ * step_is_cancelled end early. A step that does nothing of that runs on; its result is refused, as is its transaction's
+ * second ledger row. The flag is lowered by the next success. */
 #pragma once
 
 #include <stdatomic.h>

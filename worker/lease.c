@@ -130,9 +130,12 @@ static bool load_entry(struct leases *l, const struct function *fn, int partitio
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
     const redisReply *fields = entry->element[1];
-    const char *id =
+    const char *ref =
         is_list(fields, 2) && is_text(fields->element[1]) ? fields->element[1]->str : "";
-    if (!kv_pushf(l->kv, e, "HGETALL %s:run:%s", prefix, id) ||
+    char id[ID_SIZE] = ""; /* a branch has the input and results of its run */
+    int branch;
+    (void)run_read_ref(ref, id, &branch);
+    if (!kv_pushf(l->kv, e, "HGETALL %s:run:%s", prefix, ref) ||
         !kv_pushf(l->kv, e, "GET %s:input:%s", prefix, id) ||
         !kv_pushf(l->kv, e, "HGETALL %s:steps:%s", prefix, id))
         return false;
@@ -144,7 +147,7 @@ static bool load_entry(struct leases *l, const struct function *fn, int partitio
         return false;
     const char *entry_id = entry->element[0]->str;
     return take(l, fn, partition, entry_id,
-                run_from_replies(fn, partition, entry_id, id, hash, input, steps), e);
+                run_from_replies(fn, partition, entry_id, ref, hash, input, steps), e);
 }
 
 /* A read of all ready streams of a partition; its streams, for the caller to free, are named in *ret. */

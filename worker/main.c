@@ -14,7 +14,9 @@
 #include "inhand.h"
 #include "key.h"
 #include "kv.h"
+#include "lease_watch.h"
 #include "log.h"
+#include "manifest.h"
 #include "pool.h"
 #include "provider.h"
 #include "registry.h"
@@ -52,15 +54,14 @@ static void drop_consumers(const struct conf *c, const char *worker_id)
     kv_free(kv);
 }
 
-static bool is_limit(const char *name, size_t len)
+static bool is_limit(const char *name)
 {
+    char setting[LIMIT_NAME_SIZE];
     for (size_t f = 0; f < registry_count(); f++) {
         const struct function *fn = registry_at(f);
-        if (strncmp(fn->id, name, len) == 0 && fn->id[len] == '\0')
-            return true;
-        for (int i = 0; i < MAX_LIMITS && fn->limits[i].max > 0; i++) {
-            const char *shared = fn->limits[i].shared;
-            if (shared != NULL && strncmp(shared, name, len) == 0 && shared[len] == '\0')
+        for (int i = 0; i < function_limit_count(fn); i++) {
+            function_limit_setting(fn, i, setting);
+            if (strcmp(setting, name) == 0)
                 return true;
         }
     }
@@ -74,13 +75,27 @@ static void warn_of_unknown_limits(const char *limits)
         size_t len = strcspn(p, "=");
         char name[128];
         (void)snprintf(name, sizeof(name), "%.*s", (int)len, p);
-        if (!is_limit(p, len))
+        if (!is_limit(name))
             log_warn("CHRONOS_LIMITS names a limit that no function here has", "name", name,
                      LOG_END);
         p += strcspn(p, ",");
         if (*p == ',')
             p++;
     }
+}
+
+/* All of them, so that an author sees every mistake at once. */
+static bool check_functions(void)
+{
+    bool ok = true;
+    for (size_t f = 0; f < registry_count(); f++) {
+        struct err e;
+        if (manifest_check(registry_at(f), &e))
+            continue;
+        log_error("a function's definition is wrong", "error", e.msg, LOG_END);
+        ok = false;
+    }
+    return ok;
 }
 
 static void trust_bases(const struct services *s)
@@ -115,8 +130,26 @@ static int print_embedding(const struct conf *c, const char *text)
     return 0;
 }
 
+/* What main watches over all the time; it never waits for Redis. */
+static void watch(struct heartbeat *heartbeat, struct pool *pool)
+{
+    heartbeat_watch(heartbeat);
+    pool_hurry(pool);
+}
+
+/* Steps have been told to end: for those that wait for Postgres again and again. */
+static bool wait_for_last(struct pool *pool)
+{
+    int64_t until = mono_ms() + LAST_COMMITS_MS;
+    bool idle;
+    while (!(idle = pool_wait_idle(pool, WATCH_MS)) && mono_ms() < until)
+        pool_hurry(pool);
+    return idle;
+}
+
 static void drain(const struct conf *c, struct claimer *claimer, struct pool *pool,
-                  struct committer *committer, struct heartbeat *heartbeat)
+                  struct committer *committer, struct heartbeat *heartbeat,
+                  struct lease_watch *lease_watch)
 {
     log_info("draining", LOG_END);
     atomic_store(&stopping, true);
@@ -124,13 +157,14 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     claimer_stop(claimer);
     pool_give_back_queued(pool); /* not to wait behind a step that may not listen */
     while (!pool_wait_idle(pool, WATCH_MS) && mono_ms() < until) {
-        heartbeat_watch(heartbeat);
+        watch(heartbeat, pool);
         int sig = daemon_wait_signal(1);
         if (sig == SIGTERM || sig == SIGINT)
             break; /* asked twice: no more grace */
     }
     atomic_store(&abort_steps, true);
-    bool idle = pool_wait_idle(pool, LAST_COMMITS_MS);
+    bool idle = wait_for_last(pool);
+    lease_watch_stop(lease_watch);
     if (idle)
         pool_stop(pool);
     else
@@ -162,6 +196,8 @@ int main(int argc, char **argv)
     daemon_init(&c, CONF_WORKER, "chronos-worker", summary, argc, argv);
     daemon_block_signals();
     trust_bases(&c.services);
+    if (!check_functions())
+        return 2;
     warn_of_unknown_limits(c.limits);
     if (strcmp(c.services.embedder, "embedded") == 0)
         log_warn("no key for embeddings: the embedded embedder is used, which is for development",
@@ -181,9 +217,11 @@ int main(int argc, char **argv)
         committer != NULL ? pool_start(&c, committer, worker_id, &stopping, &abort_steps) : NULL;
     struct heartbeat *heartbeat =
         pool != NULL ? heartbeat_start(&c, worker_id, pool, &abort_steps, &e) : NULL;
-    struct claimer *claimer =
-        heartbeat != NULL ? claimer_start(&c, pool, worker_id, inhand, &stopping, &abort_steps, &e)
-                          : NULL;
+    struct lease_watch *lease_watch =
+        heartbeat != NULL ? lease_watch_start(&c, worker_id, pool, &e) : NULL;
+    struct claimer *claimer = lease_watch != NULL ? claimer_start(&c, pool, worker_id, inhand,
+                                                                  &stopping, &abort_steps, &e)
+                                                  : NULL;
     if (claimer == NULL) {
         log_error("cannot start", "error", e.msg, LOG_END);
         return 1;
@@ -192,11 +230,11 @@ int main(int argc, char **argv)
 
     for (;;) {
         int sig = daemon_wait_signal(WATCH_MS);
-        heartbeat_watch(heartbeat);
+        watch(heartbeat, pool);
         if (sig == SIGTERM || sig == SIGINT)
             break;
     }
-    drain(&c, claimer, pool, committer, heartbeat);
+    drain(&c, claimer, pool, committer, heartbeat, lease_watch);
     drop_consumers(&c, worker_id);
     inhand_free(inhand);
     return 0;

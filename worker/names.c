@@ -29,6 +29,26 @@ void name_of_cursor(char out[NAME_SIZE], const char *row, long n)
     (void)snprintf(out, NAME_SIZE, "cursor:%s-%ld", row, n);
 }
 
+void name_of_error(char out[NAME_SIZE], const char *step)
+{
+    (void)snprintf(out, NAME_SIZE, "error:%s", step);
+}
+
+bool name_is_error(const char *name)
+{
+    return strncmp(name, "error:", 6) == 0;
+}
+
+void name_of_used(char out[NAME_SIZE], const char *item)
+{
+    (void)snprintf(out, NAME_SIZE, "used:%s", item);
+}
+
+bool name_is_used(const char *name)
+{
+    return strncmp(name, "used:", 5) == 0;
+}
+
 static bool is_plain(const char *key, size_t len)
 {
     static const char plain[] =

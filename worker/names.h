@@ -18,6 +18,13 @@ void name_of_item(char out[NAME_SIZE], const char *row, const json_t *item, size
 void name_of_turn(char out[NAME_SIZE], const char *row, long n);
 void name_of_cursor(char out[NAME_SIZE], const char *row, long n);
 
+/* What stands in place of a result when an item of a .parallel row, or an invoked function, has failed: error:<step>. */
+void name_of_error(char out[NAME_SIZE], const char *step);
+bool name_is_error(const char *name);
+/* What a branch used beside its result (attempts, deaths, money): used:<item>. */
+void name_of_used(char out[NAME_SIZE], const char *item);
+bool name_is_used(const char *name);
+
 /* A list of items is an array of at most max_items; each has a key of its own, which is plain: 1 to 64 of A-Z a-z 0-9 . _ : -.
  * ERR_BUG names the item: its results could not be told apart, or not be stored at all. */
 bool names_check_items(const json_t *items, size_t max_items, struct err *e) MUST_CHECK;

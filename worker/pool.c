@@ -17,6 +17,8 @@ struct pool {
     bool stopping;
 
     pthread_t *ids;
+    struct seat *seats;
+    int seated; /* threads that have taken one */
     atomic_bool suspect;
     struct executor base; /* copied by every thread */
 };
@@ -49,6 +51,7 @@ static void *thread_main(void *arg)
     x.db = db_new(x.conf->database_url, x.worker_id);
     x.http = http_new();
     (void)pthread_mutex_lock(&p->lock);
+    x.seat = &p->seats[p->seated++];
     for (;;) {
         wait_for_work(p);
         struct run *r = p->first;
@@ -67,6 +70,7 @@ static void *thread_main(void *arg)
         (void)pthread_cond_broadcast(&p->freed);
     }
     (void)pthread_mutex_unlock(&p->lock);
+    json_decref(x.single);
     http_free(x.http);
     db_free(x.db);
     return NULL;
@@ -96,11 +100,13 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
                                 .committer = committer,
                                 .worker_id = worker_id,
                                 .stopping = stopping,
-                                .abort = abort_flag,
                                 .suspect = &p->suspect};
     p->ids = calloc((size_t)p->threads, sizeof(*p->ids));
-    if (p->ids == NULL)
+    p->seats = calloc((size_t)p->threads, sizeof(*p->seats));
+    if (p->ids == NULL || p->seats == NULL)
         abort();
+    for (int i = 0; i < p->threads; i++)
+        seat_init(&p->seats[i], abort_flag);
     pthread_attr_t attr;
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setstacksize(&attr, 2u << 20);
@@ -110,6 +116,18 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
     }
     (void)pthread_attr_destroy(&attr);
     return p;
+}
+
+struct seat *pool_seats(struct pool *p, int *ret_count)
+{
+    *ret_count = p->threads;
+    return p->seats;
+}
+
+void pool_hurry(struct pool *p)
+{
+    for (int i = 0; i < p->threads; i++)
+        seat_hurry(&p->seats[i]);
 }
 
 void pool_add(struct pool *p, struct run *r)
@@ -199,6 +217,9 @@ void pool_free(struct pool *p)
     (void)pthread_mutex_destroy(&p->lock);
     (void)pthread_cond_destroy(&p->work);
     (void)pthread_cond_destroy(&p->freed);
+    for (int i = 0; i < p->threads; i++)
+        seat_release(&p->seats[i]);
+    free(p->seats);
     free(p->ids);
     free(p);
 }

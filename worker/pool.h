@@ -9,11 +9,18 @@
 #include "committer.h"
 #include "conf.h"
 #include "run.h"
+#include "seat.h"
 
 struct pool;
 
 struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
                         const atomic_bool *stopping, const atomic_bool *abort);
+
+/* The threads' places, as many as there are threads; they live as long as the pool. */
+struct seat *pool_seats(struct pool *p, int *ret_count);
+
+/* Steps that are to end do not wait for Postgres. To be called every 100 ms or so. */
+void pool_hurry(struct pool *p);
 
 /* Hands a run to a thread, or back to the others when none is free: it would wait here while another worker has time.
  * Takes it. */

@@ -5,6 +5,7 @@
 
 #include "js.h"
 #include "key.h"
+#include "log.h"
 #include "manifest.h"
 #include "registry.h"
 
@@ -17,7 +18,31 @@ static bool make_group(const struct function *f, int partition, struct kv *kv, s
     return r != NULL || strstr(e->msg, "BUSYGROUP") != NULL;
 }
 
-/* All in one command: a scheduler that saw only some of them would call the events of the others unmatched. */
+static bool add_manifest(struct kv_args *a, const struct function *f, const struct conf *c,
+                         char **ret_text, struct err *e)
+{
+    auto_json *m = manifest_render(f, c, e);
+    if (m == NULL)
+        return false;
+    *ret_text = js_dump(m, NULL);
+    kv_adds(a, f->id);
+    kv_addi(a, f->version);
+    kv_adds(a, *ret_text);
+    return true;
+}
+
+/* Its runs are executed here all the same: the rows that they have are in the table of whoever takes them. */
+static void tell_kept_out(const redisReply *reply)
+{
+    for (size_t i = 0; i < registry_count(); i++) {
+        if (kv_int_at(reply, i, 0) != 0)
+            log_warn(
+                "a newer version of a function is published already; this worker's is kept out",
+                "fn", registry_at(i)->id, LOG_END);
+    }
+}
+
+/* All in one call: a scheduler that saw only some of them would call the events of the others unmatched. */
 static bool publish_all(const struct conf *c, struct kv *kv, struct err *e)
 {
     struct kv_args a;
@@ -26,22 +51,15 @@ static bool publish_all(const struct conf *c, struct kv *kv, struct err *e)
         abort();
     bool ok = true;
     kv_args_init(&a);
-    kv_adds(&a, "HSET");
-    kv_adds(&a, KEY_FUNCTIONS);
-    for (size_t i = 0; ok && i < registry_count(); i++) {
-        auto_json *m = manifest_render(registry_at(i), c, e);
-        ok = m != NULL;
-        if (ok) {
-            texts[i] = js_dump(m, NULL);
-            kv_adds(&a, registry_at(i)->id);
-            kv_adds(&a, texts[i]);
-        }
-    }
-    auto_reply *r = ok ? kv_call(kv, &a, 0, e) : NULL;
+    for (size_t i = 0; ok && i < registry_count(); i++)
+        ok = add_manifest(&a, registry_at(i), c, &texts[i], e);
+    auto_reply *r = ok ? kv_script(kv, "publish_functions", KEY_FUNCTIONS, &a, e) : NULL;
     kv_args_release(&a);
     for (size_t i = 0; i < registry_count(); i++)
         free(texts[i]);
     free(texts);
+    if (r != NULL)
+        tell_kept_out(r);
     return r != NULL;
 }
 

@@ -1,9 +1,9 @@
 /* step.c: the calls that a function's author has (see engine/function.h). */
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "js.h"
 #include "log.h"
 #include "names.h"
@@ -14,25 +14,37 @@ json_t *step_ok(void)
     return json_null();
 }
 
+static json_t *answer(struct step *s, enum verdict verdict, json_t *value)
+{
+    s->state->result->verdict = verdict;
+    return value != NULL ? value : json_null();
+}
+
 json_t *step_finish(struct step *s, json_t *value)
 {
-    s->state->verdict = VERDICT_FINISH;
-    return value != NULL ? value : json_null();
+    return answer(s, VERDICT_FINISH, value);
 }
 
 json_t *step_again(struct step *s, json_t *cursor, json_t *value)
 {
-    s->state->verdict = VERDICT_AGAIN;
-    json_decref(s->state->cursor);
-    s->state->cursor = cursor != NULL ? cursor : json_null();
-    return value != NULL ? value : json_null();
+    json_decref(s->state->result->cursor);
+    s->state->result->cursor = cursor != NULL ? cursor : json_null();
+    return answer(s, VERDICT_AGAIN, value);
 }
 
 json_t *step_sleep(struct step *s, int64_t ms)
 {
-    s->state->verdict = VERDICT_SLEEP;
-    s->state->delay_ms = ms > 0 ? ms : 0;
-    return json_null();
+    s->state->result->delay_ms = ms > 0 ? ms : 0;
+    s->state->result->until_ms = 0;
+    return answer(s, VERDICT_SLEEP, NULL);
+}
+
+json_t *step_sleep_until(struct step *s, int64_t epoch_ms)
+{
+    if (epoch_ms <= s->now_ms)
+        return step_sleep(s, 0);
+    s->state->result->until_ms = epoch_ms;
+    return answer(s, VERDICT_SLEEP, NULL);
 }
 
 __attribute__((format(printf, 4, 0))) static json_t *
@@ -42,7 +54,7 @@ fail(struct step *s, enum err_code code, int64_t retry_after_ms, const char *fmt
     (void)vsnprintf(msg, sizeof(msg), fmt, ap);
     (void)err_set(&s->err, code, "%s", msg);
     s->err.retry_after_ms = retry_after_ms;
-    s->state->verdict = VERDICT_FAIL;
+    s->state->result->verdict = VERDICT_FAIL;
     return NULL;
 }
 
@@ -77,7 +89,7 @@ json_t *step_error(struct step *s)
 {
     if (s->err.code == ERR_NONE)
         (void)err_set(&s->err, ERR_BUG, "step failed without saying why");
-    s->state->verdict = VERDICT_FAIL;
+    s->state->result->verdict = VERDICT_FAIL;
     return NULL;
 }
 
@@ -123,26 +135,18 @@ void step_send(struct step *s, const char *event_name, json_t *data)
     json_t *event = json_array();
     (void)json_array_append_new(event, json_string(event_name));
     (void)json_array_append_new(event, data != NULL ? data : json_object());
-    (void)json_array_append_new(s->state->events, event);
+    (void)json_array_append_new(s->state->result->events, event);
 }
 
 void step_cost(struct step *s, double usd)
 {
-    s->state->cost_usd += usd;
-}
-
-const char *step_cancel_reason(const struct step_state *st)
-{
-    if (atomic_load(st->abort))
-        return "the worker gave it up";
-    if (mono_ms() >= st->deadline_ms)
-        return "it ran longer than its limit";
-    return NULL;
+    if (usd > 0 && isfinite(usd))
+        s->state->result->cost_usd += usd;
 }
 
 bool step_is_cancelled(const struct step *s)
 {
-    return step_cancel_reason(s->state) != NULL;
+    return seat_reason(s->state->seat) != NULL;
 }
 
 void step_log(struct step *s, const char *fmt, ...)

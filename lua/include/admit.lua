@@ -1,19 +1,25 @@
--- admit: owns <p>:wait:<fn>:<key> (zset of run ids by sequence), <p>:blocked:<limit> (zset of queues by virtual time),
--- <p>:vt:<limit> (zset: key -> virtual time), <p>:clock (string) and <p>:unsettled (set of limits); appends to
--- <p>:ready:<fn>.
+-- admit: owns <p>:wait:<queue> (zset of run ids by their order), <p>:blocked:<limit> (zset of queues by tag), <p>:vt:<limit>
+-- (zset: owner -> tag, and a line's end -> the tag that was served last) and <p>:unsettled (set of limits), and the fields `entry` and `limits` of <p>:run:<id>; appends to
+-- <p>:ready:<fn>; adds to <p>:starved.
 --
--- A queue is "<fn>:<key>". Every queue that has waiting runs stands in exactly one <p>:blocked:<limit>: that of a limit
--- that was full when it was last tried. A released slot looks only at the queues that its own limits block, so the
--- cost of an admission does not grow with the number of waiting keys. Among those queues the least virtual time
--- goes first (start-time fair queueing), which is what keeps a huge backlog of one key from delaying another's run.
+-- A queue is "<fn>:<key>", or "<fn>+:<key>" for runs that have begun before. Every queue that has waiting runs stands in
+-- exactly one <p>:blocked:<limit>: that of a limit that was full when it was last tried. A released slot looks only at the
+-- queues that its own limits block, so the cost of an admission does not grow with the number of waiting keys.
 --
--- One clock serves all limits, so that places behind different limits compare. A queue that begins to wait takes its
--- place at the clock; one that was served goes to a turn after the clock as it is then. Places are therefore given in
--- rising order, and everybody is served at most once before a newcomer, however fast the clock runs: a place that
--- was given is never put back because the clock has passed it. <p>:vt:<limit> remembers which keys had their turn from
--- that limit, for a key's queues share one turn, and for a queue that ran empty and comes back at once.
+-- Behind a limit, queues stand by tag and the least goes first (start-time fair queueing). Who is served stands again a
+-- turn later, 1 / weight of its owner; who comes new stands beside the one that was served last. Behind a limit that is
+-- counted per owner, turns go round the owner's queues; behind any other, round the owners: <p>:vt:<limit> remembers until
+-- when an owner has had its turn, for its other queues, and for one that ran empty and comes back at once.
+--
+-- A queue that has come to the front but needs another limit as well, behind which others wait, goes there and takes its
+-- turn: else the one whose run has just ended would take back, through a limit of its own, what others wait for.
+local NEWCOMER = 1 / 64 -- not quite beside: those who wait get on, however many come new
+local BEHIND = 1 / 1048576 -- the queue that was served goes behind its owner's others, which come to the same tag
+local LAST_SERVED = '\n' -- no owner's name
+local crowded = {}
+
 local function make_ready(id, fn)
-  redis.call('XADD', p .. ':ready:' .. fn, '*', 'run', id)
+  return redis.call('XADD', p .. ':ready:' .. fn, '*', 'run', id)
 end
 
 -- Lua prints numbers with 14 digits; a score must come back as it went in, or a queue would look out of place for ever.
@@ -21,134 +27,235 @@ local function exact(number)
   return string.format('%.17g', number)
 end
 
-local clock_value
-
-local function clock_now()
-  clock_value = clock_value or tonumber(redis.call('GET', p .. ':clock') or '0')
-  return clock_value
-end
-
--- The time from which the key may be served behind this limit, 0 when it had no turn lately.
-local function virtual_time(name, key)
-  return tonumber(redis.call('ZSCORE', p .. ':vt:' .. name, key) or '0')
-end
-
-local function place(name, queue, vt)
-  redis.call('ZADD', p .. ':blocked:' .. name, exact(vt), queue)
-end
-
--- Admits the run now or puts it behind the others of its queue. Returns true when admitted.
-local function admit_or_wait(id, fn, key, seq)
-  local queue = fn .. ':' .. key
-  local limits = limits_of(fn, key)
-  local wait_key = p .. ':wait:' .. queue
-  local full = first_full(limits)
-  local waiting = 0
-  if #limits > 0 then
-    waiting = redis.call('ZCARD', wait_key)
-  end
-  if waiting == 0 and full == nil then
-    take_slots(id, limits)
-    make_ready(id, fn)
-    return true
-  end
-  redis.call('ZADD', wait_key, seq, id)
-  if waiting == 0 then
-    place(full.name, queue, math.max(clock_now(), virtual_time(full.name, key)))
-  end
-  return false
+local function set_tag(name, queue, tag)
+  redis.call('ZADD', p .. ':blocked:' .. name, exact(tag), queue)
+  crowded[name] = true
 end
 
 local function head_of(name)
   local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 0, 'WITHSCORES')
+  crowded[name] = first[1] ~= nil
   if first[1] == nil then
     return nil
   end
-  return { queue = first[1], vt = tonumber(first[2]) }
+  return { queue = first[1], tag = tonumber(first[2]) }
 end
 
--- Virtual times behind a limit matter while somebody waits there, and while they are ahead of the queue served last.
-local function forget_virtual_times(name, served_at)
-  if redis.call('EXISTS', p .. ':blocked:' .. name) == 0 then
-    redis.call('DEL', p .. ':vt:' .. name)
-  else
-    redis.call('ZREMRANGEBYSCORE', p .. ':vt:' .. name, '-inf', exact(served_at))
+local function is_crowded(name)
+  if crowded[name] == nil then
+    crowded[name] = redis.call('EXISTS', p .. ':blocked:' .. name) == 1
+  end
+  return crowded[name]
+end
+
+local function turn_of(name, owner)
+  return tonumber(redis.call('ZSCORE', p .. ':vt:' .. name, owner) or '0')
+end
+
+local function newcomers_tag(limit, owner)
+  if not limit.own then
+    local turns = redis.call('ZMSCORE', p .. ':vt:' .. limit.name, LAST_SERVED, owner)
+    return math.max(tonumber(turns[1] or '0') + NEWCOMER, tonumber(turns[2] or '0'))
+  end
+  local head = head_of(limit.name)
+  return head and head.tag + NEWCOMER or 0
+end
+
+-- A queue begins to wait behind the limit.
+local function stand_behind(limit, queue, owner)
+  local tag = newcomers_tag(limit, owner)
+  set_tag(limit.name, queue, tag)
+  if limit.shared then
+    redis.call('SADD', p .. ':starved', limit.name)
+  end
+  if limit.cap then
+    wake_for_budget(limit)
   end
 end
 
--- The queue's next run is admitted; the queue then stands a turn later, behind fresh queues of that time.
-local function serve(name, queue, fn, key, limits, at)
-  local id = redis.call('ZPOPMIN', p .. ':wait:' .. queue)[1]
-  if id ~= nil then
+-- Admits the run now or puts it behind the others of its queue; `fields` (name, value…) go into its hash either way.
+-- Returns true when admitted.
+local function admit_or_wait(id, fn, key, order, begun, fields)
+  local limits = limits_of(fn, key)
+  local full = first_full(limits, fn, begun)
+  local queue, waiting = fn .. (begun and '+:' or ':') .. key, 0
+  if full ~= nil or #limits > 0 then
+    waiting = redis.call('ZCARD', p .. ':wait:' .. queue)
+  end
+  local admitted = full == nil and waiting == 0
+  if admitted then
     take_slots(id, limits)
-    make_ready(id, fn)
-    clock_value = math.max(clock_now(), math.floor(at))
-    redis.call('SET', p .. ':clock', exact(clock_value))
-    redis.call('ZADD', p .. ':vt:' .. name, exact(clock_value + 1), key)
-  end
-  if redis.call('EXISTS', p .. ':wait:' .. queue) == 0 then
-    redis.call('ZREM', p .. ':blocked:' .. name, queue)
+    fields[#fields + 1] = 'entry'
+    fields[#fields + 1] = make_ready(id, fn)
+    if #limits > 0 then
+      fields[#fields + 1] = 'limits'
+      fields[#fields + 1] = limits.text
+    end
   else
-    place(name, queue, clock_value + 1.5)
+    redis.call('ZADD', p .. ':wait:' .. queue, exact(order), id)
+  end
+  if #fields > 0 then
+    redis.call('HSET', p .. ':run:' .. id, unpack(fields))
+  end
+  if not admitted and waiting == 0 then
+    stand_behind(full, queue, owner_of(key))
+  end
+  return admitted
+end
+
+-- The queue's next run is admitted; the queue then stands a turn later, or nowhere when it is empty.
+local function serve(name, own, head, fn, owner, limits)
+  local wait_key = p .. ':wait:' .. head.queue
+  local ids = redis.call('ZRANGE', wait_key, 0, 1)
+  local id = ids[1]
+  if id ~= nil then
+    redis.call('ZREM', wait_key, id)
+    take_slots(id, limits)
+    redis.call('HSET', p .. ':run:' .. id, 'entry', make_ready(id, fn), 'limits', limits.text)
+  end
+  local turn = head.tag + 1
+  if not own then
+    turn = head.tag + 1 / tonumber(control('weight/' .. owner) or 1)
+    redis.call('ZADD', p .. ':vt:' .. name, exact(turn), owner, exact(head.tag), LAST_SERVED)
+  end
+  if ids[2] == nil then
+    redis.call('ZREM', p .. ':blocked:' .. name, head.queue)
+    crowded[name] = nil
+  else
+    set_tag(name, head.queue, turn + BEHIND)
   end
   return id ~= nil
 end
 
--- Of the queues at the head of their limit the one to look at next: the name of its limit, nil when there is none.
-local function least_of(heads)
-  local from = nil
-  for name, head in pairs(heads) do
-    if from == nil or head.vt < heads[from].vt
-      or (head.vt == heads[from].vt and head.queue < heads[from].queue) then
-      from = name
+local function find_limit(limits, name)
+  for _, limit in ipairs(limits) do
+    if limit.name == name then
+      return limit
     end
   end
-  return from
+  return nil
+end
+
+-- Of the limits that the queue needs beside the one it stands behind: the one it has to go to, nil when it may be served.
+local function next_stop(limits, name, fn, begun)
+  local full = first_full(limits, fn, begun)
+  if full ~= nil then
+    return full
+  end
+  local passed = find_limit(limits, name) == nil
+  for _, limit in ipairs(limits) do
+    if passed and is_crowded(limit.name) then
+      return limit
+    end
+    passed = passed or limit.name == name
+  end
+  return nil
+end
+
+-- Turns matter while somebody waits, and while they are ahead of what was served last.
+local function forget_turns(name)
+  local vt_key = p .. ':vt:' .. name
+  if redis.call('EXISTS', p .. ':blocked:' .. name) == 0 then
+    redis.call('DEL', vt_key)
+  else
+    redis.call('ZREMRANGEBYSCORE', vt_key, '-inf', '(' .. exact(turn_of(name, LAST_SERVED)))
+  end
+end
+
+-- Looks at the first queue behind the limit. Returns 'served' or 'moved', or nil when nobody more can be served there; whether
+-- owners take turns there; where the queue went; whether a run was admitted.
+local function look_behind(name)
+  local head = head_of(name)
+  if head == nil then
+    return nil
+  end
+  local colon = string.find(head.queue, ':', 1, true)
+  local fn, key = string.sub(head.queue, 1, colon - 1), string.sub(head.queue, colon + 1)
+  local begun = string.sub(fn, -1) == '+'
+  if begun then
+    fn = string.sub(fn, 1, -2)
+  end
+  local limits, owner = limits_of(fn, key), owner_of(key)
+  local mine = find_limit(limits, name)
+  local own = mine == nil or mine.own -- behind a limit that the function has no more, turns go round the queues
+  local turns = mine == nil or not own
+  local stop = next_stop(limits, name, fn, begun)
+  if stop ~= nil and stop.name == name then
+    if stop.cap then
+      wake_for_budget(stop)
+    end
+    return nil, turns
+  end
+  if stop ~= nil then
+    redis.call('ZREM', p .. ':blocked:' .. name, head.queue)
+    crowded[name] = nil
+    stand_behind(stop, head.queue, owner)
+    return 'moved', turns, stop.name
+  end
+  local turn = own and head.tag or turn_of(name, owner)
+  if turn > head.tag and redis.call('ZCARD', p .. ':blocked:' .. name) > 1 then
+    set_tag(name, head.queue, turn) -- another queue of this owner had the owner's turn meanwhile
+    return 'moved', turns
+  end
+  local served = serve(name, own, head, fn, owner, limits)
+  if mine ~= nil and is_full(mine) and not mine.cap then
+    return nil, turns, nil, served
+  end
+  return 'served', turns, nil, served
 end
 
 -- Hands free room to waiting queues. `freed` is name -> true; at most `budget` queues are looked at, and a limit that
 -- could not be finished is left in <p>:unsettled for the next turn of the timers. Returns the number admitted.
 local function admit_waiting(freed, budget)
-  local heads, left_at, admitted = {}, {}, 0
+  local names, open, admitted = {}, {}, 0
   for name in pairs(freed) do
-    heads[name] = head_of(name)
+    names[#names + 1] = name
+    open[name] = true
   end
-  local from = least_of(heads)
-  while from ~= nil and budget > 0 do
-    budget = budget - 1
-    local queue, at = heads[from].queue, heads[from].vt
-    local colon = string.find(queue, ':', 1, true)
-    local fn, key = string.sub(queue, 1, colon - 1), string.sub(queue, colon + 1)
-    local limits = limits_of(fn, key)
-    local full = first_full(limits)
-    if full ~= nil and full.name == from then
-      heads[from] = nil
-    elseif full ~= nil then
-      redis.call('ZREM', p .. ':blocked:' .. from, queue)
-      place(full.name, queue, math.max(at, virtual_time(full.name, key)))
-      left_at[from] = left_at[from] or 0
-      heads[full.name] = nil
-      heads[from] = head_of(from)
-    else
-      local turn = virtual_time(from, key)
-      if turn > at and redis.call('ZCARD', p .. ':blocked:' .. from) > 1 then
-        -- Another queue of this key had the key's turn meanwhile.
-        place(from, queue, turn)
-      else
-        if serve(from, queue, fn, key, limits, at) then
-          admitted = admitted + 1
-        end
-        left_at[from] = math.floor(at)
+  table.sort(names)
+  local at = 1
+  while at <= #names do
+    local name, went_on, with_turns = names[at], 'served', false
+    at = at + 1
+    while went_on and budget > 0 do
+      local turns, stop, served
+      budget = budget - 1
+      went_on, turns, stop, served = look_behind(name)
+      with_turns = with_turns or turns
+      if served then
+        admitted = admitted + 1
       end
-      heads[from] = head_of(from)
+      if stop and not open[stop] then
+        names[#names + 1] = stop
+        open[stop] = true
+      end
     end
-    from = least_of(heads)
-  end
-  for name in pairs(heads) do
-    redis.call('SADD', p .. ':unsettled', name)
-  end
-  for name, at in pairs(left_at) do
-    forget_virtual_times(name, at)
+    open[name] = nil
+    if went_on then
+      redis.call('SADD', p .. ':unsettled', name)
+    end
+    if with_turns then
+      forget_turns(name)
+    end
   end
   return admitted
+end
+
+-- A waiting run leaves its queue without having been served (it was cancelled). Nothing when it does not wait.
+local function leave_queue(id, fn, key)
+  for _, queue in ipairs({ fn .. ':' .. key, fn .. '+:' .. key }) do
+    local wait_key = p .. ':wait:' .. queue
+    if redis.call('ZREM', wait_key, id) == 1 and redis.call('EXISTS', wait_key) == 0 then
+      local names = { 'paused/' .. fn }
+      for _, limit in ipairs(limits_of(fn, key)) do
+        names[#names + 1] = limit.name
+      end
+      for _, name in ipairs(names) do
+        if redis.call('ZREM', p .. ':blocked:' .. name, queue) == 1 then
+          crowded[name] = nil
+          forget_turns(name)
+        end
+      end
+    end
+  end
 end

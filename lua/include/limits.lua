@@ -1,37 +1,87 @@
--- limits: owns <p>:slots:<limit> (set of run ids) and the field `limits` of <p>:run:<id>; reads <p>:limits (hash:
--- function -> template).
--- A template is lines of "<max> <name>"; a name that ends in ":$" is counted per key. A limit's holders are
--- a set, never a counter, so that it can be audited and releasing twice is harmless.
+-- limits: owns <p>:slots:<limit> (set of run ids); reads <p>:limits (hash: function -> template), <p>:share:<limit> (hash) and
+-- what operators have set.
+-- A template is lines of "<max> <name>". A name that ends in ":$" is counted per owner, the first part of the run's key, one
+-- that ends in ":$2" per its second part, and so on; parts are lines. <max> is a number; "~<number>": of all partitions
+-- together, of which this one may use its share; "usd<cap>/<reserve>": a budget in µUSD. A limit's holders are a set,
+-- never a counter, so that it can be audited and releasing twice is harmless.
 -- A run remembers the template it was admitted by, and gives back what that one names: a function's limits may change
 -- while its runs are under way, and those who wait behind a limit that is no more are let go by its last holders.
-local templates = {}
-local used = {}
+local templates, lists, texts, used = {}, {}, {}, {}
+
+-- Where a queue stands first when several are full, and which way it may move: what fewer share comes first.
+local function rank_of(limit)
+  if limit.part == 1 then
+    return 1
+  end
+  return limit.part and 2 or 3
+end
 
 local function parse(text)
   local template = {}
-  for max, name in string.gmatch(text, '(%d+) ([^\n]+)') do
-    template[#template + 1] = {
-      max = tonumber(max), name = name, keyed = string.sub(name, -2) == ':$',
-    }
+  for max, name in string.gmatch(text, '(%S+) ([^\n]+)') do
+    local limit = { name = name, place = #template }
+    local cap, reserve = string.match(max, '^usd(%d+)/(%d+)$')
+    local base, part = string.match(name, '^(.*:)%$(%d*)$')
+    limit.cap, limit.reserve = tonumber(cap), tonumber(reserve)
+    limit.shared = string.sub(max, 1, 1) == '~'
+    limit.max = tonumber(limit.shared and string.sub(max, 2) or max) or 0
+    if base then
+      limit.base, limit.part = base, part == '' and 1 or tonumber(part)
+    end
+    limit.rank = rank_of(limit)
+    template[#template + 1] = limit
   end
+  table.sort(template, function(a, b)
+    return a.rank < b.rank or a.rank == b.rank and a.place < b.place
+  end)
   return template
 end
 
--- The template's limits for the key, in its order: {name, max} each.
-local function limits_in(text, key)
-  templates[text] = templates[text] or parse(text)
-  local list = { text = text }
-  for i, limit in ipairs(templates[text]) do
-    local name = limit.name
-    if limit.keyed then
-      name = string.sub(name, 1, -2) .. key
-    end
-    list[i] = { name = name, max = limit.max }
+local function parts_of(key)
+  if not string.find(key, '\n', 1, true) then
+    return { key }
   end
-  return list
+  local parts = {}
+  for part in string.gmatch(key .. '\n', '([^\n]*)\n') do
+    parts[#parts + 1] = part
+  end
+  return parts
 end
 
-local texts = {}
+local function owner_of(key)
+  local line = string.find(key, '\n', 1, true)
+  return line and string.sub(key, 1, line - 1) or key
+end
+
+local function maximum_of(limit, name)
+  local other = control('limit/' .. name)
+  if other then
+    return tonumber(other)
+  end
+  if limit.shared then
+    return tonumber(redis.call('HGET', p .. ':share:' .. name, 'max') or '0')
+  end
+  return limit.cap or limit.max
+end
+
+-- The template's limits for the key, those first that fewer share.
+local function limits_in(text, key)
+  templates[text] = templates[text] or parse(text)
+  local id = text .. key
+  if lists[id] == nil then
+    local list, parts = { text = text }, parts_of(key)
+    for i, limit in ipairs(templates[text]) do
+      local name = limit.part and limit.base .. (parts[limit.part] or '') or limit.name
+      local max = maximum_of(limit, name)
+      list[i] = {
+        name = name, max = max, own = limit.part == 1, shared = limit.shared,
+        cap = limit.cap and max, reserve = limit.reserve, owner = parts[1],
+      }
+    end
+    lists[id] = list
+  end
+  return lists[id]
+end
 
 local function limits_of(fn, key)
   texts[fn] = texts[fn] or redis.call('HGET', p .. ':limits', fn) or ''
@@ -39,12 +89,8 @@ local function limits_of(fn, key)
 end
 
 -- The limits whose slots the run may hold; a run whose hash was deleted by hand at least those without a key.
-local function limits_held(id, fn)
-  local run = redis.call('HMGET', p .. ':run:' .. id, 'limits', 'key')
-  if run[1] then
-    return limits_in(run[1], run[2] or '')
-  end
-  return limits_of(fn, run[2] or '')
+local function limits_held(fn, key, template)
+  return template and limits_in(template, key or '') or limits_of(fn, key or '')
 end
 
 local function holders(name)
@@ -56,10 +102,22 @@ local function holders(name)
   return count
 end
 
--- The first limit without room for one more run, or nil.
-local function first_full(limits)
+local function is_full(limit)
+  if limit.cap then
+    return is_over_budget(limit, holders(limit.name))
+  end
+  return holders(limit.name) >= limit.max
+end
+
+-- The first limit without room for one more run, or nil. A function that is paused is as one without room; one that is
+-- drained, for runs that have not begun.
+local function first_full(limits, fn, begun)
+  local pause = control('pause/' .. fn)
+  if pause == 'pause' or pause == 'drain' and not begun then
+    return { name = 'paused/' .. fn, max = 0, own = true }
+  end
   for _, limit in ipairs(limits) do
-    if holders(limit.name) >= limit.max then
+    if is_full(limit) then
       return limit
     end
   end
@@ -67,9 +125,6 @@ local function first_full(limits)
 end
 
 local function take_slots(id, limits)
-  if #limits > 0 then
-    redis.call('HSET', p .. ':run:' .. id, 'limits', limits.text)
-  end
   for _, limit in ipairs(limits) do
     used[limit.name] = holders(limit.name) + redis.call('SADD', p .. ':slots:' .. limit.name, id)
   end

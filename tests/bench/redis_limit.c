@@ -3,6 +3,7 @@
  * and finished by the scripts the daemons use.
  *
  *   redis_limit <port> <database> <runs> <runs per enqueue> <runs per claim and commit> <calls in flight>
+ *               [<owners> <most runs of an owner at a time, 0 = no limit>]
  *
  * Prints the seconds that enqueueing took and the seconds that claiming and finishing took. */
 #include <hiredis/hiredis.h>
@@ -17,7 +18,7 @@
 #include "kv.h"
 #include "script.h"
 
-enum { CREATORS = 500, MAX_FLIGHT = 256, MAX_BATCH = 1024 };
+enum { OWNERS = 500, OWNER_MAX = 20, MAX_FLIGHT = 256, MAX_BATCH = 1024 };
 
 static const char prefix[] = "{limit}", function[] = "test-noop", me[] = "limit";
 
@@ -32,7 +33,7 @@ static const char body_format[] =
 
 struct limit {
     redisContext *redis;
-    int runs, per_enqueue, per_claim, flight;
+    int runs, per_enqueue, per_claim, flight, owners, owner_max;
 };
 
 static void fail(const char *what, const char *why)
@@ -89,7 +90,10 @@ static void prepare(struct limit *l)
     simple(l, "FLUSHDB");
     struct kv_args a;
     kv_args_init(&a);
-    const char *const limits[] = {"HSET", "{limit}:limits", function, "20 fn/test-noop:$\n"};
+    char template[64] = "";
+    if (l->owner_max > 0)
+        (void)snprintf(template, sizeof(template), "%d fn/test-noop:$\n", l->owner_max);
+    const char *const limits[] = {"HSET", "{limit}:limits", function, template};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++)
         kv_adds(&a, limits[i]);
     command(l, "limits", &a);
@@ -122,6 +126,7 @@ static int send_enqueue(struct limit *l, const struct planned *runs, int count)
         kv_addi(&a, wall_ms());
         kv_addi(&a, 0);
         kv_adds(&a, runs[i].input);
+        kv_addi(&a, 0); /* no options */
     }
     command(l, "enqueue", &a);
     kv_args_release(&a);
@@ -173,7 +178,7 @@ static int send_commit(struct limit *l, const redisReply *claimed)
         kv_adds(&a, function);
         kv_adds(&a, run->element[1]->str);
         kv_adds(&a, id);
-        for (int zero = 0; zero < 4; zero++) /* delay; no fields, results or events */
+        for (int zero = 0; zero < 5; zero++) /* delay; no fields, results, events or extras */
             kv_adds(&a, "0");
         kv_adds(&a, bodies[i]);
     }
@@ -217,7 +222,7 @@ static void finish_all(struct limit *l)
     }
 }
 
-static struct planned *plan(int runs)
+static struct planned *plan(int runs, int owners)
 {
     struct planned *list = calloc((size_t)runs, sizeof(*list));
     if (list == NULL)
@@ -226,7 +231,7 @@ static struct planned *plan(int runs)
         char number[24];
         (void)snprintf(number, sizeof(number), "%d", i);
         id_derive(wall_ms(), me, number, list[i].id);
-        (void)snprintf(list[i].creator, sizeof(list[i].creator), "creator-%d", i % CREATORS);
+        (void)snprintf(list[i].creator, sizeof(list[i].creator), "creator-%d", i % owners);
         (void)snprintf(
             list[i].input, sizeof(list[i].input),
             "{\"id\":\"%s\",\"name\":\"test/noop\",\"ts\":%lld,\"data\":{\"creatorId\":\"%s\"}}",
@@ -237,15 +242,18 @@ static struct planned *plan(int runs)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
-        fail("usage",
-             "redis_limit <port> <database> <runs> <per enqueue> <per claim> <calls in flight>");
+    if (argc != 7 && argc != 9)
+        fail("usage", "redis_limit <port> <database> <runs> <per enqueue> <per claim> <calls in "
+                      "flight> [<owners> <most of an owner>]");
     struct limit l = {.runs = atoi(argv[3]),
                       .per_enqueue = atoi(argv[4]),
                       .per_claim = atoi(argv[5]),
-                      .flight = atoi(argv[6])};
+                      .flight = atoi(argv[6]),
+                      .owners = argc == 9 ? atoi(argv[7]) : OWNERS,
+                      .owner_max = argc == 9 ? atoi(argv[8]) : OWNER_MAX};
     if (l.runs < 1 || l.per_enqueue < 1 || l.per_claim < 1 || l.per_claim > MAX_BATCH ||
-        l.flight < 1 || l.flight > MAX_FLIGHT)
+        l.flight < 1 || l.flight > MAX_FLIGHT ||
+        l.owners < 1 || l.owner_max < 0)
         fail("arguments", "out of range");
     l.redis = redisConnect("127.0.0.1", atoi(argv[1]));
     if (l.redis == NULL || l.redis->err != 0)
@@ -253,7 +261,7 @@ int main(int argc, char **argv)
     char select[32];
     (void)snprintf(select, sizeof(select), "SELECT %d", atoi(argv[2]));
     simple(&l, select);
-    struct planned *runs = plan(l.runs);
+    struct planned *runs = plan(l.runs, l.owners);
     prepare(&l);
     int64_t t0 = mono_us();
     enqueue_all(&l, runs);

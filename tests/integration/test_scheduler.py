@@ -12,7 +12,7 @@ def test_a_run_that_was_archived_but_not_forgotten_is_forgotten_later(engine):
     engine.wait_quiet()
     scheduler = engine.daemon("scheduler-1")
     scheduler.stop()
-    old = engine.redis.xadd("{c0}:history", {"kind": "finish", "run": "OLD", "at": "1", "body": ""})
+    old = engine.redis.xadd("{c0}:history", {"kind": "lines", "run": "GONE OLD", "at": "1", "body": ""})
     for kind, write in (("run", lambda k: engine.redis.hset(k, "done", "1")),
                         ("input", lambda k: engine.redis.set(k, "{}")),
                         ("steps", lambda k: engine.redis.hset(k, "s", "1"))):

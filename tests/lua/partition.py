@@ -8,7 +8,8 @@ A state is a dict from key (without the partition's prefix) to contents:
     ready:<fn>  {"entries": [(entry id, run id), …], "workers": {consumer: [entry id that is pending, …]}}
                 ("workers" is left out when the group is not there)
 
-What differs from call to call is made comparable: an entry id that the server chose reads "*", and a time is compared
+What differs from call to call is made comparable: an entry id that the server chose reads "*" (in `entry` and `last` of a
+run too), and a time is compared
 with NOW or now_plus(ms), which are equal to whatever lies between the beginning and the end of the last call. Text that is
 not UTF-8 goes in and comes out as it is (surrogateescape).
 """
@@ -23,6 +24,10 @@ from ops.stack import repository
 
 PREFIX = "{c0}"
 GONE = object()
+# see lua/include/admit.lua
+NEWCOMER = 1 / 64
+BEHIND = 1 / 2**20
+LAST_SERVED = "\n"
 
 
 @functools.lru_cache(maxsize=None)
@@ -59,20 +64,27 @@ def now_plus(ms):
     return Moment(ms)
 
 
-def run(run_id, fn, key="k", due=0, at=1000, data="{}"):
-    """What enqueue takes for one run."""
-    return [run_id, fn, key, at, due, data]
+def run(run_id, fn, key="k", due=0, at=1000, data="{}", **options):
+    """What enqueue takes for one run. A value of an option that is a list is its lines; `listen` is a list of such."""
+    words = []
+    for name, value in options.items():
+        for text in value if name == "listen" else [value]:
+            words += [name, lines(text)]
+    return [run_id, fn, key, at, due, data, len(words) // 2, *words]
 
 
-def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=(), body=""):
+def lines(value):
+    return "\n".join(str(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=(), extras=None, body=""):
     """What commit takes for one outcome."""
     words = [op, fn, entry, run_id, delay]
-    for pairs in (list((fields or {}).items()), list((results or {}).items()), list(events)):
+    told = [(name, lines(value)) for name, value in (extras or {}).items()]
+    for pairs in (list((fields or {}).items()), list((results or {}).items()), list(events), told):
         words.append(len(pairs))
         words += [word for pair in pairs for word in pair]
     return words + [body]
-
-
 
 
 def after(state, changes):
@@ -82,7 +94,7 @@ def after(state, changes):
 
 
 def normal_entry(entry):
-    return "*" if int(entry.split("-")[0]) > 10**9 else entry
+    return "*" if entry and int(entry.split("-")[0]) > 10**9 else entry
 
 
 class Partition:
@@ -188,8 +200,8 @@ class Partition:
             return r.zrange(key, 0, -1, withscores=True)
         if kind == "hash":
             value = r.hgetall(key)
-            if name.startswith("run:") and "last" in value:
-                value["last"] = normal_entry(value["last"])
+            if name.startswith("run:"):
+                value.update({field: normal_entry(value[field]) for field in ("entry", "last") if field in value})
             return value
         if name.startswith("ready:"):
             return self.dump_ready(key)

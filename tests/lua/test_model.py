@@ -19,7 +19,7 @@ FAR = 10**7  # ms: nothing becomes due by itself
 KEYS = ["a", "b:x", "c"]
 LIMITS = {"f": ["fn/f:$", "own:$", "all"], "g": ["own:$", "all"], "h": ["fn/h", "all"], "free": []}
 WORKERS = ["w1", "w2", "w3"]
-LEFTOVERS = {"schedulers", "limits", "seq", "clock", "events", "history", *("ready:" + fn for fn in LIMITS)}
+LEFTOVERS = {"schedulers", "limits", "seq", "events", "history", *("ready:" + fn for fn in LIMITS)}
 
 
 class Run:
@@ -28,7 +28,7 @@ class Run:
         self.state = None  # parked, waiting, admitted, done
         self.admitted_by = None  # the limits of the function as they were then
         self.worker = self.entry = self.last = None
-        self.results, self.deaths = {}, 0
+        self.results, self.deaths, self.begun = {}, 0, False
 
     @property
     def limits(self):
@@ -41,7 +41,7 @@ class Run:
 
     @property
     def queue(self):
-        return f"{self.fn}:{self.key}"
+        return f"{self.fn}{'+' if self.begun else ''}:{self.key}"
 
 
 class Model:
@@ -168,6 +168,9 @@ class Model:
         entry = r.entry
         if op == "next":
             words["results"] = {name: value}
+            words["fields"] = {"st": 1}
+            if name not in r.results:
+                r.begun = True
             expected.append(0 if name not in r.results else 1 if r.results[name] == value else 3)
             r.results.setdefault(name, value)
         else:
@@ -184,7 +187,7 @@ class Model:
             self.p.redis.zadd(self.p.key("timers"), {r.id: n + 1 for n, r in enumerate(due)})
         most = 1000 if everything else self.rnd.choice([1, 3, 100])
         self.calls.append(("fire_timers", [r.id for r in due], most))
-        fired, admitted, _ = self.p.fire_timers(most)
+        fired, admitted, *_ = self.p.fire_timers(most)
         assert fired == min(most, len(due))
         exactly = sum(self.admit_or_wait(r) for r in due[:most])
         if len(due) > most:
@@ -234,7 +237,7 @@ class Model:
     # ---- what must be true ----
     def snapshot(self):
         p, pipe = self.p, self.p.redis.pipeline()
-        queues = [f"{fn}:{key}" for fn in LIMITS for key in KEYS]
+        queues = [f"{fn}{begun}:{key}" for fn in LIMITS for begun in ("", "+") for key in KEYS]
         names = self.names()
         for fn in LIMITS:
             pipe.xrange(p.key("ready:" + fn))

@@ -1,4 +1,4 @@
-#include "waiter.h"
+#include "reader.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ struct group {
     struct kv_address ask_at;
 };
 
-struct waiter {
+struct reader {
     struct kv *kv;
     int64_t block_ms;
     char group_name[NAME_SIZE], consumer[NAME_SIZE]; /* "" = plain reads */
@@ -50,9 +50,9 @@ struct waiter {
     bool was_lost;
 };
 
-struct waiter *waiter_new(struct kv *kv, int64_t block_ms)
+struct reader *reader_new(struct kv *kv, int64_t block_ms)
 {
-    struct waiter *w = calloc(1, sizeof(*w));
+    struct reader *w = calloc(1, sizeof(*w));
     if (w == NULL)
         abort();
     w->kv = kv;
@@ -60,7 +60,7 @@ struct waiter *waiter_new(struct kv *kv, int64_t block_ms)
     return w;
 }
 
-void waiter_free(struct waiter *w)
+void reader_free(struct reader *w)
 {
     if (w == NULL)
         return;
@@ -72,7 +72,7 @@ void waiter_free(struct waiter *w)
     free(w);
 }
 
-int waiter_add(struct waiter *w, const char *stream)
+int reader_add(struct reader *w, const char *stream)
 {
     w->streams = realloc(w->streams, (size_t)(w->stream_count + 1) * sizeof(*w->streams));
     if (w->streams == NULL)
@@ -84,7 +84,7 @@ int waiter_add(struct waiter *w, const char *stream)
 }
 
 /* Replies are in the order of the streams, so that one looks from where the last was found. */
-static int find_stream(struct waiter *w, const char *key)
+static int find_stream(struct reader *w, const char *key)
 {
     for (int i = 0; i < w->stream_count; i++) {
         int s = (w->found + i) % w->stream_count;
@@ -94,7 +94,7 @@ static int find_stream(struct waiter *w, const char *key)
     return -1;
 }
 
-int waiter_stream(struct waiter *w, const redisReply *reply, size_t place)
+int reader_stream(struct reader *w, const redisReply *reply, size_t place)
 {
     const redisReply *r = place < reply->elements ? reply->element[place] : NULL;
     if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements < 2 ||
@@ -103,9 +103,9 @@ int waiter_stream(struct waiter *w, const redisReply *reply, size_t place)
     return find_stream(w, r->element[0]->str);
 }
 
-int waiter_pass(struct waiter *w, const redisReply *reply, size_t place)
+int reader_pass(struct reader *w, const redisReply *reply, size_t place)
 {
-    int s = waiter_stream(w, reply, place);
+    int s = reader_stream(w, reply, place);
     if (s < 0)
         return -1;
     const redisReply *entries = reply->element[place]->element[1];
@@ -116,21 +116,21 @@ int waiter_pass(struct waiter *w, const redisReply *reply, size_t place)
     return s;
 }
 
-bool waiter_was_lost(struct waiter *w)
+bool reader_was_lost(struct reader *w)
 {
     bool lost = w->was_lost;
     w->was_lost = false;
     return lost;
 }
 
-bool waiter_has_failed(struct waiter *w, int stream)
+bool reader_has_failed(struct reader *w, int stream)
 {
     bool failed = w->streams[stream].has_failed;
     w->streams[stream].has_failed = false;
     return failed;
 }
 
-static void note_failure(struct waiter *w, const struct group *g)
+static void note_failure(struct reader *w, const struct group *g)
 {
     for (int s = g->first; s < w->stream_count; s++) {
         if (&w->groups[w->streams[s].group] == g)
@@ -139,7 +139,7 @@ static void note_failure(struct waiter *w, const struct group *g)
 }
 
 /* Gives up the group's connection; a read that is outstanding on it is lost. */
-static void give_up(struct waiter *w, struct group *g)
+static void give_up(struct reader *w, struct group *g)
 {
     note_failure(w, g);
     kv_node_drop(&g->node);
@@ -149,7 +149,7 @@ static void give_up(struct waiter *w, struct group *g)
     kv_cluster(w->kv)->stale = true; /* another node may serve the slot by now */
 }
 
-void waiter_consume(struct waiter *w, const char *group, const char *consumer)
+void reader_consume(struct reader *w, const char *group, const char *consumer)
 {
     if (strcmp(w->group_name, group) == 0 && strcmp(w->consumer, consumer) == 0)
         return;
@@ -166,13 +166,13 @@ void waiter_consume(struct waiter *w, const char *group, const char *consumer)
 
 /* ---- groups ---- */
 
-static int slot_of_stream(const struct waiter *w, int stream)
+static int slot_of_stream(const struct reader *w, int stream)
 {
     const char *key = w->streams[stream].key;
     return slot_of_key(key, strlen(key));
 }
 
-static int find_group(const struct waiter *w, int slot)
+static int find_group(const struct reader *w, int slot)
 {
     for (int g = 0; g < w->group_count; g++) {
         if (slot_of_stream(w, w->groups[g].first) == slot)
@@ -181,7 +181,7 @@ static int find_group(const struct waiter *w, int slot)
     return -1;
 }
 
-static void make_groups(struct waiter *w, bool one_for_all)
+static void make_groups(struct reader *w, bool one_for_all)
 {
     w->groups = calloc((size_t)w->stream_count, sizeof(*w->groups));
     w->fds = calloc((size_t)w->stream_count, sizeof(*w->fds));
@@ -198,7 +198,7 @@ static void make_groups(struct waiter *w, bool one_for_all)
     }
 }
 
-static bool know_groups(struct waiter *w, struct err *e)
+static bool know_groups(struct reader *w, struct err *e)
 {
     if (w->groups != NULL)
         return true;
@@ -211,7 +211,7 @@ static bool know_groups(struct waiter *w, struct err *e)
 
 /* ---- reading ---- */
 
-static void add_read(const struct waiter *w, int group, long count, struct kv_args *a)
+static void add_read(const struct reader *w, int group, long count, struct kv_args *a)
 {
     if (w->group_name[0] != '\0') {
         kv_adds(a, "XREADGROUP");
@@ -237,7 +237,7 @@ static void add_read(const struct waiter *w, int group, long count, struct kv_ar
 }
 
 /* Connects the group to the node that has its streams. */
-static bool connect_group(struct waiter *w, struct group *g, struct err *e)
+static bool connect_group(struct reader *w, struct group *g, struct err *e)
 {
     struct cluster *c = kv_cluster(w->kv);
     struct kv_address at = g->ask_at;
@@ -251,7 +251,7 @@ static bool connect_group(struct waiter *w, struct group *g, struct err *e)
     return kv_node_ready(&g->node, e);
 }
 
-static bool send_read(struct waiter *w, int group, long count, struct err *e)
+static bool send_read(struct reader *w, int group, long count, struct err *e)
 {
     struct group *g = &w->groups[group];
     if (!connect_group(w, g, e) || (g->asking && !kv_node_say_asking(&g->node, e)))
@@ -273,7 +273,7 @@ static bool send_read(struct waiter *w, int group, long count, struct err *e)
 }
 
 /* Sends the reads that are due. The first failure is returned, all are tried. */
-static bool send_reads(struct waiter *w, long count, struct err *e)
+static bool send_reads(struct reader *w, long count, struct err *e)
 {
     struct err later;
     bool ok = true;
@@ -292,7 +292,7 @@ static bool send_reads(struct waiter *w, long count, struct err *e)
 }
 
 /* What the server answered instead of entries. */
-static bool refused(struct waiter *w, struct group *g, const redisReply *r, struct err *e)
+static bool refused(struct reader *w, struct group *g, const redisReply *r, struct err *e)
 {
     if (!cluster_is_redirect(r)) {
         g->retry_at_ms = mono_ms() + RETRY_MS + (int64_t)(id_random() % RETRY_MS);
@@ -307,7 +307,7 @@ static bool refused(struct waiter *w, struct group *g, const redisReply *r, stru
 }
 
 /* The reply of a group whose connection has something to read. *ret stays NULL when there are no entries in it. */
-static bool read_reply(struct waiter *w, struct group *g, redisReply **ret, struct err *e)
+static bool read_reply(struct reader *w, struct group *g, redisReply **ret, struct err *e)
 {
     kv_node_set_timeout(&g->node, MARGIN_MS);
     redisReply *r = kv_node_read(&g->node, e);
@@ -324,7 +324,7 @@ static bool read_reply(struct waiter *w, struct group *g, redisReply **ret, stru
     return ok;
 }
 
-static bool check_deadline(struct waiter *w, struct group *g, struct err *e)
+static bool check_deadline(struct reader *w, struct group *g, struct err *e)
 {
     if (!g->is_outstanding || mono_ms() < g->deadline_ms)
         return true;
@@ -336,7 +336,7 @@ static bool check_deadline(struct waiter *w, struct group *g, struct err *e)
 /* ---- waiting ---- */
 
 /* Until when poll() may sleep: the deadline of a read, the next try of one that failed, or the caller's time. */
-static int64_t next_moment(const struct waiter *w, int64_t end, bool send)
+static int64_t next_moment(const struct reader *w, int64_t end, bool send)
 {
     for (int g = 0; g < w->group_count; g++) {
         const struct group *group = &w->groups[g];
@@ -348,7 +348,7 @@ static int64_t next_moment(const struct waiter *w, int64_t end, bool send)
     return end;
 }
 
-static void wait_for_any(struct waiter *w, int64_t until_ms)
+static void wait_for_any(struct reader *w, int64_t until_ms)
 {
     for (int g = 0; g < w->group_count; g++)
         w->fds[g] = (struct pollfd){
@@ -361,7 +361,7 @@ static void wait_for_any(struct waiter *w, int64_t until_ms)
 }
 
 /* Looks at each group that poll() named, until one has entries. */
-static bool take_reply(struct waiter *w, redisReply **ret, struct err *e)
+static bool take_reply(struct reader *w, redisReply **ret, struct err *e)
 {
     for (int i = 0; i < w->group_count; i++) {
         int g = (w->turn + i) % w->group_count;
@@ -376,7 +376,7 @@ static bool take_reply(struct waiter *w, redisReply **ret, struct err *e)
     return true;
 }
 
-static bool anything_outstanding(const struct waiter *w)
+static bool anything_outstanding(const struct reader *w)
 {
     for (int g = 0; g < w->group_count; g++) {
         if (w->groups[g].is_outstanding)
@@ -385,7 +385,7 @@ static bool anything_outstanding(const struct waiter *w)
     return false;
 }
 
-bool waiter_next(struct waiter *w, long count, int64_t timeout_ms, redisReply **ret, struct err *e)
+bool reader_next(struct reader *w, long count, int64_t timeout_ms, redisReply **ret, struct err *e)
 {
     int64_t end = mono_ms() + timeout_ms;
     *ret = NULL;
@@ -407,7 +407,7 @@ bool waiter_next(struct waiter *w, long count, int64_t timeout_ms, redisReply **
     return true;
 }
 
-bool waiter_finish(struct waiter *w, redisReply **ret, struct err *e)
+bool reader_finish(struct reader *w, redisReply **ret, struct err *e)
 {
     *ret = NULL;
     while (*ret == NULL && anything_outstanding(w)) {

@@ -1,0 +1,80 @@
+#!lua flags=allow-oom
+-- explain_run: where a run is and what it waits for, for people.
+--
+-- KEYS[1] partition prefix <p>; derived from it: <p>:run:<id> hash and where runs are (see include/)
+-- ARGV[1] run id
+-- reply {name, value…}: state (absent, running, ready, waiting, sleeping, collecting, waiting for an event, waiting for a
+--   function, waiting for branches, ended), and what there is of: function, key, attempt, worker, due_in_ms, reason, step,
+--   cancelling
+-- events none
+local p, id = KEYS[1], ARGV[1]
+
+--- include now
+--- include controls
+--- include budget
+--- include limits
+--- include admit
+--- include history
+--- include listen
+--- include finish
+--- include cancel
+
+local reply = {}
+local function say(name, value)
+  if value then
+    reply[#reply + 1] = name
+    reply[#reply + 1] = tostring(value)
+  end
+end
+
+local function reason_of(limit)
+  if limit.cap then
+    return string.format('budget: %s has spent $%.2f of $%.2f in the last hour', limit.owner,
+      spending_of(limit.owner).sum / 1e6, limit.cap / 1e6)
+  elseif string.find(limit.name, '^paused/') then
+    return 'the function is paused or drained'
+  end
+  return string.format('limit %s: %d of %d', limit.name, holders(limit.name), limit.max)
+end
+
+local function say_place(run, more)
+  local entry, due = run.entry, redis.call('ZSCORE', p .. ':timers', id)
+  if run.done then
+    say('state', 'ended')
+  elseif entry and entry ~= '' then
+    local pending = redis.call('XPENDING', p .. ':ready:' .. run.fn, 'workers', entry, entry, 1)
+    say('state', pending[1] and 'running' or 'ready')
+    say('worker', pending[1] and pending[1][2])
+  elseif run.fan_next then
+    say('state', 'waiting for branches')
+    say('reason', more.fan_left .. ' of ' .. more.fan_total .. ' are not done')
+  elseif more.wait then
+    say('state', more.invoke and 'waiting for a function' or 'waiting for an event')
+    say('step', more.wait)
+    say('reason', more.invoke)
+  elseif due then
+    say('state', more.collect and 'collecting' or 'sleeping')
+  else
+    local begun = more.st or more.begun
+    local full = first_full(limits_of(run.fn, run.key), run.fn, begun)
+    say('state', 'waiting')
+    say('reason', full and reason_of(full) or 'its turn')
+  end
+  say('due_in_ms', due and string.format('%d', tonumber(due) - now_ms))
+end
+
+local run = read_run(id)
+if not run.fn then
+  return { 'state', 'absent' }
+end
+local names = { 'wait', 'invoke', 'collect', 'st', 'begun', 'try', 'cancel', 'fan_left', 'fan_total' }
+local values, more = redis.call('HMGET', p .. ':run:' .. id, unpack(names)), {}
+for i, name in ipairs(names) do
+  more[name] = values[i]
+end
+say_place(run, more)
+say('function', run.fn)
+say('key', run.key)
+say('attempt', more.try)
+say('cancelling', more.cancel)
+return reply

@@ -1,0 +1,82 @@
+-- cancel: a run ends before its time, wherever it is. One that a worker holds is only marked (field `cancel`): it keeps its
+-- slots until the worker has let go of it or is dead, so that what runs is never more than what holds a slot; its result is
+-- refused then. Adds to <p>:events `inngest/function.cancelled`.
+local CANCELLED, CANCELLING, ENDED, NOT_HERE = 0, 1, 2, 3
+
+local function emit_cancelled(id, fn, reason)
+  local input = redis.call('GET', p .. ':input:' .. id) or 'null'
+  local member = string.sub(input, 1, 1) == '[' and 'events' or 'event'
+  redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.cancelled', 'data', string.format(
+    '{"function_id":"chronos-%s","run_id":"%s","reason":%s,"%s":%s}', fn, id, cjson.encode(reason), member, input))
+end
+
+-- The run holds no lease any more. What it held is noted in `freed`.
+local function end_cancelled(id, run, reason, freed)
+  local run_key = p .. ':run:' .. id
+  release_slots(id, limits_held(run.fn, run.key, run.limits), freed)
+  if run.parent_run then
+    end_branch(id, run.parent_run)
+    return
+  end
+  redis.call('HSET', run_key, 'done', '1', 'entry', '')
+  history_add('cancelled', id, reason)
+  emit_cancelled(id, run.fn, reason)
+  end_run(id, run.fn, run.ends, { 'error', cjson.encode({ name = 'Cancelled', message = reason }) })
+end
+
+local function read_run(id)
+  local names = { 'fn', 'key', 'limits', 'entry', 'ends', 'parent_run', 'done', 'fan_next' }
+  local values, run = redis.call('HMGET', p .. ':run:' .. id, unpack(names)), {}
+  for i, name in ipairs(names) do
+    run[name] = values[i]
+  end
+  return run
+end
+
+local function is_leased(run)
+  return #redis.call('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1) > 0
+end
+
+-- 'leased', 'ready', or false when the run is elsewhere
+local function place_of(run)
+  if not run.entry or run.entry == '' then
+    return false
+  end
+  return is_leased(run) and 'leased' or 'ready'
+end
+
+local function cancel_one(id, run, reason, freed)
+  local place = place_of(run)
+  if place == 'leased' then
+    redis.call('HSET', p .. ':run:' .. id, 'cancel', reason)
+    return CANCELLING
+  elseif place == 'ready' then
+    redis.call('XDEL', p .. ':ready:' .. run.fn, run.entry)
+  else
+    redis.call('ZREM', p .. ':timers', id)
+    leave_queue(id, run.fn, run.key)
+  end
+  end_cancelled(id, run, reason, freed)
+  return CANCELLED
+end
+
+local function cancel_run(id, reason, freed)
+  local run = read_run(id)
+  if not run.fn then
+    return NOT_HERE
+  elseif run.done then
+    return ENDED
+  end
+  if run.fan_next then
+    redis.call('HDEL', p .. ':run:' .. id, 'fan_left', 'fan_next', 'fan_total')
+    for _, index in ipairs(redis.call('SMEMBERS', p .. ':branches:' .. id)) do
+      local branch = id .. '.' .. index
+      local its = read_run(branch)
+      if its.fn then
+        cancel_one(branch, its, reason, freed)
+      end
+    end
+    redis.call('DEL', p .. ':branches:' .. id)
+  end
+  return cancel_one(id, run, reason, freed)
+end

@@ -1,0 +1,17 @@
+-- controls: reads <p>:controls (hash), what operators have set for this partition: `pause/<fn>` (pause, drain),
+-- `limit/<name>` (another maximum), `weight/<owner>` (turns compared with others). Mostly there is nothing, which costs one
+-- question a call.
+local controls, has_controls = {}, nil
+
+local function control(field)
+  if has_controls == nil then
+    has_controls = redis.call('EXISTS', p .. ':controls') == 1
+  end
+  if not has_controls then
+    return false
+  end
+  if controls[field] == nil then
+    controls[field] = redis.call('HGET', p .. ':controls', field)
+  end
+  return controls[field]
+end

@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- publish_functions: what a worker's functions are like, for the schedulers to route by. All in one call: a scheduler that saw
+-- only some of them would call the events of the others unmatched. A worker of an older build, started or coming back after
+-- a newer one, does not put its older manifest over the newer.
+-- Passes when Redis is full: old work goes on with the workers that are started then.
+--
+-- KEYS[1] chronos:functions hash (function -> manifest as JSON)
+-- ARGV for each function: id, version, manifest
+-- reply {0 written, 1 kept out: a newer version is there, per function}
+-- events none
+local functions = KEYS[1]
+
+-- The version that is there; one that cannot be read is older than any.
+local function version_of(id)
+  local text = redis.call('HGET', functions, id)
+  local ok, manifest = pcall(cjson.decode, text or '')
+  local version = ok and type(manifest) == 'table' and tonumber(manifest.version)
+  return version or -1
+end
+
+local reply, fields = {}, {}
+for i = 1, #ARGV, 3 do
+  local id, version, manifest = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local newer = version_of(id) > version
+  if not newer then
+    fields[#fields + 1] = id
+    fields[#fields + 1] = manifest
+  end
+  reply[#reply + 1] = newer and 1 or 0
+end
+if #fields > 0 then
+  redis.call('HSET', functions, unpack(fields))
+end
+return reply

@@ -47,8 +47,11 @@ struct step_def {
                      * and plain, 1 to 64 of A-Z a-z 0-9 . _ : - */
     int64_t timeout_ms; /* 0 = the worker's setting */
     int retries;        /* 0 = the function's; use NO_RETRIES for none */
-    bool paid;          /* costs money (step_cost): the run waits while its owner is over the budget */
-    int parallel; /* of an .each row: this many items at the same time, each in a slot of its own; 0 = one after the other */
+    bool paid; /* costs money (step_cost): the run waits while its owner is over the budget */
+    /* Of an .each row: this many items at the same time, each in a slot of its own; 0 = one after the other. Such an item
+     * gives a value or fails: it cannot finish the run, ask to be run again, sleep, wait or invoke. When one has failed for
+     * good the others still end, and then the run fails. */
+    int parallel;
 };
 
 enum { NO_RETRIES = -1, MAX_LIMITS = 4, MAX_TRIGGERS = 4, MAX_CANCELS = 4 };
@@ -127,6 +130,7 @@ struct function {
     const char *id; /* as users know it, e.g. "extract-video-transcript" */
     const char *name;
     int version; /* raised when rows are renamed or reordered */
+    /* What starts it: events, or a schedule, or both; with neither only step_invoke and operators do. */
     const char *on_event[MAX_TRIGGERS];
     const char *condition; /* of the event, for it to start a run */
     struct cron_def cron;  /* starts a run at each tick, with the event inngest/scheduled.timer */
@@ -137,7 +141,8 @@ struct function {
      * NULL = data.creatorId. */
     const char *owner;
     struct limit_def limits[MAX_LIMITS];
-    const char *priority; /* seconds that a run is moved forward among those of its owner that wait, -600 to 600 */
+    const char *
+        priority; /* seconds that a run is moved forward among those of its owner that wait, -600 to 600 */
     struct rate_def rate_limit;
     struct throttle_def throttle;
     struct debounce_def debounce;
@@ -147,7 +152,7 @@ struct function {
     struct cancel_def cancel_on[MAX_CANCELS];
     int64_t start_timeout_ms;  /* cancelled when not begun by then; 0 = none */
     int64_t finish_timeout_ms; /* cancelled when not ended by then; 0 = none */
-    double reserve_usd; /* of the owner's budget, while a run with paid steps holds a slot */
+    double reserve_usd;        /* of the owner's budget, while a run with paid steps holds a slot */
     const struct step_def *steps;
 };
 
@@ -157,7 +162,8 @@ struct services;
 struct step {
     const json_t
         *event; /* {"id","name","data","ts",…}; known keys of data are normalised to camelCase */
-    const json_t *events; /* array: all that a batch or a debounce with keep_all brought, else the one */
+    const json_t
+        *events; /* array: all that a batch or a debounce with keep_all brought, else the one */
     const json_t *data;   /* event.data */
     const json_t *item;   /* of an .each row, else NULL */
     const json_t *cursor; /* of step_again, else NULL */
@@ -209,7 +215,8 @@ void step_send(struct step *s, const char *event_name, json_t *data);
 /* What this step cost, in US dollars; recorded with the step. */
 void step_cost(struct step *s, double usd);
 
-/* True when the step should end soon: the worker is draining past its grace, or lost its lease. */
+/* True when the step should end soon: its time is over, its run was cancelled or given to another worker, or the worker is
+ * draining past its grace, or lost its lease. HTTP calls and SQL statements end by themselves then. */
 bool step_is_cancelled(const struct step *s);
 
 /* A line in the log with run, function, step and attempt. */

@@ -86,7 +86,7 @@ struct manifest {
     struct expr *keys[MAX_KEYS];      /* the first is the owner */
     int key_count;                    /* at least 1 */
     char *limits;                     /* template for lua/include/limits.lua */
-    char *key; /* the JSON's, as it is; NULL = none */
+    char *key;                        /* the JSON's, as it is; NULL = none */
     struct expr *priority;            /* NULL = none */
     struct manifest_rate rate_limit;
     struct manifest_throttle throttle;

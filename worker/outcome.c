@@ -110,9 +110,10 @@ static void add_events(struct outcome *o, const struct result *r)
 {
     size_t i;
     json_t *event;
-    json_array_foreach (r->events, i, event)
+    json_array_foreach (r->events, i, event) {
         add_event(o, json_string_value(json_array_get(event, 0)),
                   js_dump(json_array_get(event, 1), NULL));
+    }
 }
 
 /* Money is counted in millionths, rounded up; what a floating sum has too much is not a millionth. */

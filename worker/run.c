@@ -82,6 +82,12 @@ static void copy_key(struct run *r, const redisReply *hash)
     (void)snprintf(r->key, sizeof(r->key), "%.*s", (int)strcspn(key, "\n"), key);
 }
 
+/* `ends` lists, a line each, what is to be done when the run ends (lua/include/finish.lua). */
+static bool is_invoked(const char *ends)
+{
+    return ends != NULL && (strncmp(ends, "parent ", 7) == 0 || strstr(ends, "\nparent ") != NULL);
+}
+
 struct run *run_from_replies(const struct function *fn, int partition, const char *entry,
                              const char *ref, const redisReply *hash, const redisReply *input,
                              const redisReply *steps)
@@ -108,7 +114,7 @@ struct run *run_from_replies(const struct function *fn, int partition, const cha
     r->deaths = (int)field_int(hash, "deaths", 0);
     r->outlived = (int)field_int(hash, "outlived", 0);
     r->cost_usd = strtod(text_of(kv_field(hash, "cost"), "0"), NULL);
-    r->has_parent = kv_field(hash, "parent") != NULL;
+    r->has_parent = is_invoked(text_of(kv_field(hash, "ends"), NULL));
     (void)snprintf(r->callee, sizeof(r->callee), "%s", text_of(kv_field(hash, "callee"), ""));
     copy_input(r, input);
     parse_results(r, steps);

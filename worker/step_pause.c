@@ -107,7 +107,7 @@ static bool check_invoke(const char *function_id, const json_t *data, int64_t ti
     if (timeout_ms < 0)
         return err_set(e, ERR_BUG, "timeout_ms is negative");
     size_t len;
-    auto_free char *text = js_dump(data, &len);
+    free(js_dump(data, &len));
     return len <= MAX_DATA_BYTES ||
            err_set(e, ERR_BUG,
                    "the data has %zu bytes, more than %d; keep data in Postgres and pass ids", len,

@@ -374,8 +374,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $fn$
     select coalesce(
-        (select coalesce((f.manifest -> 'batch' ->> 'size')::numeric, 0) > 0
-                or coalesce((f.manifest -> 'debounce' ->> 'keep')::boolean, false)
+        (select coalesce((f.manifest -> 'batch' ->> 'max_size')::numeric, 0) > 0
+                or coalesce((f.manifest -> 'debounce' ->> 'keep_all')::boolean, false)
          from chronos.functions f
          where f.id = fn),
         false)

@@ -19,6 +19,7 @@ import os
 import re
 
 import pytest
+import redis
 
 from ops.stack import Stack, repository, sessions
 from ops.stack.postgres_server import FAST
@@ -144,14 +145,28 @@ def start_redis(stack):
         stack.start_redis()
 
 
+def repairs(chronos):
+    """What the audit has mended in this stack's Redis: there must be nothing. A test that damages Redis deletes the keys
+    when it has seen them. {} also when Redis is not there any more."""
+    if not all(p.is_running() for p in chronos.stack.redis.processes):
+        return {}
+    try:
+        return {key: chronos.redis.hgetall(key) for key in chronos.redis.scan_iter("{c*}:repairs", count=1000)}
+    except redis.exceptions.RedisError:
+        return {}
+
+
 def finish(chronos):
-    """Stops the stack, then fails the test if a sanitizer spoke."""
+    """Stops the stack, then fails the test if a sanitizer spoke, or if the audit found something."""
+    mended = repairs(chronos)
     chronos.close()
     try:
         chronos.stack.stop()
         reports = chronos.sanitizer_reports()
         if reports:
             pytest.fail("a sanitizer found something\n" + "\n".join(reports), pytrace=False)
+        if mended:
+            pytest.fail(f"the audit had to mend something: {mended}", pytrace=False)
     finally:
         chronos.stack.stop()
         chronos.stack.remove()

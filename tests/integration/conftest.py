@@ -1,9 +1,11 @@
-"""`world` is one running stack for all tests that only send events; `engine` is one of a test's own, not started."""
+"""`world` is one running stack for all tests that only send events; `engine` is one of a test's own, not started; `alone` is
+a worker without a scheduler, whose part the test plays."""
 
 import os
 
 import pytest
 
+from alone import Alone
 from harness.fixtures import (WORKER, finish, new_database, on_cluster, partitions, redis_options, start_redis,
                               variant)
 from ops.stack import Stack
@@ -39,3 +41,13 @@ def engine(test_folder, database, request):
         yield e
     finally:
         finish(e)
+
+
+@pytest.fixture
+def alone(engine):
+    a = Alone(engine)
+    try:
+        engine.stack.start_worker()
+        yield a
+    finally:
+        a.close()

@@ -45,6 +45,9 @@ begin
     if cancel_where.owner is not null then
         cancel_where.owner := chronos.check_owner('cancel_where', cancel_where.owner);
     end if;
+    if not isfinite(since) or not isfinite(until) then
+        perform chronos.refuse('cancel_where: since and until must be times, or null');
+    end if;
     if since >= until then
         perform chronos.refuse('cancel_where: since must be earlier than until');
     end if;
@@ -254,6 +257,7 @@ CREATE TABLE chronos.events (
     run_ids text[] DEFAULT '{}'::text[] NOT NULL,
     retry_of text,
     replay_of text,
+    parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 )
 PARTITION BY RANGE (accepted_at);
@@ -407,8 +411,8 @@ CREATE FUNCTION chronos.joins_events(fn text) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     select coalesce(
-        (select coalesce((f.manifest -> 'batch' ->> 'size')::numeric, 0) > 0
-                or coalesce((f.manifest -> 'debounce' ->> 'keep')::boolean, false)
+        (select coalesce((f.manifest -> 'batch' ->> 'max_size')::numeric, 0) > 0
+                or coalesce((f.manifest -> 'debounce' ->> 'keep_all')::boolean, false)
          from chronos.functions f
          where f.id = fn),
         false)
@@ -742,6 +746,7 @@ CREATE TABLE chronos.events_default (
     run_ids text[] DEFAULT '{}'::text[] NOT NULL,
     retry_of text,
     replay_of text,
+    parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
 CREATE TABLE chronos.functions (
@@ -768,7 +773,8 @@ CREATE TABLE chronos.outbox (
     replay_of text,
     event_id text,
     stream_id text,
-    looked_at timestamp with time zone,
+    look_at timestamp with time zone,
+    missed boolean DEFAULT false NOT NULL,
     CONSTRAINT outbox_check CHECK (((retry_of IS NULL) OR (function_id IS NOT NULL))),
     CONSTRAINT outbox_check1 CHECK (((replay_of IS NULL) OR (function_id IS NOT NULL))),
     CONSTRAINT outbox_data_check CHECK ((json_typeof(data) = 'object'::text)),
@@ -1177,6 +1183,7 @@ CREATE INDEX events_default_name_accepted_at_idx ON chronos.events_default USING
 CREATE INDEX events_retry_of ON ONLY chronos.events USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX events_default_retry_of_idx ON chronos.events_default USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX outbox_retry_of ON chronos.outbox USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE INDEX outbox_sent ON chronos.outbox USING btree (look_at) WHERE (event_id IS NOT NULL);
 CREATE INDEX outbox_unsent ON chronos.outbox USING btree (id) WHERE (event_id IS NULL);
 CREATE INDEX runs_creator ON ONLY chronos.runs USING btree (creator_id, finished_at);
 CREATE INDEX runs_default_creator_id_finished_at_idx ON chronos.runs_default USING btree (creator_id, finished_at);

@@ -14,7 +14,7 @@ MANIFESTS = [
     {"id": FN, "triggers": ["thing/made", "thing/again"],
      "limits": [{"name": f"fn/{FN}:$", "max": 20}, {"name": "creator:$", "max": 20}, {"name": "global", "max": 100}]},
     {"id": OTHER, "triggers": ["other/made"], "limits": [{"name": f"fn/{OTHER}:$2", "max": 3}],
-     "batch": {"size": 10, "timeout_ms": 1000}},
+     "batch": {"max_size": 10, "timeout_ms": 1000}},
     {"id": CRON, "triggers": [], "limits": [], "cron": {"schedule": "TZ=Europe/Paris 0 3 * * *"}},
 ]
 
@@ -309,7 +309,7 @@ def test_a_run_of_several_events(ops):
     assert [r[0] for r in rows(ops, "outbox", "id, data")] and rows(ops, "outbox", "data::text") == [('{"n": 2}',)], \
         "a debounced run was started by its last event"
     ops.execute("delete from chronos.outbox")
-    ops.execute("update chronos.functions set manifest = manifest || '{\"debounce\": {\"period_ms\": 9, \"keep\": true}}'"
+    ops.execute("update chronos.functions set manifest = manifest || '{\"debounce\": {\"period_ms\": 9, \"keep_all\": true}}'"
                 " where id = %s", (FN,))
     assert "chronos.replay" in refused(ops, f"retry: run {RUN} was started by 2 events together", "retry(%s)", RUN)
     call(ops, "replay(%s)", RUN)

@@ -79,12 +79,30 @@ static void test_a_run_that_has_not_begun(void **state)
     run_free(r);
 }
 
-static void test_a_run_that_was_invoked_and_one_that_failed_to(void **state)
+static bool is_invoked(const char *ends)
+{
+    struct run *r = read_run(&plain, RUN_ID, LIST("fn", "f", "ends", ends), "{}", LIST("a", "1"));
+    bool invoked = r->has_parent;
+    run_free(r);
+    return invoked;
+}
+
+static void test_who_waits_for_the_outcome(void **state)
 {
     (void)state;
-    struct run *r = read_run(&plain, RUN_ID, LIST("fn", "f", "parent", "0\nR\nstep"), "{}",
-                             LIST("error:one", "{\"message\":\"no\"}"));
-    assert_true(r->has_parent);
+    assert_true(is_invoked("parent 0\tR\tstep\n"));
+    assert_true(is_invoked("timed\nparent 0\tR\tstep\n"));
+    assert_false(is_invoked("timed\nlistens\n"));
+    assert_false(is_invoked("single parent 1\n")); /* a key is any text */
+    assert_false(is_invoked(""));
+}
+
+static void test_a_step_that_failed_elsewhere(void **state)
+{
+    (void)state;
+    struct run *r =
+        read_run(&plain, RUN_ID, LIST("fn", "f"), "{}", LIST("error:one", "{\"message\":\"no\"}"));
+    assert_false(r->has_parent);
     assert_true(r->has_error);
     run_free(r);
 }
@@ -174,7 +192,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_run),
         cmocka_unit_test(test_a_run_that_has_not_begun),
-        cmocka_unit_test(test_a_run_that_was_invoked_and_one_that_failed_to),
+        cmocka_unit_test(test_who_waits_for_the_outcome),
+        cmocka_unit_test(test_a_step_that_failed_elsewhere),
         cmocka_unit_test(test_a_branch_belongs_to_its_run),
         cmocka_unit_test(test_what_branches_used_is_no_result),
         cmocka_unit_test(test_names_that_are_none),

@@ -42,6 +42,7 @@ class Alone:
     def __init__(self, engine):
         self.engine = engine
         self.p = Partition(engine.stack.redis_url)
+        self.p.redis.set("chronos:partitions", 1)
         self.p.call("register_scheduler", SCHEDULER, 1)
         self.numbers = itertools.count(1)
         self.ended = threading.Event()

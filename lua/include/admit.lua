@@ -73,11 +73,22 @@ local function stand_behind(limit, queue, owner)
   end
 end
 
+-- The first limit whose room is not for newcomers: it came free in this call and belongs to those who stand behind it, who are
+-- looked at when the call ends. Else a run whose branches begin one after another would keep its place for ever.
+local function first_promised(limits)
+  for _, limit in ipairs(limits) do
+    if given_back[limit.name] and is_crowded(limit.name) then
+      return limit
+    end
+  end
+  return nil
+end
+
 -- Admits the run now or puts it behind the others of its queue; `fields` (name, value…) go into its hash either way.
 -- Returns true when admitted.
 local function admit_or_wait(id, fn, key, order, begun, fields)
   local limits = limits_of(fn, key)
-  local full = first_full(limits, fn, begun)
+  local full = first_full(limits, fn, begun) or first_promised(limits)
   local queue, waiting = fn .. (begun and '+:' or ':') .. key, 0
   if full ~= nil or #limits > 0 then
     waiting = redis.call('ZCARD', p .. ':wait:' .. queue)
@@ -208,6 +219,7 @@ end
 -- could not be finished is left in <p>:unsettled for the next turn of the timers. Returns the number admitted.
 local function admit_waiting(freed, budget)
   local names, open, admitted = {}, {}, 0
+  given_back = {}
   for name in pairs(freed) do
     names[#names + 1] = name
     open[name] = true

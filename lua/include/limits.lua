@@ -7,6 +7,7 @@
 -- A run remembers the template it was admitted by, and gives back what that one names: a function's limits may change
 -- while its runs are under way, and those who wait behind a limit that is no more are let go by its last holders.
 local templates, lists, texts, used = {}, {}, {}, {}
+local given_back = {} -- limits of which this call gave slots back that nobody has got yet
 
 -- Where a queue stands first when several are full, and which way it may move: what fewer share comes first.
 local function rank_of(limit)
@@ -138,7 +139,7 @@ local function release_slots(id, limits, freed)
       if used[limit.name] ~= nil then
         used[limit.name] = used[limit.name] - 1
       end
-      freed[limit.name] = true
+      freed[limit.name], given_back[limit.name] = true, true
     end
   end
 end

@@ -19,7 +19,8 @@
 --   op        next    the result is stored, the worker goes on with the same lease
 --             park    slots are given back; the run is due again after `delay`, or when what it waits for has come
 --             finish  the run is over; slots are given back
---             return  nothing happened: the entry goes back to the ready stream, slots stay
+--             return  nothing happened: the entry goes back to the ready stream, slots stay (unless the function is
+--                     paused by now)
 --   fn, entry id, run id (of a branch: <run>.<n>), delay (ms, for park; -1 = only what it waits for)
 --   number of fields, then name and value for each    (of the run's hash; ignored by finish)
 --   number of results, then name and JSON for each    (the first name is the natural key of `next`; of a finish only those
@@ -209,7 +210,12 @@ for i = 1, count do
       end_lease(fn, entry)
     end
     if op == 'return' then
-      redis.call('HSET', run_key, 'last', entry, 'entry', make_ready(id, fn))
+      redis.call('HSET', run_key, 'last', entry)
+      if put_back(id, fn, freed) then
+        ends_count = ends_count + 1
+      else
+        redis.call('HSET', run_key, 'entry', make_ready(id, fn))
+      end
     elseif limits then
       release_slots(id, limits, freed)
       ends_count = ends_count + 1

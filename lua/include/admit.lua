@@ -114,6 +114,24 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
   return admitted
 end
 
+-- A run that was admitted, and that no worker works on, goes back to waiting when its function is paused by now: returns
+-- whether it is so. What it gives back is noted in `freed`.
+local function put_back(id, fn, freed)
+  if not control('pause/' .. fn) then
+    return false
+  end
+  local run_key = p .. ':run:' .. id
+  local run = redis.call('HMGET', run_key, 'key', 'seq', 'limits', 'st', 'begun', 'parent_run')
+  local key, begun = run[1], (run[4] or run[5] or run[6]) and true or false
+  if not key or not is_paused(fn, begun) then
+    return false
+  end
+  redis.call('HSET', run_key, 'entry', '')
+  release_slots(id, limits_held(fn, key, run[3]), freed)
+  admit_or_wait(id, fn, key, tonumber(run[2]), begun, {})
+  return true
+end
+
 -- The queue's next run is admitted; the queue then stands a turn later, or nowhere when it is empty.
 local function serve(name, own, head, fn, owner, limits)
   local wait_key = p .. ':wait:' .. head.queue
@@ -255,10 +273,11 @@ end
 
 -- A waiting run leaves its queue without having been served (it was cancelled). Nothing when it does not wait.
 local function leave_queue(id, fn, key)
-  for _, queue in ipairs({ fn .. ':' .. key, fn .. '+:' .. key }) do
+  for _, begun in ipairs({ false, true }) do
+    local queue = fn .. (begun and '+:' or ':') .. key
     local wait_key = p .. ':wait:' .. queue
     if redis.call('ZREM', wait_key, id) == 1 and redis.call('EXISTS', wait_key) == 0 then
-      local names = { 'paused/' .. fn }
+      local names = { paused_name(fn, begun) }
       for _, limit in ipairs(limits_of(fn, key)) do
         names[#names + 1] = limit.name
       end

@@ -110,12 +110,21 @@ local function is_full(limit)
   return holders(limit.name) >= limit.max
 end
 
--- The first limit without room for one more run, or nil. A function that is paused is as one without room; one that is
--- drained, for runs that have not begun.
-local function first_full(limits, fn, begun)
+-- Runs that have begun stand apart from the others, since a drain lets them go.
+local function paused_name(fn, begun)
+  return 'paused/' .. fn .. (begun and '+' or '')
+end
+
+-- A function that is drained is paused for runs that have not begun.
+local function is_paused(fn, begun)
   local pause = control('pause/' .. fn)
-  if pause == 'pause' or pause == 'drain' and not begun then
-    return { name = 'paused/' .. fn, max = 0, own = true }
+  return pause == 'pause' or pause == 'drain' and not begun
+end
+
+-- The first limit without room for one more run, or nil. A function that is paused is as one without room.
+local function first_full(limits, fn, begun)
+  if is_paused(fn, begun) then
+    return { name = paused_name(fn, begun), max = 0, own = true }
   end
   for _, limit in ipairs(limits) do
     if is_full(limit) then

@@ -67,9 +67,8 @@ end
 
 -- The template's limits for the key, those first that fewer share.
 local function limits_in(text, key)
-  templates[text] = templates[text] or parse(text)
-  local id = text .. key
-  if lists[id] == nil then
+  templates[text], lists[text] = templates[text] or parse(text), lists[text] or {}
+  if lists[text][key] == nil then
     local list, parts = { text = text }, parts_of(key)
     for i, limit in ipairs(templates[text]) do
       local name = limit.part and limit.base .. (parts[limit.part] or '') or limit.name
@@ -79,9 +78,9 @@ local function limits_in(text, key)
         cap = limit.cap and max, reserve = limit.reserve, owner = parts[1],
       }
     end
-    lists[id] = list
+    lists[text][key] = list
   end
-  return lists[id]
+  return lists[text][key]
 end
 
 local function limits_of(fn, key)

@@ -98,7 +98,7 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
     take_slots(id, limits)
     fields[#fields + 1] = 'entry'
     fields[#fields + 1] = make_ready(id, fn)
-    if #limits > 0 then
+    if #limits > 0 or #fields == 2 then -- one that was admitted before remembers others
       fields[#fields + 1] = 'limits'
       fields[#fields + 1] = limits.text
     end

@@ -133,10 +133,15 @@ local function first_full(limits, fn, begun)
   return nil
 end
 
+-- Returns how many of the slots the run did not hold before.
 local function take_slots(id, limits)
+  local taken = 0
   for _, limit in ipairs(limits) do
-    used[limit.name] = holders(limit.name) + redis.call('SADD', p .. ':slots:' .. limit.name, id)
+    local before = holders(limit.name)
+    used[limit.name] = before + redis.call('SADD', p .. ':slots:' .. limit.name, id)
+    taken = taken + used[limit.name] - before
   end
+  return taken
 end
 
 -- Gives back every slot of the run and notes in `freed` (name -> true) where room came free.

@@ -5,8 +5,9 @@
 -- KEYS[1] partition prefix <p>; derived from it: what include/listen.lua names, <p>:run:<id> hash
 -- ARGV[1] event, ARGV[2] path, ARGV[3] value, ARGV[4] listener id after which the page begins ("" = from the first),
 -- ARGV[5] most
--- reply {next, listener id, own event id, expression, …}, in the order of ids; next = where the next page begins, "" after
---   the last. One whose time is over is removed and left out
+-- reply {next, listener id, own event id, expression, step, …}, in the order of ids; next = where the next page begins, ""
+--   after the last; step = what waits for the event, "" when it cancels the run. One whose time is over is removed and left
+--   out
 -- events none
 local p, event, path, value, after, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 
@@ -26,6 +27,7 @@ for _, name in ipairs(ids) do
     reply[#reply + 1] = name
     reply[#reply + 1] = own
     reply[#reply + 1] = expression
+    reply[#reply + 1] = slot == 'w' and redis.call('HGET', p .. ':run:' .. id, 'wait') or ''
   end
 end
 return reply

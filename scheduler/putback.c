@@ -51,7 +51,7 @@ static bool leave_out_present(struct putback *p, struct err *e)
     for (size_t i = 0; i < p->count; i++) {
         char prefix[PREFIX_SIZE];
         key_prefix(live_start(&p->list[i])->partition, prefix);
-        if (!kv_pushf(p->kv, e, "EXISTS %s:run:%s", prefix, live_run(&p->list[i])))
+        if (!kv_pushf(p->kv, e, "EXISTS %s:run:%s", prefix, p->list[i].run))
             return false;
     }
     for (size_t i = 0; i < p->count; i++) {

@@ -52,6 +52,9 @@ ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
                 $(addprefix worker/, names.c workdir.c video.c vectors.c run.c plan.c result.c \
                   outcome.c history.c seat.c step.c step_pause.c))
+# and the scheduler's parts that need no running scheduler
+TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \
+                recorded.c start.c tick_plan.c waiter.c waterfill.c))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests

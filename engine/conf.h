@@ -32,6 +32,8 @@ struct conf {
     long retention_days;
     long route_batch;
     long archive_batch;
+    long cron_grace_ms;
+    long audit_ms;
     struct services services;
 };
 

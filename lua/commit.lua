@@ -50,15 +50,18 @@ local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 --- include cancel
 --- include flow
 
+local ended_leases, has_ended, freed, ends_count = {}, {}, {}, 0
+local bodies, finished = {}, {}
+
 local function owns(fn, entry)
+  if has_ended[fn .. ' ' .. entry] then
+    return false
+  end
   local pending = redis.pcall('XPENDING', p .. ':ready:' .. fn, 'workers', entry, entry, 1, worker)
   return pending.err == nil and pending[1] ~= nil
 end
 
-local ended_leases, freed, ends_count = {}, {}, 0
-local bodies, finished = {}, {}
-
--- The entries leave their streams together, at the end.
+-- The entries leave their streams together, at the end; `has_ended` tells until then.
 local function end_lease(fn, entry)
   local list = ended_leases[fn]
   if list == nil then
@@ -66,6 +69,7 @@ local function end_lease(fn, entry)
     ended_leases[fn] = list
   end
   list[#list + 1] = entry
+  has_ended[fn .. ' ' .. entry] = true
 end
 
 local function leave_streams()
@@ -179,6 +183,7 @@ for i = 1, count do
     end_cancelled(id, run, run.cancel, freed)
     ends_count = ends_count + 1
   elseif code == 0 then
+    local limits = (op == 'park' or op == 'finish') and limits_held(fn, run.key, run.limits)
     if extras.cost then
       spend(owner_of(run.key or ''), tonumber(extras.cost))
     end
@@ -204,8 +209,8 @@ for i = 1, count do
     end
     if op == 'return' then
       redis.call('HSET', run_key, 'last', entry, 'entry', make_ready(id, fn))
-    elseif op == 'park' or op == 'finish' then
-      release_slots(id, limits_held(fn, run.key, run.limits), freed)
+    elseif limits then
+      release_slots(id, limits, freed)
       ends_count = ends_count + 1
       if op == 'park' then
         redis.call('HSET', run_key, 'last', entry, 'entry', '')

@@ -4,8 +4,10 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it: what include/listen.lua, resume.lua and cancel.lua name
 -- ARGV[1] number of matches, then for each:
---   listener id, event name, event as JSON, rows for the archive when the run waits for it ("" for none)
--- reply {1 or 0 per match}: 0 = it listens no more
+--   listener id, event name, the step that waited when the listener was found ("" = the run is to be cancelled), event as
+--   JSON, rows for the archive when the run waits for it ("" for none)
+-- reply {1 or 0 per match}: 0 = it listens no more, or waits for something else by now. A listener whose run has ended is
+--   removed.
 -- events `lines`, `cancelled`
 local p, count = KEYS[1], tonumber(ARGV[1])
 
@@ -24,23 +26,26 @@ local p, count = KEYS[1], tonumber(ARGV[1])
 
 local freed = {}
 
-local function hear(id, slot, event, json, body)
+local function hear(id, slot, event, step, json, body)
   if redis.call('HEXISTS', p .. ':listener:' .. id, slot) == 0 then
+    return 0
+  end
+  if not is_live(id) then
+    unlisten(id, slot)
     return 0
   end
   if slot ~= 'w' then
     cancel_run(id, 'cancelled by the event ' .. event, freed)
     return 1
   end
-  local step = redis.call('HGET', p .. ':run:' .. id, 'wait')
-  return step and resume_run(id, step, step, json, body) ~= nil and 1 or 0
+  return resume_run(id, step, step, json, body) ~= nil and 1 or 0
 end
 
 local reply = {}
 for i = 1, count do
-  local at = 2 + (i - 1) * 4
+  local at = 2 + (i - 1) * 5
   local id, slot = string.match(ARGV[at], '^(.*)/([^/]*)$')
-  reply[i] = hear(id, slot, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  reply[i] = hear(id, slot, unpack(ARGV, at + 1, at + 4))
 end
 if next(freed) ~= nil then
   admit_waiting(freed, 4 * count + 16)

@@ -4,7 +4,7 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:lookbacks set, <p>:listener:<run> hash, <p>:run:<id> hash
 -- ARGV[1] most
--- reply {listener id, event, own event id, expression, accepted at (ms) of the run, …}
+-- reply {listener id, event, own event id, expression, accepted at (ms) of the run, step that waits, …}
 -- events none
 local p, most = KEYS[1], tonumber(ARGV[1])
 
@@ -13,10 +13,10 @@ local p, most = KEYS[1], tonumber(ARGV[1])
 local reply = {}
 for _, name in ipairs(redis.call('SRANDMEMBER', p .. ':lookbacks', most)) do
   local id, slot = string.match(name, '^(.*)/([^/]*)$')
-  local record = redis.call('HGET', p .. ':listener:' .. id, slot)
-  if record then
-    local event, _, _, _, own, expression = read_listener(record)
-    for _, word in ipairs({ name, event, own, expression, redis.call('HGET', p .. ':run:' .. id, 'at') or '0' }) do
+  local event, _, _, _, own, expression = read_listener(redis.call('HGET', p .. ':listener:' .. id, slot) or '')
+  if event then
+    local run = redis.call('HMGET', p .. ':run:' .. id, 'at', 'wait')
+    for _, word in ipairs({ name, event, own, expression, run[1] or '0', run[2] or '' }) do
       reply[#reply + 1] = word
     end
   else

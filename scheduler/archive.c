@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "clock.h"
 #include "copy_lines.h"
 #include "db.h"
 #include "frozen.h"
+#include "history_entry.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "reader.h"
 
 enum {
     BLOCK_MS = 500,
     RETRY_MS = 200,
-    COPY_MAX_BYTES = 512u << 20,
     ID_TEXT = 48,
     UNLINK_AT_ONCE = 100,
     LAST_BATCHES = 100, /* at the stop */
@@ -25,44 +25,18 @@ enum {
 struct archiver {
     pthread_t thread;
     const struct conf *conf;
-    const char *epoch;
+    const struct epochs *epochs;
     const atomic_bool *stopping;
     struct kv *kv;
     struct db *db;
+    struct reader *reader;
+    bool *hot;     /* per partition: something may be there */
     int partition; /* present one */
     char prefix[PREFIX_SIZE];
-    struct buf runs, steps; /* COPY lines */
+    struct history_rows rows;
 };
 
-/* ---- history entries ---- */
-
-static bool is_kind(const redisReply *entry, const char *kind)
-{
-    const redisReply *v = kv_field(entry->element[1], "kind");
-    return v != NULL && strcmp(v->str, kind) == 0;
-}
-
-/* Lines are headed by their table's letter and a tab (worker/history.h). */
-static void add_lines(struct archiver *a, const redisReply *entry)
-{
-    const redisReply *body = kv_field(entry->element[1], "body");
-    if (is_kind(entry, "lost")) {
-        const redisReply *run = kv_field(entry->element[1], "run");
-        log_warn("a run lost its worker and was handed on", "run", run != NULL ? run->str : "",
-                 "worker", body != NULL ? body->str : "", LOG_END);
-        return;
-    }
-    const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
-    while (p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
-        struct buf *to = p[0] == 'r' ? &a->runs : p[0] == 's' ? &a->steps : NULL;
-        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
-            log_error("a history line cannot be read and is left out", "entry",
-                      entry->element[0]->str, LOG_END);
-        p += len;
-    }
-}
+/* ---- the keys of runs that have ended ---- */
 
 /* UNLINK for runs that have ended, some at a time. */
 struct removal {
@@ -118,11 +92,8 @@ static bool remove_runs(struct archiver *a, const redisReply *entries, struct er
     kv_args_init(&m.args);
     bool ok = true;
     for (size_t i = 0; ok && i < entries->elements; i++) {
-        const redisReply *run = kv_field(entries->element[i]->element[1], "run");
-        bool ends = is_kind(entries->element[i], "lines") ||
-                    is_kind(entries->element[i], "finish"); /* of a worker of the version before */
-        if (ends && run != NULL)
-            ok = remove_listed(&m, run->str, e);
+        const char *ended = history_entry_ended(entries->element[i]);
+        ok = ended == NULL || remove_listed(&m, ended, e);
     }
     ok = ok && send_removal(&m, e);
     free(m.keys);
@@ -172,7 +143,8 @@ static bool lock_cursor(struct archiver *a, char cursor[ID_TEXT], struct err *e)
     if (r == NULL)
         return false;
     const char *epoch = db_text(r, 0, "epoch"), *last = db_text(r, 0, "last_id");
-    bool same = epoch != NULL && last != NULL && *last != '\0' && strcmp(epoch, a->epoch) == 0;
+    bool same = epoch != NULL && last != NULL && *last != '\0' &&
+                strcmp(epoch, epochs_of_partition(a->epochs, a->partition)) == 0;
     (void)snprintf(cursor, ID_TEXT, "%s", same ? last : "0-0");
     return true;
 }
@@ -181,21 +153,24 @@ static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
 {
     char partition[16];
     (void)snprintf(partition, sizeof(partition), "%d", a->partition);
-    return DB_EXEC(a->db, e, "advance_archive_cursor", partition, a->epoch, last);
+    return DB_EXEC(a->db, e, "advance_archive_cursor", partition,
+                   epochs_of_partition(a->epochs, a->partition), last);
 }
 
 static bool write_rows(struct archiver *a, struct err *e)
 {
-    return (a->runs.len == 0 || db_copy(a->db, "copy_runs", a->runs.data, a->runs.len, e)) &&
-           (a->steps.len == 0 || db_copy(a->db, "copy_run_steps", a->steps.data, a->steps.len, e));
+    return (a->rows.runs.len == 0 ||
+            db_copy(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e)) &&
+           (a->rows.steps.len == 0 ||
+            db_copy(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e));
 }
 
 /* Postgres refused the data of some row: find it line by line, outside the cursor's transaction. A row that is written
  * twice is refused by its key, so this may be repeated. */
 static bool write_rows_singly(struct archiver *a, const char *last, struct err *e)
 {
-    return copy_lines(a->db, "copy_runs", a->runs.data, a->runs.len, e) &&
-           copy_lines(a->db, "copy_run_steps", a->steps.data, a->steps.len, e) &&
+    return copy_lines(a->db, "copy_runs", a->rows.runs.data, a->rows.runs.len, e) &&
+           copy_lines(a->db, "copy_run_steps", a->rows.steps.data, a->rows.steps.len, e) &&
            advance_cursor(a, last, e);
 }
 
@@ -217,10 +192,11 @@ static long archive_batch(struct archiver *a, struct err *e)
         return r != NULL ? 0 : -1;
     }
     const char *last = r->element[r->elements - 1]->element[0]->str;
-    buf_clear(&a->runs);
-    buf_clear(&a->steps);
-    for (size_t i = 0; i < r->elements; i++)
-        add_lines(a, r->element[i]);
+    history_rows_clear(&a->rows);
+    if (!history_rows_add(&a->rows, a->kv, a->prefix, r, e)) {
+        db_rollback(a->db);
+        return -1;
+    }
     bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
     if (!ok) {
         db_rollback(a->db);
@@ -234,85 +210,111 @@ static long archive_batch(struct archiver *a, struct err *e)
 
 /* ---- the thread ---- */
 
-/* Sleeps until something is appended to some partition's history. */
-static bool wait_for_history(struct archiver *a, struct err *e)
+/* What is archived is trimmed, so whatever is there is new. */
+static void watch_history(struct archiver *a)
 {
-    struct kv_args args;
-    char(*keys)[KEY_SIZE] = calloc((size_t)a->conf->partitions, sizeof(*keys));
-    if (keys == NULL)
+    a->reader = reader_new(a->kv, BLOCK_MS);
+    a->hot = calloc((size_t)a->conf->partitions, sizeof(*a->hot));
+    if (a->hot == NULL)
         abort();
-    kv_args_init(&args);
-    kv_adds(&args, "XREAD");
-    kv_adds(&args, "COUNT");
-    kv_adds(&args, "1");
-    kv_adds(&args, "BLOCK");
-    kv_addi(&args, BLOCK_MS);
-    kv_adds(&args, "STREAMS");
     for (int p = 0; p < a->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE];
+        char prefix[PREFIX_SIZE], key[KEY_SIZE];
         key_prefix(p, prefix);
-        kv_adds(&args, key2(keys[p], prefix, "history"));
+        (void)reader_add(a->reader, key2(key, prefix, "history"));
+        a->hot[p] = true;
     }
-    for (int p = 0; p < a->conf->partitions; p++)
-        kv_adds(&args, "0-0"); /* archived entries are trimmed: whatever is there is new */
-    auto_reply *r = kv_call(a->kv, &args, BLOCK_MS, e);
-    kv_args_release(&args);
-    free(keys);
-    return r != NULL;
 }
 
+static bool is_anything_hot(const struct archiver *a)
+{
+    for (int p = 0; p < a->conf->partitions; p++) {
+        if (a->hot[p])
+            return true;
+    }
+    return false;
+}
+
+/* Sleeps until something is appended to some partition's history, unless there is something to do. */
+static bool look_for_history(struct archiver *a, struct err *e)
+{
+    redisReply *r;
+    if (!reader_next(a->reader, 1, is_anything_hot(a) ? 0 : BLOCK_MS, &r, e))
+        return false;
+    for (size_t i = 0; r != NULL && i < r->elements; i++) {
+        int p = reader_stream(a->reader, r, i);
+        if (p >= 0)
+            a->hot[p] = true;
+    }
+    kv_cleanup_reply(&r);
+    return true;
+}
+
+/* One batch of each partition that may have something. Returns the number of entries; -1 when one failed, the first. */
 static long archive_all(struct archiver *a, struct err *e)
 {
     long total = 0;
+    bool ok = true;
     for (a->partition = 0; a->partition < a->conf->partitions; a->partition++) {
+        struct err later;
+        if (!a->hot[a->partition])
+            continue;
         key_prefix(a->partition, a->prefix);
-        long n = archive_batch(a, e);
-        if (n < 0)
-            return -1;
-        total += n;
+        long n = archive_batch(a, ok ? e : &later);
+        ok = ok && n >= 0;
+        a->hot[a->partition] = n < 0 || n == a->conf->archive_batch;
+        total += n > 0 ? n : 0;
     }
-    return total;
+    return ok ? total : -1;
+}
+
+/* At the stop: until nothing is left, for a bounded time. */
+static void archive_rest(struct archiver *a)
+{
+    struct err e;
+    for (int p = 0; p < a->conf->partitions; p++)
+        a->hot[p] = true;
+    for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
+    }
 }
 
 static void *archive_loop(void *arg)
 {
     struct archiver *a = arg;
-    struct err e;
     bool warned = false;
     while (!atomic_load(a->stopping)) {
-        long n = archive_all(a, &e);
-        if (n >= 0)
+        struct err e, later;
+        bool looked = look_for_history(a, &e);
+        if (archive_all(a, looked ? &e : &later) >= 0 && looked) {
             warned = false;
-        if (n > 0 || (n == 0 && wait_for_history(a, &e)))
             continue;
+        }
         frozen_writers_end(a->db, &e);
         if (!warned)
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
         warned = true;
         sleep_ms(RETRY_MS);
     }
-    for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
-    }
+    archive_rest(a);
     return NULL;
 }
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch,
+struct archiver *archiver_start(const struct conf *c, const struct epochs *epochs,
                                 const atomic_bool *stopping, struct err *e)
 {
     struct archiver *a = calloc(1, sizeof(*a));
     if (a == NULL)
         abort();
     a->conf = c;
-    a->epoch = epoch;
+    a->epochs = epochs;
     a->stopping = stopping;
-    buf_init(&a->runs, COPY_MAX_BYTES);
-    buf_init(&a->steps, COPY_MAX_BYTES);
+    history_rows_init(&a->rows);
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
         free(a);
         return NULL;
     }
     a->db = db_new(c->database_url, "chronos-archive");
+    watch_history(a);
     if (pthread_create(&a->thread, NULL, archive_loop, a) != 0)
         abort(); /* at start */
     return a;
@@ -321,9 +323,10 @@ struct archiver *archiver_start(const struct conf *c, const char *epoch,
 void archiver_stop(struct archiver *a)
 {
     (void)pthread_join(a->thread, NULL);
-    buf_release(&a->runs);
-    buf_release(&a->steps);
+    history_rows_release(&a->rows);
     db_free(a->db);
+    reader_free(a->reader);
     kv_free(a->kv);
+    free(a->hot);
     free(a);
 }

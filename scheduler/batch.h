@@ -1,54 +1,14 @@
 /* batch.h: a batch of stream entries becomes runs.
  *
- * Read and check, drop what was seen before, match against the functions, enqueue (one Lua call per partition), hand the
- * record to the recorder. An entry leaves its stream only after Postgres has it, so what a crash interrupts is delivered
- * again; a run id is computed from the entry and the function, so it starts nothing twice. */
+ * Read and check, drop what was seen before, match against the functions, enqueue (one Lua call per partition), tell who
+ * listens, hand the record to the recorder. An entry leaves its stream only after Postgres has it, so what a crash
+ * interrupts is delivered again; a run id is computed from the entry and the function, so it starts nothing twice. */
 #pragma once
 
 #include <hiredis/hiredis.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
-#include "conf.h"
-#include "db.h"
-#include "err.h"
-#include "functions.h"
-#include "identity.h"
-#include "key.h"
-#include "kv.h"
-#include "recorder.h"
-
-enum { MAX_STREAMS = 257 };
-
-/* The public door, then one stream per partition for events that steps send. Outlives every batch and record. */
-struct streams {
-    char names[MAX_STREAMS][KEY_SIZE];
-    int count;
-};
-void streams_init(struct streams *s, int partitions);
-
-/* What routing needs. Each thread that routes has one. */
-struct routing {
-    /* set by the thread that starts it */
-    const struct conf *conf;
-    struct identity *identity;
-    struct recorder *recorder;
-    const struct streams *streams;
-    const char *epoch;
-    const atomic_bool *stopping;
-    /* its own */
-    struct kv *kv;
-    struct db *db;
-    struct functions functions;
-    char name
-        [IDENTITY_SIZE]; /* under which it enqueues; kept up to date by its owner between batches */
-    bool told_left_out;
-};
-
-bool routing_open(struct routing *r, const char *application_name, struct err *e);
-void routing_close(struct routing *r); /* also one that was not opened */
-/* Reads again which functions there are. */
-bool routing_refresh(struct routing *r, struct err *e);
+#include "routing.h"
 
 struct batch;
 

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "js.h"
+#include "waiter.h"
 
 enum {
     MAX_NAME_BYTES = 256,
@@ -93,6 +94,17 @@ bool event_normalise(json_t *data)
     return changed;
 }
 
+/* Events of the engine's own may be larger and deeper, since they hold others. */
+static bool is_own_name(const char *name)
+{
+    return strncmp(name, "inngest/", 8) == 0;
+}
+
+static bool is_of_user(const struct event *ev)
+{
+    return !ev->internal && !is_own_name(ev->name);
+}
+
 static const redisReply *field(const redisReply *fields, const char *name)
 {
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
@@ -101,6 +113,12 @@ static const redisReply *field(const redisReply *fields, const char *name)
             return fields->element[i + 1];
     }
     return NULL;
+}
+
+static const char *text_of(const redisReply *fields, const char *name)
+{
+    const redisReply *v = field(fields, name);
+    return v != NULL && v->len > 0 ? v->str : NULL;
 }
 
 static bool has_nul(const redisReply *r)
@@ -128,7 +146,8 @@ static bool read_name(struct event *ev, const redisReply *fields, struct err *e)
     if (!is_text(name))
         return err_set(e, ERR_INPUT, "field name is not UTF-8 text");
     ev->name = name->str;
-    if (!ev->internal && strncmp(name->str, "inngest/", 8) == 0)
+    /* An operator may have the engine's events sent again, each for one function. */
+    if (!ev->internal && ev->orders.fn == NULL && is_own_name(name->str))
         return err_set(e, ERR_INPUT,
                        "field name: names that begin with inngest/ are the engine's own");
     return true;
@@ -160,7 +179,7 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         ev->data_text = data->str;
         ev->data_len = data->len;
     }
-    if (ev->internal)
+    if (!is_of_user(ev))
         max_bytes = INTERNAL_TIMES * max_bytes + (1 << 20);
     if ((long)ev->data_len > max_bytes)
         return err_set(
@@ -173,9 +192,9 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
-    if (!ev->internal && levels_of(ev->data) > MAX_LEVELS)
+    if (is_of_user(ev) && levels_of(ev->data) > MAX_LEVELS)
         return err_set(e, ERR_INPUT, "field data is nested deeper than %d levels", MAX_LEVELS);
-    bool stripped = !ev->internal &&
+    bool stripped = is_of_user(ev) &&
                     json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */
     ev->normalised = event_normalise(ev->data) || stripped;
     return true;
@@ -184,7 +203,7 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
 static bool read_ts(struct event *ev, const redisReply *fields, struct err *e)
 {
     const redisReply *ts = field(fields, "ts");
-    ev->ts_ms = ev->received_ms;
+    ev->ts_ms = ev->came_ms;
     if (ts == NULL || ts->len == 0)
         return true;
     char *end;
@@ -225,40 +244,104 @@ static bool read_optional(struct event *ev, const redisReply *fields, struct err
     return true;
 }
 
+/* ---- what the engine adds ---- */
+
+static void read_orders(struct event *ev, const redisReply *fields)
+{
+    const char *from = text_of(fields, "from");
+    ev->internal = from == NULL || strcmp(from, "outbox") != 0;
+    ev->orders = (struct event_orders){
+        .fn = text_of(fields, "fn"),
+        .parent = text_of(fields, "parent"),
+        .to = text_of(fields, "to"),
+        .ok = text_of(fields, "ok"),
+        .error = text_of(fields, "error"),
+        .retry_of = text_of(fields, "retry_of"),
+        .replay_of = text_of(fields, "replay_of"),
+        .skip = text_of(fields, "skip"),
+    };
+}
+
+/* An invocation has the id that its step gives it: a step that runs again, as after a loss of Redis, finds the run that it
+ * started before. All branches of a run count as the run, as the names of their steps differ. */
+static bool id_of_invocation(struct event *ev, struct err *e)
+{
+    struct waiter w;
+    if (!waiter_read(&w, ev->orders.parent))
+        return err_set(e, ERR_INPUT, "field parent names no step of a run");
+    char root[ID_SIZE];
+    run_root(w.run, root);
+    ev->received_ms = id_ms(root);
+    id_derive(ev->received_ms, root, w.step, ev->id);
+    return true;
+}
+
+static bool read_id(struct event *ev, const redisReply *fields, struct err *e)
+{
+    const char *id = text_of(fields, "eid"), *at = text_of(fields, "at");
+    if (id == NULL)
+        return ev->orders.parent == NULL || id_of_invocation(ev, e);
+    if (id_ms(id) < 0)
+        return err_set(e, ERR_INPUT, "field eid is no id of an event");
+    ev->named = true;
+    memcpy(ev->id, id, ID_SIZE);
+    ev->received_ms = at != NULL ? strtoll(at, NULL, 10) : id_ms(id);
+    return true;
+}
+
 bool event_read(struct event *ev, const redisReply *entry, const char *stream, bool internal,
                 const char *epoch, long max_bytes, struct err *e)
 {
-    *ev = (struct event){.entry = entry, .stream = stream, .internal = internal};
+    *ev = (struct event){.entry = entry, .stream = stream};
     ev->entry_id = entry->element[0]->str;
-    ev->received_ms = strtoll(ev->entry_id, NULL, 10);
+    ev->came_ms = ev->received_ms = strtoll(ev->entry_id, NULL, 10);
     char source[256];
     (void)snprintf(source, sizeof(source), "%s/%s", epoch, stream);
     id_derive(ev->received_ms, source, ev->entry_id, ev->id);
     const redisReply *fields = entry->element[1];
     if (fields->type != REDIS_REPLY_ARRAY)
         return err_set(e, ERR_INPUT, "the entry was deleted");
-    return read_name(ev, fields, e) && read_data(ev, fields, max_bytes, e) &&
-           read_ts(ev, fields, e) && read_optional(ev, fields, e);
+    if (internal)
+        read_orders(ev, fields);
+    if (event_is_outcome(ev))
+        return true;
+    return (!internal || read_id(ev, fields, e)) && read_name(ev, fields, e) &&
+           read_data(ev, fields, max_bytes, e) && read_ts(ev, fields, e) &&
+           read_optional(ev, fields, e);
 }
 
 void event_release(struct event *ev)
 {
+    json_decref(ev->json);
     json_decref(ev->data);
-    ev->data = NULL;
+    ev->json = ev->data = NULL;
 }
 
-const char *event_key(const struct event *ev, const char *path)
+static json_t *user_of(const struct event *ev)
 {
-    const char *dot = path != NULL ? strchr(path, '.') : NULL;
-    if (dot == NULL || strncmp(path, "data.", 5) != 0)
-        return "";
-    const char *v = js_str(ev->data, dot + 1);
-    if (v == NULL && ev->internal) {
-        char inner[160];
-        (void)snprintf(inner, sizeof(inner), "event.%s", path);
-        v = js_str(ev->data, inner);
-    }
-    return v != NULL && strlen(v) <= 128 && strchr(v, '\n') == NULL ? v : "";
+    struct err e; /* it was parsed when it was read */
+    return ev->user != NULL ? js_parse(ev->user, strlen(ev->user), &e) : NULL;
+}
+
+const json_t *event_json(struct event *ev)
+{
+    if (ev->json == NULL)
+        ev->json =
+            js_pack("{s:s, s:s, s:I, s:s*, s:o*, s:O}", "id", ev->id, "name", ev->name, "ts",
+                    (json_int_t)ev->ts_ms, "v", ev->version, "user", user_of(ev), "data", ev->data);
+    return ev->json;
+}
+
+const json_t *event_within(const struct event *ev)
+{
+    if (strcmp(ev->name, "inngest/function.failed") != 0 &&
+        strcmp(ev->name, "inngest/function.cancelled") != 0)
+        return NULL;
+    const json_t *events = json_object_get(ev->data, "events"),
+                 *event = json_object_get(ev->data, "event");
+    if (event == NULL)
+        event = json_array_get(events, 0);
+    return json_is_object(event) ? event : NULL;
 }
 
 char *event_input(const struct event *ev, size_t *ret_len)

@@ -22,5 +22,7 @@ void functions_release(struct functions *f);
 bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db,
                        struct err *e);
 
+const struct manifest *functions_find(const struct functions *f, const char *id); /* or NULL */
+
 /* Does the function listen to this event? `failed_function` is data.function_id of inngest/function.failed. */
 bool functions_match(const struct manifest *m, const char *event_name, const char *failed_function);

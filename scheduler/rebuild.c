@@ -5,24 +5,43 @@
 
 #include "clock.h"
 #include "db.h"
-#include "event.h"
 #include "functions.h"
 #include "id.h"
 #include "js.h"
 #include "key.h"
 #include "kv.h"
+#include "live.h"
 #include "log.h"
+#include "putback.h"
+#include "remember.h"
 
-enum { PAGE = 500 }; /* rows */
+enum {
+    PAGE = 500,            /* rows of seen events */
+    MARGIN_MS = 5 * 60000, /* more than the clocks of Redis and of the scheduler differ */
+    LATELY_MS = 3600000,   /* an event that waited for longer to be routed is not looked for */
+};
 
 struct rebuild {
     const struct conf *conf;
     struct kv *kv;
     struct db *db;
+    const atomic_bool *stopping; /* NULL = it is not stopped */
+    int64_t since_ms;            /* what was accepted before is not looked at */
     struct functions functions;
     char name[IDENTITY_SIZE];
-    long long runs;
+    struct putback putback;
+    struct live present; /* the run whose rows are being read */
+    /* Of each function and key that collects events the latest run: it may still have been collecting. */
+    struct live *held;
+    size_t held_count;
+    json_t *held_at; /* "<function>\n<key>" -> index in held */
 };
+
+static bool is_stopping(const struct rebuild *b, struct err *e)
+{
+    return b->stopping != NULL && atomic_load(b->stopping) &&
+           !err_set(e, ERR_STOPPING, "stopped while rebuilding");
+}
 
 static bool restore_functions(struct rebuild *b, struct err *e)
 {
@@ -37,6 +56,8 @@ static bool restore_functions(struct rebuild *b, struct err *e)
     }
     return functions_refresh(&b->functions, b->conf, b->kv, NULL, e);
 }
+
+/* ---- ids of events that were seen ---- */
 
 static bool restore_seen_page(struct rebuild *b, const PGresult *rows, struct err *e)
 {
@@ -60,11 +81,13 @@ static bool restore_seen_page(struct rebuild *b, const PGresult *rows, struct er
 static bool restore_seen(struct rebuild *b, struct err *e)
 {
     char since[24], after[ID_SIZE] = "", most[16];
-    (void)snprintf(since, sizeof(since), "%lld", (long long)wall_ms() - b->conf->dedupe_ms);
+    int64_t since_ms = wall_ms() - b->conf->dedupe_ms;
+    (void)snprintf(since, sizeof(since), "%lld",
+                   (long long)(since_ms > b->since_ms ? since_ms : b->since_ms));
     (void)snprintf(most, sizeof(most), "%d", PAGE);
     for (;;) {
         auto_result *rows = DB_QUERY(b->db, e, "find_events_seen", since, after, most);
-        if (rows == NULL || !restore_seen_page(b, rows, e))
+        if (rows == NULL || !restore_seen_page(b, rows, e) || is_stopping(b, e))
             return false;
         int n = PQntuples(rows);
         if (n == 0)
@@ -73,168 +96,218 @@ static bool restore_seen(struct rebuild *b, struct err *e)
     }
 }
 
-/* The partition that the run in a row of the page lives in: the same that the router chose. */
-static void home_of(const struct rebuild *b, const PGresult *page, int row,
-                    char prefix[PREFIX_SIZE])
+/* ---- live runs ---- */
+
+/* Holds the run back until a later one of its function and key is met, or all have been read. */
+static bool hold(struct rebuild *b, struct live *l, struct err *e)
 {
-    const char *creator = db_text(page, row, "creator_id");
-    const char *home = creator != NULL ? creator : "";
-    key_prefix(id_partition(home, strlen(home), (int)b->conf->partitions), prefix);
+    char key[512];
+    (void)snprintf(key, sizeof(key), "%s\n%s", live_start(l)->fn->id, live_collect_key(l));
+    json_t *at = json_object_get(b->held_at, key);
+    if (at != NULL) {
+        struct live *held = &b->held[json_integer_value(at)], earlier = *held;
+        *held = *l;
+        *l = earlier;
+        return putback_add(&b->putback, l, false, e);
+    }
+    b->held = realloc(b->held, (b->held_count + 1) * sizeof(*b->held));
+    if (b->held == NULL)
+        abort();
+    (void)json_object_set_new(b->held_at, key, json_integer((json_int_t)b->held_count));
+    b->held[b->held_count++] = *l;
+    *l = (struct live){0};
+    return true;
 }
 
-/* Before the runs themselves, so that no worker can claim a run without its results. */
-static bool restore_steps(struct rebuild *b, const PGresult *page, struct err *e)
+static bool put_present(struct rebuild *b, struct err *e)
 {
-    auto_buf ids = BUF_INIT(1 << 20);
-    for (int i = 0; i < PQntuples(page); i++) {
-        if (!buf_addf(&ids, "%c%s", i == 0 ? '{' : ',', db_text(page, i, "run_id")))
-            return err_set(e, ERR_BUG, "page of runs is too large");
-    }
-    if (!buf_addc(&ids, '}'))
-        return err_set(e, ERR_BUG, "page of runs is too large");
-    auto_result *steps = DB_QUERY(b->db, e, "recorded_steps", ids.data);
-    if (steps == NULL)
+    if (b->present.count == 0)
+        return true;
+    if (live_collect_key(&b->present) != NULL)
+        return hold(b, &b->present, e);
+    return putback_add(&b->putback, &b->present, false, e);
+}
+
+static bool take_row(struct rebuild *b, const PGresult *rows, int row, struct err *e)
+{
+    const char *run = db_text(rows, row, "run_id"), *fn = db_text(rows, row, "function_id");
+    struct err bad;
+    if (b->present.count > 0 && strcmp(b->present.run, run) != 0 && !put_present(b, e))
         return false;
-    for (int i = 0; i < PQntuples(steps); i++) {
-        const char *id = db_text(steps, i, "run_id"), *result = db_text(steps, i, "result");
-        char prefix[PREFIX_SIZE];
-        for (int k = 0; k < PQntuples(page); k++) {
-            if (strcmp(db_text(page, k, "run_id"), id) == 0)
-                home_of(b, page, k, prefix);
+    const struct manifest *m = functions_find(&b->functions, fn);
+    if (m == NULL)
+        log_error("an accepted run is left out, since its function is not known any more", "run",
+                  run, "fn", fn, LOG_END);
+    else if (!live_add(&b->present, rows, row, m, (int)b->conf->partitions, &bad))
+        log_error("an accepted event cannot be read back; it is left out", "run", run, "error",
+                  bad.msg, LOG_END);
+    return true;
+}
+
+/* The first ten characters of an id are its time, and sort by it. */
+static void first_id(int64_t ms, char out[ID_SIZE])
+{
+    id_derive(ms, "", "", out);
+    out[10] = '\0';
+}
+
+static bool read_live_runs(struct rebuild *b, struct err *e)
+{
+    char since[ID_SIZE];
+    first_id(b->since_ms, since);
+    if (!DB_EXEC(b->db, e, "set_live_since", since) || !DB_EXEC(b->db, e, "open_live_runs"))
+        return false;
+    for (;;) {
+        auto_result *rows = DB_QUERY(b->db, e, "fetch_live_runs");
+        if (rows == NULL)
+            return false;
+        if (PQntuples(rows) == 0)
+            return put_present(b, e);
+        for (int i = 0; i < PQntuples(rows); i++) {
+            if (!take_row(b, rows, i, e))
+                return false;
         }
-        auto_reply *r = kv_cmd(b->kv, e, "HSET %s:steps:%s %s %s", prefix, id,
-                               db_text(steps, i, "step"), result != NULL ? result : "null");
-        if (r == NULL)
+        if (is_stopping(b, e))
             return false;
     }
-    return true;
-}
-
-/* The event of a row; to be released. */
-static bool read_back(struct event *ev, const PGresult *page, int i, struct err *e)
-{
-    const char *data = db_text(page, i, "data"), *name = db_text(page, i, "name");
-    *ev = (struct event){.name = name,
-                         .internal = strncmp(name, "inngest/", 8) == 0,
-                         .user = db_text(page, i, "user"),
-                         .version = db_text(page, i, "v"),
-                         .ts_ms = db_int(page, i, "ts_ms", 0),
-                         .normalised = true};
-    (void)snprintf(ev->id, sizeof(ev->id), "%s", db_text(page, i, "event_id"));
-    ev->data = js_parse(data, strlen(data), e);
-    if (ev->data == NULL)
-        return false;
-    if (!ev->internal)
-        (void)json_object_del(ev->data, "_inngest");
-    (void)event_normalise(ev->data);
-    return true;
-}
-
-static const struct manifest *find_function(const struct rebuild *b, const char *id)
-{
-    for (size_t i = 0; i < b->functions.len; i++) {
-        if (strcmp(b->functions.items[i]->id, id) == 0)
-            return b->functions.items[i];
-    }
-    return NULL;
-}
-
-static bool restore_run(struct rebuild *b, const PGresult *page, int i, struct err *e)
-{
-    const char *run = db_text(page, i, "run_id"), *fn = db_text(page, i, "function_id");
-    const struct manifest *m = find_function(b, fn);
-    long long accepted = db_int(page, i, "accepted_ms", 0), ts = db_int(page, i, "ts_ms", 0);
-    struct event ev;
-    if (!read_back(&ev, page, i, e)) {
-        log_error("an accepted event cannot be read back; its run is left out", "run", run, "error",
-                  e->msg, LOG_END);
-        return true;
-    }
-    size_t len;
-    auto_free char *input = event_input(&ev, &len);
-    char prefix[PREFIX_SIZE];
-    home_of(b, page, i, prefix);
-    struct kv_args a;
-    kv_args_init(&a);
-    kv_adds(&a, b->name);
-    kv_addi(&a, 1);
-    kv_adds(&a, run);
-    kv_adds(&a, fn);
-    kv_adds(&a, m != NULL ? event_key(&ev, m->key) : "");
-    kv_addi(&a, accepted);
-    kv_addi(&a, ts > accepted ? ts : 0);
-    kv_add(&a, input, len);
-    kv_adds(&a, "1"); /* option: its first results may be there already */
-    kv_adds(&a, "begun");
-    kv_adds(&a, "1");
-    auto_reply *r = kv_script(b->kv, "enqueue", prefix, &a, e);
-    kv_args_release(&a);
-    event_release(&ev);
-    if (r == NULL)
-        return false;
-    if (kv_int_at(r, 0, 1) != 0)
-        return err_set(e, ERR_UNAVAILABLE, "fenced while rebuilding");
-    b->runs++;
-    return true;
 }
 
 static bool restore_runs(struct rebuild *b, struct err *e)
 {
-    char from[ID_SIZE] = "", after[ID_SIZE] = "", most[16];
-    (void)snprintf(most, sizeof(most), "%d", PAGE);
-    for (;;) {
-        auto_result *page = DB_QUERY(b->db, e, "live_runs", from, after, most);
-        if (page == NULL)
+    if (!read_live_runs(b, e))
+        return false;
+    for (size_t i = 0; i < b->held_count; i++) {
+        if (!putback_add(&b->putback, &b->held[i], true, e))
             return false;
-        int n = PQntuples(page);
-        if (n == 0)
-            return true;
-        if (!restore_steps(b, page, e))
-            return false;
-        for (int i = 0; i < n; i++) {
-            if (!restore_run(b, page, i, e))
-                return false;
-        }
-        (void)snprintf(from, sizeof(from), "%s", db_text(page, n - 1, "event_id"));
-        (void)snprintf(after, sizeof(after), "%s", db_text(page, n - 1, "run_id"));
     }
+    return putback_flush(&b->putback, e);
 }
 
-static bool rebuild_locked(struct rebuild *b, const char *epoch, struct err *e)
+/* ---- the whole ---- */
+
+static bool restore(struct rebuild *b, struct err *e)
 {
-    if (!DB_EXEC(b->db, e, "bound_rebuild") || !DB_EXEC(b->db, e, "lock_rebuild"))
+    if (!restore_functions(b, e) || !restore_seen(b, e) ||
+        !remember_starts(b->conf, b->kv, b->db, &b->functions, e) || !restore_runs(b, e))
         return false;
-    auto_result *known = DB_QUERY(b->db, e, "get_meta", "redis_epoch");
-    if (known == NULL)
-        return false;
-    const char *before = PQntuples(known) > 0 ? db_text(known, 0, "value") : NULL;
-    if (before != NULL && strcmp(before, epoch) == 0)
-        return true;
-    if (before != NULL) {
-        log_warn("redis has lost its data: live runs are rebuilt from postgres", LOG_END);
-        if (!restore_functions(b, e) || !restore_seen(b, e) || !restore_runs(b, e))
-            return false;
-        char count[24];
-        (void)snprintf(count, sizeof(count), "%lld", b->runs);
-        log_warn("live runs are rebuilt", "runs", count, LOG_END);
-    }
-    return DB_EXEC(b->db, e, "set_meta", "redis_epoch", epoch);
+    char count[24];
+    (void)snprintf(count, sizeof(count), "%lld", b->putback.runs);
+    if (b->putback.runs > 0)
+        log_warn("runs that redis had lost are started again", "runs", count, LOG_END);
+    return true;
 }
 
-bool rebuild_if_lost(const struct conf *c, struct identity *identity, const char *epoch,
-                     struct err *e)
+static const char *stored_epoch(const PGresult *stored, const char *name)
+{
+    for (int i = 0; i < PQntuples(stored); i++) {
+        if (strcmp(db_text(stored, i, "key"), name) == 0)
+            return db_text(stored, i, "value");
+    }
+    return NULL;
+}
+
+static bool is_stored(const PGresult *stored, const struct epoch *x)
+{
+    const char *before = stored_epoch(stored, x->name);
+    return before != NULL && strcmp(before, x->value) == 0;
+}
+
+/* One that Postgres does not know is of a new engine, or of one that was there before its kind. */
+static bool is_lost(const PGresult *stored, const struct epochs *epochs)
+{
+    for (int i = 0; i < epochs->count; i++) {
+        const struct epoch *x = &epochs->list[i];
+        if (stored_epoch(stored, x->name) != NULL && !is_stored(stored, x))
+            return true;
+    }
+    return false;
+}
+
+static bool store_epochs(struct rebuild *b, const PGresult *stored, const struct epochs *epochs,
+                         struct err *e)
+{
+    for (int i = 0; i < epochs->count; i++) {
+        const struct epoch *x = &epochs->list[i];
+        if (!is_stored(stored, x) && !DB_EXEC(b->db, e, "set_meta", x->name, x->value))
+            return false;
+    }
+    return true;
+}
+
+static bool restore_lost(struct rebuild *b, char began[24], struct err *e)
+{
+    log_warn("redis has lost data: live runs are rebuilt from postgres", LOG_END);
+    if (!restore(b, e))
+        return false;
+    (void)snprintf(began, 24, "%lld", (long long)wall_ms() + MARGIN_MS);
+    return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began);
+}
+
+static bool lock(struct rebuild *b, struct err *e)
+{
+    return DB_EXEC(b->db, e, "bound_rebuild") && DB_EXEC(b->db, e, "lock_rebuild");
+}
+
+static bool rebuild_locked(struct rebuild *b, const struct epochs *epochs, bool surely,
+                           int64_t *ret_began_ms, struct err *e)
+{
+    char began[24] = "";
+    auto_result *stored = DB_QUERY(b->db, e, "stored_epochs");
+    if (stored == NULL)
+        return false;
+    const char *before = stored_epoch(stored, "redis_epoch_began");
+    if (before != NULL)
+        (void)snprintf(began, sizeof(began), "%s", before);
+    if (((is_lost(stored, epochs) || surely) && !restore_lost(b, began, e)) ||
+        !store_epochs(b, stored, epochs, e))
+        return false;
+    *ret_began_ms = strtoll(began, NULL, 10);
+    return true;
+}
+
+static bool open_rebuild(struct rebuild *b, struct identity *identity, struct err *e)
+{
+    struct kv *kv = kv_new(b->conf->redis_url, e);
+    if (kv == NULL)
+        return false;
+    identity_name(identity, b->name);
+    b->kv = kv;
+    b->db = db_new(b->conf->database_url, "chronos-rebuild");
+    b->held_at = json_object();
+    b->putback = (struct putback){.conf = b->conf, .kv = b->kv, .db = b->db, .name = b->name};
+    return db_begin(b->db, e) && lock(b, e);
+}
+
+/* Commits when all went well. */
+static bool close_rebuild(struct rebuild *b, bool ok, struct err *e)
+{
+    ok = ok && db_commit(b->db, e);
+    if (!ok && b->db != NULL)
+        db_rollback(b->db);
+    live_release(&b->present);
+    for (size_t i = 0; i < b->held_count; i++)
+        live_release(&b->held[i]);
+    free(b->held);
+    json_decref(b->held_at);
+    putback_release(&b->putback);
+    functions_release(&b->functions);
+    db_free(b->db);
+    kv_free(b->kv);
+    return ok;
+}
+
+bool rebuild_if_lost(const struct conf *c, struct identity *identity, const struct epochs *epochs,
+                     bool surely, int64_t *ret_began_ms, struct err *e)
 {
     struct rebuild b = {.conf = c};
-    identity_name(identity, b.name);
-    b.kv = kv_new(c->redis_url, e);
-    if (b.kv == NULL)
-        return false;
-    b.db = db_new(c->database_url, "chronos-rebuild");
-    bool ok = db_begin(b.db, e) && rebuild_locked(&b, epoch, e) && db_commit(b.db, e);
-    if (!ok)
-        db_rollback(b.db);
-    functions_release(&b.functions);
-    db_free(b.db);
-    kv_free(b.kv);
-    return ok;
+    bool ok = open_rebuild(&b, identity, e) && rebuild_locked(&b, epochs, surely, ret_began_ms, e);
+    return close_rebuild(&b, ok, e);
+}
+
+bool rebuild_forgotten(const struct conf *c, struct identity *identity, const atomic_bool *stopping,
+                       struct err *e)
+{
+    struct rebuild b = {.conf = c, .stopping = stopping, .since_ms = wall_ms() - LATELY_MS};
+    bool ok = open_rebuild(&b, identity, e) && restore(&b, e);
+    return close_rebuild(&b, ok, e);
 }

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "copy.h"
+#include "history_row.h"
 #include "log.h"
 
 enum {
@@ -30,6 +32,7 @@ struct record *record_new(redisReply *source, size_t entries)
     r->bytes = record_reply_bytes(source);
     size_t most = 2 * r->bytes + entries * ROW_BYTES; /* COPY writes no byte as more than two */
     buf_init(&r->accepted, most);
+    buf_init(&r->runs, most);
     buf_init(&r->refused, most);
     r->refused_entries = calloc(entries + 1, sizeof(*r->refused_entries));
     r->reasons = calloc(entries + 1, sizeof(*r->reasons));
@@ -46,6 +49,7 @@ void record_free(struct record *r)
     if (r == NULL)
         return;
     buf_release(&r->accepted);
+    buf_release(&r->runs);
     buf_release(&r->refused);
     free(r->refused_entries);
     free(r->reasons);
@@ -73,13 +77,44 @@ void record_accept(struct record *r, const struct event *ev, const char *creator
               copy_text(b, ev->name) && copy_bytes(b, ev->data_text, ev->data_len) &&
               copy_text(b, ev->user) && copy_text(b, ev->version) && copy_ms(b, ev->ts_ms) &&
               copy_text(b, ev->key) && copy_text(b, creator) && copy_text(b, outcome) &&
-              copy_array(b, function_ids, runs) && copy_array(b, run_ids, runs) && copy_end(b);
+              copy_array(b, function_ids, runs) && copy_array(b, run_ids, runs) &&
+              copy_text(b, ev->orders.retry_of) && copy_text(b, ev->orders.replay_of) &&
+              copy_text(b, ev->orders.parent) && copy_end(b);
     if (!ok) {
         buf_truncate(b, before);
         log_error("event is too large for its record and stays in its stream", "event", ev->id,
                   LOG_END);
         return;
     }
+    note_entry(r, ev);
+}
+
+void record_skip(struct record *r, const struct event *ev, const char *function, const char *run,
+                 const char *owner, const char *reason)
+{
+    struct run_row row = {
+        .run = run,
+        .accepted_ms = ev->received_ms,
+        .function = function,
+        .event = ev->id,
+        .event_name = ev->name,
+        .key = owner,
+        .status = "skipped",
+        .queued_ms = ev->came_ms,
+        .started_ms = -1,
+        .finished_ms = wall_ms(),
+        .error_code = "skipped",
+        .error_message = reason,
+    };
+    size_t before = r->runs.len;
+    if (run_row_copy(&r->runs, &row))
+        return;
+    buf_truncate(&r->runs, before);
+    log_error("a skipped run is too large for its record and is left out", "run", run, LOG_END);
+}
+
+void record_leave(struct record *r, const struct event *ev)
+{
     note_entry(r, ev);
 }
 

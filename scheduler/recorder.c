@@ -27,6 +27,7 @@ struct recorder {
     pthread_cond_t work, room;
     struct record *first, **last;
     size_t waiting, waiting_bytes;
+    uint64_t taken, written; /* records */
     bool stopping;
     int64_t stop_by_ms;
 
@@ -43,15 +44,19 @@ static bool past_the_end(struct recorder *rec)
     return past;
 }
 
+static bool write_lines(struct db *db, const char *query, const struct buf *lines, struct err *e)
+{
+    return lines->len == 0 || db_copy(db, query, lines->data, lines->len, e);
+}
+
 static bool write_together(struct db *db, struct record *list, struct err *e)
 {
     if (!db_begin(db, e))
         return false;
     for (struct record *r = list; r != NULL; r = r->next) {
-        if ((r->accepted.len > 0 &&
-             !db_copy(db, "copy_events", r->accepted.data, r->accepted.len, e)) ||
-            (r->refused.len > 0 &&
-             !db_copy(db, "copy_rejected_events", r->refused.data, r->refused.len, e))) {
+        if (!write_lines(db, "copy_events", &r->accepted, e) ||
+            !write_lines(db, "copy_runs", &r->runs, e) ||
+            !write_lines(db, "copy_rejected_events", &r->refused, e)) {
             db_rollback(db);
             return false;
         }
@@ -67,6 +72,7 @@ static bool write_singly(struct db *db, struct record *list, struct err *e)
 {
     for (struct record *r = list; r != NULL; r = r->next) {
         if (!copy_lines(db, "copy_events", r->accepted.data, r->accepted.len, e) ||
+            !copy_lines(db, "copy_runs", r->runs.data, r->runs.len, e) ||
             !copy_lines(db, "copy_rejected_events", r->refused.data, r->refused.len, e))
             return false;
     }
@@ -199,6 +205,9 @@ static void record_list(struct recorder *rec, struct record *list)
             sleep_ms(200);
         }
         record_free(r);
+        (void)pthread_mutex_lock(&rec->lock);
+        rec->written++;
+        (void)pthread_mutex_unlock(&rec->lock);
     }
 }
 
@@ -266,9 +275,26 @@ void recorder_submit(struct recorder *rec, struct record *r)
     *rec->last = r;
     rec->last = &r->next;
     rec->waiting++;
+    rec->taken++;
     rec->waiting_bytes += r->bytes;
     (void)pthread_cond_signal(&rec->work);
     (void)pthread_mutex_unlock(&rec->lock);
+}
+
+uint64_t recorder_taken(struct recorder *rec)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    uint64_t taken = rec->taken;
+    (void)pthread_mutex_unlock(&rec->lock);
+    return taken;
+}
+
+bool recorder_has_written(struct recorder *rec, uint64_t count)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    bool written = rec->written >= count;
+    (void)pthread_mutex_unlock(&rec->lock);
+    return written;
 }
 
 void recorder_stop(struct recorder *rec)

@@ -1,12 +1,5 @@
-/* history.h: what a worker writes into the history stream for the archive: ready lines of Postgres' COPY format, each
- * headed by its table's letter and a tab, so that the scheduler moves bytes and parses nothing.
- *
- *   s  chronos.run_steps: run_id accepted_at step attempt status started_at finished_at duration_us result
- *      error_code error_message cost_usd worker
- *   r  chronos.runs: id accepted_at function_id event_id event_name creator_id status attempts deaths queued_at
- *      started_at finished_at error_code error_message output cost_usd worker
- *
- * A change of columns takes a new letter, so that old and new binaries can run side by side. */
+/* history.h: what a worker writes into the history stream for the archive (engine/history_row.h), from what it knows of a
+ * run. */
 #pragma once
 
 #include <stdbool.h>

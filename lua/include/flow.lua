@@ -23,9 +23,13 @@ local function once_refusal(fn, id, rule)
   return before and before ~= id and 'idempotency: run ' .. before .. ' had this key' or nil
 end
 
-local function note_once(fn, id, rule)
+-- A run that began `elapsed_ms` ago.
+local function note_once(fn, id, rule, elapsed_ms)
   local ttl_ms, key = unpack(lines_of(rule, 2))
-  redis.call('SET', p .. ':once:' .. fn .. ':' .. key, id, 'PX', ttl_ms)
+  local left_ms = tonumber(ttl_ms) - (elapsed_ms or 0)
+  if left_ms > 0 then
+    redis.call('SET', p .. ':once:' .. fn .. ':' .. key, id, 'PX', left_ms)
+  end
 end
 
 -- The starts of the last period are kept one by one: in no period are there more.
@@ -35,11 +39,11 @@ local function rate_refusal(fn, rule)
   return starts >= tonumber(max) and 'rate limit: ' .. max .. ' starts in ' .. period_ms .. ' ms' or nil
 end
 
-local function note_rate(fn, id, rule)
+local function note_rate(fn, id, rule, elapsed_ms)
   local _, period_ms, key = unpack(lines_of(rule, 3))
   local rate_key = p .. ':rate:' .. fn .. ':' .. key
   redis.call('ZREMRANGEBYSCORE', rate_key, '-inf', now_ms - tonumber(period_ms))
-  redis.call('ZADD', rate_key, now_ms, id)
+  redis.call('ZADD', rate_key, now_ms - (elapsed_ms or 0), id)
   redis.call('PEXPIRE', rate_key, period_ms)
 end
 

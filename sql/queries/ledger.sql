@@ -27,3 +27,12 @@ from chronos.step_ledger
 where run_id = $1::text
     and accepted_at = chronos.from_ms($2::bigint)
     and step = $3::text
+
+-- name: carry_ledger :exec
+-- A run goes on from where another one ended: transactional steps that took effect there are found under the new run too.
+-- $1 the other run, $2 run_id, $3 accepted_at ms
+insert into chronos.step_ledger (run_id, accepted_at, step, result, worker, committed_at)
+select $2::text, chronos.from_ms($3::bigint), step, result, worker, committed_at
+from chronos.step_ledger
+where run_id = $1::text
+on conflict do nothing

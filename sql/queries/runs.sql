@@ -16,9 +16,9 @@ copy chronos.run_steps (
 ) from stdin
 
 -- name: finished_runs :many
--- Which of these runs have ended: their events were delivered again, and they are not started again.
+-- Which of these runs have ended, and how: their events were delivered again, and they are not started again.
 -- $1 run ids as an array literal
-select id
+select id, status, output, error_code, error_message
 from chronos.runs
 where id = any ($1::text[])
 

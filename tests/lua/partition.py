@@ -4,11 +4,12 @@ A state is a dict from key (without the partition's prefix) to contents:
 
     string      "text"                              set     {"a", "b"}
     hash        {"field": "value"}                  zset    [("member", score), …] in the order of the set
-    stream      [{"field": "value"}, …]
+    stream      [{"field": "value"}, …]                list    ("item", …)
     ready:<fn>  {"entries": [(entry id, run id), …], "workers": {consumer: [entry id that is pending, …]}}
                 ("workers" is left out when the group is not there)
 
-What differs from call to call is made comparable: an entry id that the server chose reads "*", and a time is compared
+What differs from call to call is made comparable: an entry id that the server chose reads "*" (in `entry` and `last` of a
+run too), and a time is compared
 with NOW or now_plus(ms), which are equal to whatever lies between the beginning and the end of the last call. Text that is
 not UTF-8 goes in and comes out as it is (surrogateescape).
 """
@@ -23,6 +24,10 @@ from ops.stack import repository
 
 PREFIX = "{c0}"
 GONE = object()
+# see lua/include/admit.lua
+NEWCOMER = 1 / 64
+BEHIND = 1 / 2**20
+LAST_SERVED = "\n"
 
 
 @functools.lru_cache(maxsize=None)
@@ -82,8 +87,6 @@ def outcome(op, fn, entry, run_id, delay=0, fields=None, results=None, events=()
     return words + [body]
 
 
-
-
 def after(state, changes):
     """The state with some keys replaced, added, or taken out (GONE)."""
     merged = {**state, **changes}
@@ -91,7 +94,7 @@ def after(state, changes):
 
 
 def normal_entry(entry):
-    return "*" if int(entry.split("-")[0]) > 10**9 else entry
+    return "*" if entry and int(entry.split("-")[0]) > 10**9 else entry
 
 
 class Partition:
@@ -156,6 +159,8 @@ class Partition:
             r.hset(key, mapping=value)
         elif isinstance(value, set):
             r.sadd(key, *value)
+        elif isinstance(value, tuple):
+            r.rpush(key, *value)
         elif isinstance(value, list) and isinstance(value[0], dict):
             for fields in value:
                 r.xadd(key, fields)
@@ -193,12 +198,14 @@ class Partition:
             return r.get(key)
         if kind == "set":
             return r.smembers(key)
+        if kind == "list":
+            return tuple(r.lrange(key, 0, -1))
         if kind == "zset":
             return r.zrange(key, 0, -1, withscores=True)
         if kind == "hash":
             value = r.hgetall(key)
-            if name.startswith("run:") and "last" in value:
-                value["last"] = normal_entry(value["last"])
+            if name.startswith("run:"):
+                value.update({field: normal_entry(value[field]) for field in ("entry", "last") if field in value})
             return value
         if name.startswith("ready:"):
             return self.dump_ready(key)

@@ -9,11 +9,24 @@ def ready(*ids, **workers):
 
 
 def test_takes_a_run_with_all_it_needs(p):
-    before = p.seed({"ready:f": ready("r1"), "run:r1": {"fn": "f", "key": "k", "seq": "1", "at": "9"},
+    before = p.seed({"ready:f": ready("r1"), "run:r1": {"fn": "f", "key": "k", "seq": "1", "at": "9", "st": "8"},
                      "input:r1": '{"a":1}', "steps:r1": {"one": "1", "two": "null"}})
     assert p.claim("w1", 10, "f") == [
         (0, "1-0", "r1", before["run:r1"], '{"a":1}', {"one": "1", "two": "null"})]
     assert p.dump() == after(before, {"ready:f": ready("r1", w1=["1-0"])})
+
+
+@pytest.mark.parametrize("sign, expected", [({}, {}), ({"try": "1"}, {}), ({"st": "5"}, {"one": "1"}),
+                                            ({"begun": "1"}, {"one": "1"})])
+def test_results_are_read_only_for_a_run_that_has_some(p, sign, expected):
+    p.seed({"ready:f": ready("r1"), "run:r1": {"fn": "f", **sign}, "input:r1": "{}", "steps:r1": {"one": "1"}})
+    assert p.claim("w1", 1, "f") == [(0, "1-0", "r1", {"fn": "f", **sign}, "{}", expected)]
+
+
+def test_a_branch_has_the_input_and_results_of_its_run(p):
+    branch = {"fn": "f", "key": "k", "parent_run": "r1", "branch": "7"}
+    p.seed({"ready:f": ready("r1.7"), "run:r1.7": branch, "input:r1": '{"a":1}', "steps:r1": {"one": "1"}})
+    assert p.claim("w1", 1, "f") == [(0, "1-0", "r1.7", branch, '{"a":1}', {"one": "1"})]
 
 
 def test_nothing_ready(p):
@@ -77,8 +90,9 @@ def test_without_a_group_it_is_refused_and_what_it_had_delivered_stays_pending(p
 
 def test_bytes_pass_unchanged(p):
     data = "\x00\udcff\r\n\"\\'"
-    p.seed({"ready:f": ready("r1"), "run:r1": {"fn": "f", "key": data}, "input:r1": data, "steps:r1": {data: data}})
-    assert p.claim("w1", 5, "f") == [(0, "1-0", "r1", {"fn": "f", "key": data}, data, {data: data})]
+    p.seed({"ready:f": ready("r1"), "run:r1": {"fn": "f", "key": data, "st": "1"}, "input:r1": data,
+            "steps:r1": {data: data}})
+    assert p.claim("w1", 5, "f") == [(0, "1-0", "r1", {"fn": "f", "key": data, "st": "1"}, data, {data: data})]
 
 
 def test_a_full_redis_lets_old_work_go_on(p):

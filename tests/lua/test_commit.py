@@ -1,7 +1,7 @@
 import pytest
 import redis
 
-from partition import GONE, NOW, after, now_plus, outcome
+from partition import BEHIND, GONE, LAST_SERVED, NEWCOMER, NOW, after, now_plus, outcome
 
 APPLIED, REPEATED, STALE, CONFLICT = 0, 1, 2, 3
 OPS = ["next", "park", "finish", "return"]
@@ -18,8 +18,9 @@ def claimed(**more):
             "ready:f": ready(w1=["1-0"]), **more}
 
 
-def history(kind, run="r1", body="x"):
-    return {"kind": kind, "run": run, "at": NOW, "body": body}
+def lines(body, *ended):
+    """What a call adds to history: the bodies of all its outcomes, and the runs that ended."""
+    return [{"kind": "lines", "run": " ".join(ended), "at": NOW, "body": body}]
 
 
 def do(p, op, worker="w1", fn="f", entry="1-0", run="r1", **more):
@@ -39,33 +40,33 @@ def test_next_stores_and_keeps_the_lease(p):
     assert p.dump() == after(before, {
         "run:r1": {**before["run:r1"], "try": "1", "cost": "0.5"},
         "steps:r1": {"one": "1", "two": "2", "cursor": "3"},
-        "events": EVENTS, "history": [history("step", body="line")]})
+        "events": EVENTS, "history": lines("line")})
 
 
 def test_park_gives_the_slots_back_until_the_delay_is_over(p):
     before = p.seed(claimed())
     assert do(p, "park", delay=5000, **FULL) == [APPLIED]
     assert p.dump() == after(before, {
-        "run:r1": {**before["run:r1"], "try": "1", "cost": "0.5", "last": "1-0"},
+        "run:r1": {**before["run:r1"], "try": "1", "cost": "0.5", "last": "1-0", "entry": ""},
         "steps:r1": {"one": "1", "two": "2", "cursor": "3"},
         "ready:f": ready([], w1=[]), "slots:own:k": GONE, "slots:all": GONE, "timers": [("r1", now_plus(5000))],
-        "events": EVENTS, "history": [history("step", body="line")]})
+        "events": EVENTS, "history": lines("line")})
 
 
 def test_finish_ends_the_run_and_ignores_fields_and_results(p):
     before = p.seed(claimed())
     assert do(p, "finish", **FULL) == [APPLIED]
     assert p.dump() == after(before, {
-        "run:r1": {**before["run:r1"], "last": "1-0", "done": "1"},
+        "run:r1": {**before["run:r1"], "last": "1-0", "entry": "", "done": "1"},
         "ready:f": ready([], w1=[]), "slots:own:k": GONE, "slots:all": GONE,
-        "events": EVENTS, "history": [history("finish", body="line")]})
+        "events": EVENTS, "history": lines("line", "r1")})
 
 
 def test_return_puts_the_entry_back_and_keeps_the_slots(p):
     before = p.seed(claimed())
     assert do(p, "return") == [APPLIED]
     assert p.dump() == after(before, {
-        "run:r1": {**before["run:r1"], "last": "1-0"}, "ready:f": ready([("*", "r1")], w1=[])})
+        "run:r1": {**before["run:r1"], "last": "1-0", "entry": "*"}, "ready:f": ready([("*", "r1")], w1=[])})
 
 
 def test_an_outcome_without_anything_writes_nothing_but_its_move(p):
@@ -196,13 +197,13 @@ def test_every_outcome_of_a_batch_stands_for_itself(p):
                      outcome("finish", "f", "1-0", "r1", body="1"))
     assert reply == [APPLIED, APPLIED, APPLIED, APPLIED, REPEATED, CONFLICT, STALE, REPEATED]
     assert p.dump() == after(before, {
-        "run:r1": {"fn": "f", "key": "k", "last": "1-0", "done": "1"},
-        "run:r3": {"fn": "f", "key": "k", "last": "3-0", "try": "1"},
-        "run:r4": {"fn": "f", "key": "k", "last": "4-0"},
+        "run:r1": {"fn": "f", "key": "k", "last": "1-0", "entry": "", "done": "1"},
+        "run:r3": {"fn": "f", "key": "k", "last": "3-0", "entry": "", "try": "1"},
+        "run:r4": {"fn": "f", "key": "k", "last": "4-0", "entry": "*"},
         "steps:r2": {"s": "9"}, "slots:all": {"r2", "r4", "r5", "r6", "r7"}, "timers": [("r3", now_plus(100))],
         "ready:f": ready([("2-0", "r2"), ("5-0", "r5"), ("6-0", "r6"), ("7-0", "r7"), ("*", "r4")],
                          w1=["2-0", "5-0", "6-0"], w2=["7-0"]),
-        "history": [history("finish", body="1"), history("step", "r2", "2")]})
+        "history": lines("12", "r1")})
 
 
 def test_several_steps_of_one_run_in_one_batch(p):
@@ -217,7 +218,7 @@ def test_several_steps_of_one_run_in_one_batch(p):
 
 def waiting(**more):
     return claimed(**{"limits": {"f": "1 own:$\n5 all\n"}, "run:r2": {"fn": "f", "key": "k"},
-                      "wait:f:k": [("r2", 7)], "blocked:own:k": [("f:k", 4)], "clock": "9", **more})
+                      "wait:f:k": [("r2", 7)], "blocked:own:k": [("f:k", 4)], **more})
 
 
 @pytest.mark.parametrize("op", ["finish", "park"])
@@ -225,8 +226,8 @@ def test_the_next_of_the_queue_gets_the_slot(p, op):
     before = p.seed(waiting())
     assert do(p, op, delay=1000) == [APPLIED]
     assert p.dump() == after(before, {
-        "run:r1": {**before["run:r1"], "last": "1-0", **({"done": "1"} if op == "finish" else {})},
-        "run:r2": {**before["run:r2"], "limits": before["limits"]["f"]},
+        "run:r1": {**before["run:r1"], "last": "1-0", "entry": "", **({"done": "1"} if op == "finish" else {})},
+        "run:r2": {**before["run:r2"], "entry": "*", "limits": before["limits"]["f"]},
         "slots:own:k": {"r2"}, "slots:all": {"r2"}, "ready:f": ready([("*", "r2")], w1=[]),
         "wait:f:k": GONE, "blocked:own:k": GONE,
         **({"timers": [("r1", now_plus(1000))]} if op == "park" else {})})
@@ -241,13 +242,25 @@ def test_a_run_that_goes_on_admits_nobody(p, op):
     assert state["wait:f:k"] == before["wait:f:k"]
 
 
-def test_the_queue_stands_a_turn_later_and_the_clock_is_at_its_place(p):
-    p.seed(waiting(**{"wait:f:k": [("r2", 7), ("r3", 8)], "blocked:own:k": [("f:k", 12)], "vt:own:k": [("k", 12)]}))
+def test_behind_an_own_limit_the_queue_stands_a_turn_later(p):
+    p.seed(waiting(**{"wait:f:k": [("r2", 7), ("r3", 8)], "blocked:own:k": [("f:k", 12)]}))
     do(p, "finish")
     state = p.dump()
-    assert state["blocked:own:k"] == [("f:k", 13.5)]
-    assert state["clock"] == "12"
-    assert state["vt:own:k"] == [("k", 13)]
+    assert state["blocked:own:k"] == [("f:k", 13 + BEHIND)]
+    assert "vt:own:k" not in state
+    assert state["wait:f:k"] == [("r3", 8)]
+
+
+@pytest.mark.parametrize("weight, turn", [(None, 1), ("4", 0.25), ("0.5", 2)])
+def test_behind_a_shared_limit_the_owner_has_had_its_turn(p, weight, turn):
+    p.seed(claimed(**{"limits": {"f": "1 all\n"}, "wait:f:k": [("r2", 7), ("r3", 8)],
+                      "blocked:all": [("f:k", 12)], "vt:all": [("gone", 11), ("k", 12)]}))
+    if weight:
+        p.seed({"controls": {"weight/k": weight}})
+    do(p, "finish")
+    state = p.dump()
+    assert state["blocked:all"] == [("f:k", 12 + turn + BEHIND)]
+    assert state["vt:all"] == [(LAST_SERVED, 12), ("k", 12 + turn)]
     assert state["wait:f:k"] == [("r3", 8)]
 
 
@@ -273,8 +286,8 @@ def test_a_queue_whose_other_limit_is_full_moves_behind_that_one(p):
     before = p.seed(waiting(**{"limits": {"f": "1 own:$\n1 all\n"}, "slots:all": {"r1", "x"}}))
     do(p, "finish")
     assert p.dump() == after(before, {
-        "run:r1": {**before["run:r1"], "last": "1-0", "done": "1"}, "ready:f": ready([], w1=[]),
-        "slots:own:k": GONE, "slots:all": {"x"}, "blocked:own:k": GONE, "blocked:all": [("f:k", 4)]})
+        "run:r1": {**before["run:r1"], "last": "1-0", "entry": "", "done": "1"}, "ready:f": ready([], w1=[]),
+        "slots:own:k": GONE, "slots:all": {"x"}, "blocked:own:k": GONE, "blocked:all": [("f:k", NEWCOMER)]})
 
 
 def test_a_queue_that_moves_does_not_stand_in_the_way_of_others(p):
@@ -285,7 +298,7 @@ def test_a_queue_that_moves_does_not_stand_in_the_way_of_others(p):
     do(p, "finish")
     state = p.dump()
     assert state["ready:f"]["entries"] == [("*", "b1")]
-    assert state["blocked:own:a"] == [("f:a", 1)]
+    assert state["blocked:own:a"] == [("f:a", 0)]
     assert "blocked:all" not in state
     assert state["wait:f:a"] == before["wait:f:a"]
 
@@ -337,7 +350,7 @@ def test_what_the_budget_leaves_is_settled_by_the_timers(p):
     assert state["unsettled"] == {"all"}
     assert len(state["slots:all"]) == len(state["ready:f"]["entries"]) == 20
     assert len(state["blocked:all"]) == 80
-    assert p.fire_timers() == [0, 80, -1]
+    assert p.fire_timers() == [0, 80, -1, 0]
     state = p.dump()
     assert "unsettled" not in state and "blocked:all" not in state and "vt:all" not in state
     assert len(state["slots:all"]) == len(state["ready:f"]["entries"]) == 100
@@ -376,7 +389,7 @@ def test_bytes_pass_unchanged(p):
     assert state["run:r1"][data] == data
     assert state["steps:r1"][data] == data
     assert state["events"] == [{"name": data, "data": data}]
-    assert state["history"] == [history("step", body=data)]
+    assert state["history"] == lines(data)
 
 
 def test_a_thousand_results_in_one_outcome(p):

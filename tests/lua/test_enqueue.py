@@ -1,13 +1,17 @@
 import pytest
 import redis
 
-from partition import GONE, NOW, after, now_plus, run
+from partition import GONE, LAST_SERVED, NEWCOMER, NOW, after, now_plus, run
 
 SCHEDULERS = {"schedulers": {"s1": "1"}}
 
 
 def run_hash(fn="f", key="k", seq=1, at=1000, **more):
     return {"fn": fn, "key": key, "seq": str(seq), "at": str(at), **more}
+
+
+def admitted_hash(*args, **more):
+    return run_hash(*args, entry="*", **more)
 
 
 def entries(*runs, **workers):
@@ -18,14 +22,14 @@ def entries(*runs, **workers):
 def test_a_function_without_limits_is_admitted(p):
     before = p.seed(SCHEDULERS)
     assert p.enqueue(run("r1", "f", data='{"a":1}')) == [0, 0]
-    assert p.dump() == after(before, {"seq": "1", "run:r1": run_hash(), "input:r1": '{"a":1}', "ready:f": entries("r1")})
+    assert p.dump() == after(before, {"seq": "1", "run:r1": admitted_hash(), "input:r1": '{"a":1}', "ready:f": entries("r1")})
 
 
 def test_an_admitted_run_takes_a_slot_of_every_limit(p):
     before = p.seed({**SCHEDULERS, "limits": {"f": "2 fn/f:$\n9 creator:$\n7 all\n"}})
     assert p.enqueue(run("r1", "f", "ada")) == [0, 0]
     assert p.dump() == after(before, {
-        "seq": "1", "run:r1": run_hash(key="ada", limits=before["limits"]["f"]), "input:r1": "{}",
+        "seq": "1", "run:r1": admitted_hash(key="ada", limits=before["limits"]["f"]), "input:r1": "{}",
         "ready:f": entries("r1"),
         "slots:fn/f:ada": {"r1"}, "slots:creator:ada": {"r1"}, "slots:all": {"r1"}})
 
@@ -34,14 +38,14 @@ def test_a_run_beyond_the_limit_waits_and_holds_nothing(p):
     before = p.seed({**SCHEDULERS, "limits": {"f": "9 creator:$\n1 all\n"}, "slots:all": {"r0"}})
     assert p.enqueue(run("r1", "f")) == [0, 1]
     assert p.dump() == after(before, {
-        "seq": "1", "run:r1": run_hash(), "input:r1": "{}", "wait:f:k": [("r1", 1)], "blocked:all": [("f:k", 0)]})
+        "seq": "1", "run:r1": run_hash(), "input:r1": "{}", "wait:f:k": [("r1", 1)], "blocked:all": [("f:k", NEWCOMER)]})
 
 
 def test_of_several_full_limits_the_first_blocks(p):
     before = p.seed({**SCHEDULERS, "limits": {"f": "1 a\n1 b\n1 c\n"}, "slots:b": {"r0"}, "slots:c": {"r0"}})
     p.enqueue(run("r1", "f"))
     assert p.dump() == after(before, {
-        "seq": "1", "run:r1": run_hash(), "input:r1": "{}", "wait:f:k": [("r1", 1)], "blocked:b": [("f:k", 0)]})
+        "seq": "1", "run:r1": run_hash(), "input:r1": "{}", "wait:f:k": [("r1", 1)], "blocked:b": [("f:k", NEWCOMER)]})
 
 
 def test_a_run_stands_behind_those_of_its_queue_even_when_there_is_room(p):
@@ -98,15 +102,15 @@ def test_a_batch_has_an_outcome_for_each(p):
     assert reply == [0, 0, 1, 0, 3, 2, 0, 1, 0]
     assert p.dump() == after(before, {
         "seq": "8",
-        "run:a1": run_hash(key="a", seq=1, limits="1 fn/f:$\n"), "run:a2": run_hash(key="a", seq=2),
-        "run:b1": run_hash(key="b", seq=3, limits="1 fn/f:$\n"), "run:later": run_hash(seq=5),
-        "run:g1": run_hash("g", seq=6, limits="1 all\n"), "run:g2": run_hash("g", "z", seq=7),
-        "run:free": run_hash("h", seq=8),
+        "run:a1": admitted_hash(key="a", seq=1, limits="1 fn/f:$\n"), "run:a2": run_hash(key="a", seq=2),
+        "run:b1": admitted_hash(key="b", seq=3, limits="1 fn/f:$\n"), "run:later": run_hash(seq=5),
+        "run:g1": admitted_hash("g", seq=6, limits="1 all\n"), "run:g2": run_hash("g", "z", seq=7),
+        "run:free": admitted_hash("h", seq=8),
         **{f"input:{r}": "{}" for r in ("a1", "a2", "b1", "later", "g1", "g2", "free")},
         "ready:f": entries("a1", "b1"), "ready:g": entries("g1"), "ready:h": entries("free"),
         "slots:fn/f:a": {"a1"}, "slots:fn/f:b": {"b1"}, "slots:all": {"g1"},
         "wait:f:a": [("a2", 2)], "blocked:fn/f:a": [("f:a", 0)],
-        "wait:g:z": [("g2", 7)], "blocked:all": [("g:z", 0)],
+        "wait:g:z": [("g2", 7)], "blocked:all": [("g:z", NEWCOMER)],
         "timers": [("later", due)]})
 
 
@@ -139,14 +143,30 @@ def test_a_limit_that_was_lowered_admits_nobody_until_it_is_kept(p):
     assert p.dump()["slots:all"] == before["slots:all"]
 
 
-def test_a_queue_that_begins_to_wait_takes_its_place_at_the_clock(p):
-    p.seed({**SCHEDULERS, "limits": {"f": "1 all\n"}, "slots:all": {"r0"}, "clock": "41",
-            "vt:all": [("old", 12), ("served", 42)], "blocked:all": [("f:x", 42.5)], "wait:f:x": [("x", 0)]})
+def test_a_queue_that_begins_to_wait_stands_beside_the_one_that_was_served_last(p):
+    p.seed({**SCHEDULERS, "limits": {"f": "1 all\n"}, "slots:all": {"r0"},
+            "vt:all": [("old", 12), (LAST_SERVED, 41), ("served", 42)], "blocked:all": [("f:x", 42.5)],
+            "wait:f:x": [("x", 0)]})
     p.enqueue(run("r1", "f", "fresh"), run("r2", "f", "old"), run("r3", "f", "served"))
-    assert p.dump()["blocked:all"] == [("f:fresh", 41), ("f:old", 41), ("f:served", 42), ("f:x", 42.5)]
+    assert p.dump()["blocked:all"] == [
+        ("f:fresh", 41 + NEWCOMER), ("f:old", 41 + NEWCOMER), ("f:served", 42), ("f:x", 42.5)]
 
 
-@pytest.mark.parametrize("key", ["", "a:b", ":", "$", "%d", "é ☃", "x" * 2000, "a\nb", "\udcff\udcfe\x00"])
+def test_behind_an_own_limit_a_queue_stands_just_behind_the_first(p):
+    p.seed({**SCHEDULERS, "limits": {"f": "1 own:$\n", "g": "1 own:$\n"}, "slots:own:k": {"r0"}})
+    p.enqueue(run("r1", "f"), run("r2", "g"))
+    assert p.dump()["blocked:own:k"] == [("f:k", 0), ("g:k", NEWCOMER)]
+
+
+def test_a_run_that_has_begun_waits_in_a_queue_of_its_own(p):
+    before = p.seed({**SCHEDULERS, "limits": {"f": "1 own:$\n"}, "slots:own:k": {"r0"}})
+    assert p.enqueue(run("r1", "f"), run("r2", "f", begun=1)) == [0, 1, 1]
+    assert p.dump() == after(before, {
+        "seq": "2", "run:r1": run_hash(), "run:r2": run_hash(seq=2, begun="1"), "input:r1": "{}", "input:r2": "{}",
+        "wait:f:k": [("r1", 1)], "wait:f+:k": [("r2", 2)], "blocked:own:k": [("f:k", 0), ("f+:k", NEWCOMER)]})
+
+
+@pytest.mark.parametrize("key", ["", "a:b", ":", "$", "%d", "é ☃", "x" * 2000, "\udcff\udcfe\x00"])
 def test_any_key_makes_a_queue_of_its_own(p, key):
     p.seed({**SCHEDULERS, "limits": {"f": "1 fn/f:$\n"}})
     assert p.enqueue(run("r1", "f", key), run("r2", "f", key), run("r3", "f", key + "?")) == [0, 0, 1, 0]
@@ -154,6 +174,18 @@ def test_any_key_makes_a_queue_of_its_own(p, key):
     assert state["slots:fn/f:" + key] == {"r1"}
     assert state["wait:f:" + key] == [("r2", 2)]
     assert state["blocked:fn/f:" + key] == [("f:" + key, 0)]
+
+
+def test_the_first_line_of_a_key_is_its_owner(p):
+    """Queues differ by the whole key, an own limit is counted by the owner."""
+    p.seed({**SCHEDULERS, "limits": {"f": "2 fn/f:$\n"}})
+    assert p.enqueue(run("r1", "f", "a\nx"), run("r2", "f", "a\ny"), run("r3", "f", "a\nx"), run("r4", "f", "a\ny")) == [
+        0, 0, 0, 1, 1]
+    state = p.dump()
+    assert state["slots:fn/f:a"] == {"r1", "r2"}
+    assert state["wait:f:a\nx"] == [("r3", 3)]
+    assert state["wait:f:a\ny"] == [("r4", 4)]
+    assert state["blocked:fn/f:a"] == [("f:a\nx", 0), ("f:a\ny", NEWCOMER)]
 
 
 def test_bytes_pass_unchanged(p):
@@ -172,12 +204,27 @@ def test_times_keep_every_digit(p):
     assert state["timers"] == [("r1", due)]
 
 
-def test_sequence_keeps_every_digit(p):
-    p.seed({**SCHEDULERS, "limits": {"f": "1 all\n"}, "slots:all": {"r0"}, "seq": str(10**15)})
-    p.enqueue(run("r1", "f"))
+def order_of(at, number, priority=0):
+    """Milliseconds since 2020-09-13, and within one the sequence."""
+    return max(0, at - priority - 1600000000000) * 32768 + number % 32768
+
+
+@pytest.mark.parametrize("number", [1, 32767, 32768, 10**15])
+@pytest.mark.parametrize("at", [0, 1600000000000, 1763970000123, 1874877906943])
+def test_the_order_keeps_every_digit(p, at, number):
+    p.seed({**SCHEDULERS, "limits": {"f": "1 all\n"}, "slots:all": {"r0"}, "seq": str(number - 1)})
+    p.enqueue(run("r1", "f", at=at))
     state = p.dump()
-    assert state["run:r1"]["seq"] == str(10**15 + 1)
-    assert state["wait:f:k"] == [("r1", 10**15 + 1)]
+    assert state["seq"] == str(number)
+    assert int(state["run:r1"]["seq"]) == order_of(at, number)
+    assert state["wait:f:k"] == [("r1", order_of(at, number))]
+
+
+def test_runs_wait_in_the_order_in_which_they_were_accepted(p):
+    p.seed({**SCHEDULERS, "limits": {"f": "1 all\n"}, "slots:all": {"r0"}})
+    at = 1763970000123
+    p.enqueue(run("second", "f", at=at + 1), run("third", "f", at=at + 1), run("first", "f", at=at))
+    assert p.waiting("f") == ["first", "second", "third"]
 
 
 def test_a_full_redis_refuses_new_work_and_keeps_the_state(p):

@@ -21,7 +21,8 @@ def test_what_it_held_goes_back_and_its_deaths_are_counted(p):
     before = p.seed(held("r1", "r2", limits={"f": "2 all\n"}))
     assert p.reap_worker("f", "w1") == [2, 0]
     assert p.dump() == after(before, {
-        "run:r1": {"fn": "f", "key": "k", "deaths": "1"}, "run:r2": {"fn": "f", "key": "k", "deaths": "1"},
+        "run:r1": {"fn": "f", "key": "k", "entry": "*", "deaths": "1"},
+        "run:r2": {"fn": "f", "key": "k", "entry": "*", "deaths": "1"},
         "ready:f": {"entries": [("*", "r1"), ("*", "r2")], "workers": {}}, "history": [lost("r1"), lost("r2")]})
 
 
@@ -53,7 +54,7 @@ def test_others_keep_what_they_hold(p):
                      "run:r2": {"fn": "f", "deaths": "2"}})
     assert p.reap_worker("f", "w1") == [1, 0]
     assert p.dump() == after(before, {
-        "run:r2": {"fn": "f", "deaths": "3"}, "history": [lost("r2")],
+        "run:r2": {"fn": "f", "entry": "*", "deaths": "3"}, "history": [lost("r2")],
         "ready:f": {"entries": [("1-0", "r1"), ("3-0", "r3"), ("*", "r2")], "workers": {"w2": ["1-0"]}}})
 
 
@@ -76,8 +77,8 @@ def test_the_consumer_stays_while_it_holds_entries(p):
 def test_an_entry_without_a_run_is_removed(p):
     before = p.seed(after(held("r1", "r2"), {"run:r1": GONE}))
     assert p.reap_worker("f", "w1") == [1, 0]
-    assert p.dump() == after(before, {"run:r2": {"fn": "f", "key": "k", "deaths": "1"}, "history": [lost("r2")],
-                                      "ready:f": {"entries": [("*", "r2")], "workers": {}}})
+    assert p.dump() == after(before, {"run:r2": {"fn": "f", "key": "k", "entry": "*", "deaths": "1"},
+                                      "history": [lost("r2")], "ready:f": {"entries": [("*", "r2")], "workers": {}}})
 
 
 def test_a_pending_entry_that_was_deleted_is_acknowledged(p):

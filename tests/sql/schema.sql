@@ -10,6 +10,146 @@ CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURN
             else '[]'
         end || jsonb_build_array(entry)))
 $$;
+CREATE FUNCTION chronos.cancel(run text, reason text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+    ended text;
+begin
+    perform chronos.check_run_id('cancel', run);
+    if octet_length(cancel.reason) not between 1 and 1000 then
+        perform chronos.refuse('cancel: reason must have 1 to 1000 bytes, or be null');
+    end if;
+    select r.status into ended from chronos.runs r where r.id = run;
+    if found then
+        perform chronos.refuse(format('cancel: run %s has ended (%s)', run, ended));
+    end if;
+    insert into chronos.commands as c (kind, run_id, reason)
+    values ('cancel', run, coalesce(cancel.reason, 'cancelled by an operator'))
+    returning c.id into row_id;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.cancel_where(fn text, owner text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, condition text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    if fn = '' then
+        perform chronos.refuse('cancel_where: fn must be the id of a function, or null for any');
+    end if;
+    if cancel_where.owner is not null then
+        cancel_where.owner := chronos.check_owner('cancel_where', cancel_where.owner);
+    end if;
+    if not isfinite(since) or not isfinite(until) then
+        perform chronos.refuse('cancel_where: since and until must be times, or null');
+    end if;
+    if since >= until then
+        perform chronos.refuse('cancel_where: since must be earlier than until');
+    end if;
+    if octet_length(condition) not between 1 and 1024 then
+        perform chronos.refuse('cancel_where: condition must have 1 to 1024 bytes, or be null');
+    end if;
+    insert into chronos.commands as c (kind, reason, function_id, owner, since, until, condition)
+    values ('cancel_where', 'cancelled by an operator', fn, cancel_where.owner, cancel_where.since,
+            cancel_where.until, cancel_where.condition)
+    returning c.id into row_id;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.check_data(caller text, data jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    most bigint := coalesce((select m.value from chronos.meta m where m.key = 'max_event_bytes')::bigint, 524288);
+    size bigint := octet_length(data::text);
+begin
+    if data is null or jsonb_typeof(data) <> 'object' then
+        perform chronos.refuse(caller || ': data must be a JSON object, as in {"videoId": "…"}');
+    end if;
+    if size > most then
+        perform chronos.refuse(
+            format('%s: data has %s bytes; at most %s are allowed: store it and send its id', caller, size, most));
+    end if;
+    if jsonb_path_exists(data, 'strict $.**{100 to last} ? (@.type() == "object" || @.type() == "array")') then
+        perform chronos.refuse(caller || ': data is nested deeper than 100 levels');
+    end if;
+    if jsonb_path_exists(data, 'strict $.** ? (@.type() == "number" &&'
+                               ' (@ > 9223372036854775807 || @ < -9223372036854775808))') then
+        perform chronos.refuse(caller || ': data holds a number that does not fit into 64 bits');
+    end if;
+end
+$_$;
+CREATE FUNCTION chronos.check_owner(caller text, owner text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    if coalesce(owner, '') = '' then
+        perform chronos.refuse(caller || ': owner must not be empty');
+    end if;
+    if octet_length(owner) > 160 or owner ~ '[\x01-\x1f\x7f]' then
+        perform chronos.refuse(caller || ': owner must be one line of at most 160 bytes');
+    end if;
+    if owner ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return lower(owner);
+    end if;
+    return owner;
+end
+$_$;
+CREATE FUNCTION chronos.check_retry(run text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    other text;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('chronos.retry:' || run, 0));
+    if exists (select from chronos.outbox o where o.retry_of = run) then
+        perform chronos.refuse(format('retry: run %s is being retried already', run));
+    end if;
+    select again.run_id into other
+    from chronos.events e
+    cross join lateral unnest(e.run_ids) as again (run_id)
+    where e.retry_of = run
+        and not exists (
+            select from chronos.runs r
+            where r.id = again.run_id
+                and r.status <> 'completed'
+        )
+    limit 1;
+    if found then
+        perform chronos.refuse(format('retry: run %s has been retried by run %s', run, other));
+    end if;
+end
+$$;
+CREATE FUNCTION chronos.check_run_id(caller text, run text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    if run is null or run !~ '^[0-9A-HJKMNP-TV-Z]{26}$' then
+        perform chronos.refuse(format('%s: run must be the id of a run, 26 letters and digits, not %s', caller,
+                                      coalesce(quote_literal(left(run, 64)), 'null')));
+    end if;
+end
+$_$;
+CREATE FUNCTION chronos.clear_limit(name text, owner text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    l record;
+begin
+    l := chronos.find_limit('clear_limit', clear_limit.name, clear_limit.owner);
+    perform chronos.set_control('limit', l.full_name, null, l.part);
+end
+$$;
 CREATE FUNCTION chronos.complete_watch_session() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -23,6 +163,15 @@ CREATE FUNCTION chronos.complete_watch_session() RETURNS trigger
 CREATE FUNCTION chronos.dot_product(a real[], b double precision[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT COST 10000 PARALLEL SAFE
     AS $$ select sum(x * y) from (select unnest(a) as x, unnest(b) as y) t $$;
+CREATE FUNCTION chronos.drain(fn text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform chronos.find_function('drain', fn);
+    perform chronos.set_control('pause', fn, 'drain');
+end
+$$;
 CREATE FUNCTION chronos.drop_partitions(keep_days integer) RETURNS integer
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
@@ -92,18 +241,273 @@ begin
     return made;
 end
 $$;
+CREATE TABLE chronos.events (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    stream_id text,
+    name text NOT NULL,
+    data json,
+    "user" json,
+    v text,
+    ts timestamp with time zone,
+    idempotency_key text,
+    creator_id text,
+    outcome text NOT NULL,
+    function_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    run_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    retry_of text,
+    replay_of text,
+    parent text,
+    CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
+)
+PARTITION BY RANGE (accepted_at);
+CREATE TABLE chronos.runs (
+    id text NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    function_id text NOT NULL,
+    event_id text,
+    event_name text,
+    creator_id text,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    deaths integer DEFAULT 0 NOT NULL,
+    queued_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    error_code text,
+    error_message text,
+    output json,
+    cost_usd numeric(12,6),
+    worker text
+)
+PARTITION BY RANGE (accepted_at);
+CREATE FUNCTION chronos.events_of_run(run chronos.runs) RETURNS SETOF chronos.events
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select e.*
+    from chronos.events e
+    where e.name = any (
+            array(select jsonb_array_elements_text(f.manifest -> 'triggers')
+                  from chronos.functions f
+                  where f.id = run.function_id) || run.event_name)
+        and e.accepted_at >= run.accepted_at
+        and e.accepted_at <= greatest(run.accepted_at, coalesce(run.started_at, run.finished_at)) + interval '1 minute'
+        and run.id = any (e.run_ids)
+    order by e.id
+$$;
+CREATE FUNCTION chronos.find_ended_run(caller text, run text) RETURNS chronos.runs
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    ended chronos.runs;
+begin
+    perform chronos.check_run_id(caller, run);
+    select r.* into ended from chronos.runs r where r.id = run;
+    if not found then
+        if chronos.is_accepted_run(run) then
+            perform chronos.refuse(format('%s: run %s has not ended yet', caller, run));
+        end if;
+        perform chronos.refuse(format('%s: there is no run %s', caller, run),
+                               'runs older than CHRONOS_RETENTION_DAYS are gone');
+    end if;
+    return ended;
+end
+$$;
+CREATE FUNCTION chronos.find_function(caller text, fn text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    found_manifest jsonb;
+begin
+    if coalesce(fn, '') = '' then
+        perform chronos.refuse(caller || ': fn must be the id of a function');
+    end if;
+    select f.manifest into found_manifest from chronos.functions f where f.id = fn;
+    if found_manifest is null then
+        perform chronos.refuse(
+            format('%s: fn: there is no function %s', caller, left(fn, 128)),
+            'select id from chronos.functions lists those that a worker has published');
+    end if;
+    return found_manifest;
+end
+$$;
+CREATE FUNCTION chronos.find_limit(caller text, name text, owner text, OUT full_name text, OUT part integer) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    declared text;
+begin
+    if coalesce(find_limit.name, '') = '' then
+        perform chronos.refuse(caller || ': name must be the name of a limit');
+    end if;
+    select l ->> 'name' into declared
+    from chronos.functions f
+    cross join lateral jsonb_array_elements(f.manifest -> 'limits') l
+    where find_limit.name = l ->> 'name'
+        or regexp_replace(l ->> 'name', ':\$\d*$', '') in (find_limit.name, 'fn/' || find_limit.name)
+    order by find_limit.name = l ->> 'name' desc, l ->> 'name'
+    limit 1;
+    if declared is null then
+        perform chronos.refuse(
+            format('%s: name: no function has a limit %s', caller, left(find_limit.name, 128)),
+            (select 'there are ' || string_agg(distinct regexp_replace(l ->> 'name', ':\$\d*$', ''), ', ')
+             from chronos.functions f
+             cross join lateral jsonb_array_elements(f.manifest -> 'limits') l));
+    end if;
+    full_name := regexp_replace(declared, ':\$\d*$', '');
+    if declared = full_name then
+        if owner is not null then
+            perform chronos.refuse(format('%s: owner must be null: %s is counted over all together', caller,
+                                          full_name));
+        end if;
+        return;
+    end if;
+    part := coalesce(nullif(substring(declared from ':\$(\d*)$'), ''), '1')::integer;
+    if owner is null then
+        perform chronos.refuse(format('%s: owner must say whose: %s is counted for each', caller, full_name));
+    end if;
+    full_name := full_name || ':' || chronos.check_owner(caller, owner);
+end
+$_$;
 CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
+CREATE FUNCTION chronos.invoke(fn text, data jsonb DEFAULT '{}'::jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    perform chronos.find_function('invoke', fn);
+    perform chronos.check_data('invoke', invoke.data);
+    insert into chronos.outbox as o (name, data, function_id)
+    values ('inngest/function.invoked', invoke.data - '_inngest', fn)
+    returning o.id into row_id;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.is_accepted_run(run text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select exists (
+        select from chronos.events e
+        where e.id between left(run, 10) || repeat('0', 16) and left(run, 10) || repeat('Z', 16)
+            and run = any (e.run_ids)
+    )
+$$;
 CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     select coalesce(metadata ->> 'processing_run' = run_id, status <> 'completed')
 $$;
+CREATE FUNCTION chronos.joins_events(fn text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select coalesce(
+        (select coalesce((f.manifest -> 'batch' ->> 'max_size')::numeric, 0) > 0
+                or coalesce((f.manifest -> 'debounce' ->> 'keep_all')::boolean, false)
+         from chronos.functions f
+         where f.id = fn),
+        false)
+$$;
 CREATE FUNCTION chronos.merge_metadata(old jsonb, new jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     select case jsonb_typeof(old) when 'object' then old else '{}' end || new
+$$;
+CREATE FUNCTION chronos.notify_of_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform pg_notify(tg_argv[0], '');
+    return null;
+end
+$$;
+CREATE FUNCTION chronos.pause(fn text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform chronos.find_function('pause', fn);
+    perform chronos.set_control('pause', fn, 'pause');
+end
+$$;
+CREATE FUNCTION chronos.refuse(message text, hint text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if hint is null then
+        raise exception using errcode = 'invalid_parameter_value', message = message;
+    end if;
+    raise exception using errcode = 'invalid_parameter_value', message = message, hint = hint;
+end
+$$;
+CREATE FUNCTION chronos.replay(run text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    ended chronos.runs := chronos.find_ended_run('replay', run);
+    event chronos.events;
+    row_id bigint;
+begin
+    perform chronos.find_function('replay', ended.function_id);
+    for event in select e.* from chronos.events_of_run(ended) e loop
+        row_id := chronos.send_again(event, ended.function_id, null, run);
+    end loop;
+    if row_id is null then
+        perform chronos.refuse(format('replay: the event of run %s is not kept any more', run));
+    end if;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.resume(fn text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if not exists (select from chronos.controls c where c.kind = 'pause' and c.name = fn) then
+        perform chronos.find_function('resume', fn);
+    end if;
+    perform chronos.set_control('pause', fn, null);
+end
+$$;
+CREATE FUNCTION chronos.retry(run text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    ended chronos.runs := chronos.find_ended_run('retry', run);
+    events chronos.events[];
+begin
+    if ended.status not in ('failed', 'cancelled') then
+        perform chronos.refuse(format('retry: run %s is %s; only a failed or cancelled run can be retried', run,
+                                      ended.status),
+                               'chronos.replay runs it again from the start');
+    end if;
+    perform chronos.find_function('retry', ended.function_id);
+    perform chronos.check_retry(run);
+    events := array(select e from chronos.events_of_run(ended) e);
+    if cardinality(events) = 0 then
+        perform chronos.refuse(format('retry: the event of run %s is not kept any more', run));
+    end if;
+    if cardinality(events) > 1 and chronos.joins_events(ended.function_id) then
+        perform chronos.refuse(format('retry: run %s was started by %s events together', run, cardinality(events)),
+                               'chronos.replay sends them again');
+    end if;
+    return chronos.send_again(
+        (select e from unnest(events) e order by e.id = ended.event_id desc, e.ts desc, e.id desc limit 1),
+        ended.function_id, run, null);
+end
 $$;
 CREATE FUNCTION chronos.search_video_chunks_text(query_embedding text, match_count integer DEFAULT 5, similarity_threshold double precision DEFAULT 0.7, filter_video_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, video_id uuid, chunk_text text, start_time_seconds integer, end_time_seconds integer, similarity double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -112,9 +516,133 @@ CREATE FUNCTION chronos.search_video_chunks_text(query_embedding text, match_cou
     from public.search_video_chunks(chronos.embedding_in(query_embedding), match_count,
                                     similarity_threshold, filter_video_ids) s
 $$;
+CREATE FUNCTION chronos.send(name text, data jsonb DEFAULT '{}'::jsonb, id text DEFAULT NULL::text, ts timestamp with time zone DEFAULT NULL::timestamp with time zone, "user" jsonb DEFAULT NULL::jsonb, v text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    if coalesce(send.name, '') = '' then
+        perform chronos.refuse('send: name must not be empty');
+    end if;
+    if octet_length(send.name) > 256 then
+        perform chronos.refuse(format('send: name has %s bytes; at most 256 are allowed', octet_length(send.name)));
+    end if;
+    if starts_with(send.name, 'inngest/') then
+        perform chronos.refuse('send: name: names that begin with inngest/ are the engine''s own');
+    end if;
+    perform chronos.check_data('send', send.data);
+    if octet_length(send.id) not between 1 and 512 then
+        perform chronos.refuse('send: id must have 1 to 512 bytes, or be null');
+    end if;
+    if send.ts not between '1980-01-01 00:00Z' and '2100-01-01 00:00Z' then
+        perform chronos.refuse('send: ts must be between the years 1980 and 2100');
+    end if;
+    if octet_length(send."user"::text) > 65536 then
+        perform chronos.refuse('send: user must be JSON of at most 65536 bytes');
+    end if;
+    if octet_length(send.v) not between 1 and 256 then
+        perform chronos.refuse('send: v must have 1 to 256 bytes, or be null');
+    end if;
+    insert into chronos.outbox as o (name, data, idempotency_key, ts, "user", v)
+    values (send.name, send.data - '_inngest', send.id, send.ts, send."user", send.v)
+    returning o.id into row_id;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.send_again(event chronos.events, fn text, retry_of text, replay_of text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    if event.name not like 'inngest/%' and event.data::text like '%"\_inngest"%' then
+        event.data := event.data::jsonb - '_inngest';
+    end if;
+    insert into chronos.outbox as o (name, data, "user", v, function_id, retry_of, replay_of)
+    values (event.name, coalesce(event.data, '{}'), event."user", event.v, fn, send_again.retry_of,
+            send_again.replay_of)
+    returning o.id into row_id;
+    return row_id;
+end
+$$;
+CREATE FUNCTION chronos.set_budget(owner text, usd numeric) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if not usd between 0 and 1000000 then
+        perform chronos.refuse('set_budget: usd must be from 0 to 1000000, or null');
+    end if;
+    perform chronos.set_control('limit', 'budget:' || chronos.check_owner('set_budget', set_budget.owner),
+                                round(usd * 1000000)::bigint::text, 1);
+end
+$$;
+CREATE FUNCTION chronos.set_control(kind text, name text, value text, part integer DEFAULT NULL::integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into chronos.controls as c (kind, name, value, part)
+    values (set_control.kind, set_control.name, set_control.value, set_control.part)
+    on conflict on constraint controls_pkey do update
+    set value = excluded.value,
+        part = excluded.part,
+        updated_at = excluded.updated_at,
+        updated_by = excluded.updated_by;
+end
+$$;
+CREATE FUNCTION chronos.set_limit(name text, owner text, max integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    l record;
+begin
+    if max is null or max not between 0 and 1000000 then
+        perform chronos.refuse('set_limit: max must be from 0 to 1000000');
+    end if;
+    l := chronos.find_limit('set_limit', set_limit.name, set_limit.owner);
+    perform chronos.set_control('limit', l.full_name, max::text, l.part);
+end
+$$;
+CREATE FUNCTION chronos.set_weight(owner text, weight numeric) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if not weight between 0.01 and 1000 then
+        perform chronos.refuse('set_weight: weight must be from 0.01 to 1000, or null');
+    end if;
+    perform chronos.set_control('weight', chronos.check_owner('set_weight', set_weight.owner),
+                                round(weight, 6)::text);
+end
+$$;
 CREATE FUNCTION chronos.to_ms(t timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ select floor(extract(epoch from t) * 1000)::bigint $$;
+CREATE FUNCTION chronos.trigger(fn text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    schedule text := chronos.find_function('trigger', fn) -> 'cron' ->> 'schedule';
+    moment text := to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+    row_id bigint;
+begin
+    if schedule is null then
+        perform chronos.refuse(format('trigger: fn: %s has no schedule', fn),
+                               'chronos.invoke starts any function');
+    end if;
+    insert into chronos.outbox as o (name, data, function_id)
+    values ('inngest/scheduled.timer',
+            json_build_object('cron', schedule, 'scheduledAt', moment, 'fireAt', moment, 'manual', true), fn)
+    returning o.id into row_id;
+    return row_id;
+end
+$$;
 CREATE FUNCTION chronos.vector_length(v real[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT COST 5000 PARALLEL SAFE
     AS $$ select sqrt(sum(x * x)) from (select unnest(v)::double precision as x) t $$;
@@ -159,23 +687,49 @@ CREATE TABLE chronos.archive_cursor (
     epoch text,
     last_id text
 );
-CREATE TABLE chronos.events (
-    id text NOT NULL,
-    accepted_at timestamp with time zone NOT NULL,
-    stream_id text,
+CREATE TABLE chronos.commands (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    kind text NOT NULL,
+    run_id text,
+    reason text NOT NULL,
+    function_id text,
+    owner text,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    condition text,
+    applied_at timestamp with time zone,
+    result text,
+    CONSTRAINT commands_check CHECK (((kind = 'cancel'::text) = (run_id IS NOT NULL))),
+    CONSTRAINT commands_check1 CHECK (((applied_at IS NULL) = (result IS NULL))),
+    CONSTRAINT commands_kind_check CHECK ((kind = ANY (ARRAY['cancel'::text, 'cancel_where'::text]))),
+    CONSTRAINT commands_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 1000)))
+);
+ALTER TABLE chronos.commands ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.commands_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE chronos.controls (
+    kind text NOT NULL,
     name text NOT NULL,
-    data json,
-    "user" json,
-    v text,
-    ts timestamp with time zone,
-    idempotency_key text,
-    creator_id text,
-    outcome text NOT NULL,
-    function_ids text[] DEFAULT '{}'::text[] NOT NULL,
-    run_ids text[] DEFAULT '{}'::text[] NOT NULL,
-    CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
-)
-PARTITION BY RANGE (accepted_at);
+    value text,
+    part integer,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT controls_check CHECK (
+CASE kind
+    WHEN 'pause'::text THEN (value = ANY (ARRAY['pause'::text, 'drain'::text]))
+    WHEN 'limit'::text THEN (value ~ '^\d{1,15}$'::text)
+    WHEN 'weight'::text THEN (value ~ '^\d{1,4}(\.\d{1,6})?$'::text)
+    ELSE false
+END),
+    CONSTRAINT controls_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 500)))
+);
 CREATE TABLE chronos.events_default (
     id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -190,6 +744,9 @@ CREATE TABLE chronos.events_default (
     outcome text NOT NULL,
     function_ids text[] DEFAULT '{}'::text[] NOT NULL,
     run_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    retry_of text,
+    replay_of text,
+    parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
 CREATE TABLE chronos.functions (
@@ -201,6 +758,39 @@ CREATE TABLE chronos.functions (
 CREATE TABLE chronos.meta (
     key text NOT NULL,
     value text
+);
+CREATE TABLE chronos.outbox (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    name text NOT NULL,
+    data json NOT NULL,
+    idempotency_key text,
+    ts timestamp with time zone,
+    "user" json,
+    v text,
+    function_id text,
+    retry_of text,
+    replay_of text,
+    event_id text,
+    stream_id text,
+    look_at timestamp with time zone,
+    missed boolean DEFAULT false NOT NULL,
+    CONSTRAINT outbox_check CHECK (((retry_of IS NULL) OR (function_id IS NOT NULL))),
+    CONSTRAINT outbox_check1 CHECK (((replay_of IS NULL) OR (function_id IS NOT NULL))),
+    CONSTRAINT outbox_data_check CHECK ((json_typeof(data) = 'object'::text)),
+    CONSTRAINT outbox_idempotency_key_check CHECK (((octet_length(idempotency_key) >= 1) AND (octet_length(idempotency_key) <= 512))),
+    CONSTRAINT outbox_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 256))),
+    CONSTRAINT outbox_name_is_not_the_engines CHECK (((function_id IS NOT NULL) OR (name !~~ 'inngest/%'::text))),
+    CONSTRAINT outbox_v_check CHECK (((octet_length(v) >= 1) AND (octet_length(v) <= 256)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.01');
+ALTER TABLE chronos.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 CREATE VIEW chronos.partitioned_tables AS
  SELECT c.relname AS table_name,
@@ -260,27 +850,6 @@ CREATE TABLE chronos.run_steps_default (
     worker text,
     CONSTRAINT run_steps_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'sleeping'::text, 'lost'::text])))
 );
-CREATE TABLE chronos.runs (
-    id text NOT NULL,
-    accepted_at timestamp with time zone NOT NULL,
-    function_id text NOT NULL,
-    event_id text,
-    event_name text,
-    creator_id text,
-    status text NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    deaths integer DEFAULT 0 NOT NULL,
-    queued_at timestamp with time zone,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    error_code text,
-    error_message text,
-    output json,
-    cost_usd numeric(12,6),
-    worker text,
-    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])))
-)
-PARTITION BY RANGE (accepted_at);
 CREATE TABLE chronos.runs_default (
     id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -298,8 +867,7 @@ CREATE TABLE chronos.runs_default (
     error_message text,
     output json,
     cost_usd numeric(12,6),
-    worker text,
-    CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])))
+    worker text
 );
 CREATE TABLE chronos.step_ledger (
     run_id text NOT NULL,
@@ -537,6 +1105,10 @@ ALTER TABLE ONLY chronos.runs ATTACH PARTITION chronos.runs_default DEFAULT;
 ALTER TABLE ONLY chronos.step_ledger ATTACH PARTITION chronos.step_ledger_default DEFAULT;
 ALTER TABLE ONLY chronos.archive_cursor
     ADD CONSTRAINT archive_cursor_pkey PRIMARY KEY (partition);
+ALTER TABLE ONLY chronos.commands
+    ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY chronos.controls
+    ADD CONSTRAINT controls_pkey PRIMARY KEY (kind, name);
 ALTER TABLE ONLY chronos.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.events_default
@@ -545,6 +1117,8 @@ ALTER TABLE ONLY chronos.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.meta
     ADD CONSTRAINT meta_pkey PRIMARY KEY (key);
+ALTER TABLE ONLY chronos.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (stream_id, rejected_at);
 ALTER TABLE ONLY chronos.rejected_events_default
@@ -557,6 +1131,8 @@ ALTER TABLE ONLY chronos.runs
     ADD CONSTRAINT runs_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.runs_default
     ADD CONSTRAINT runs_default_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE chronos.runs
+    ADD CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text]))) NOT VALID;
 ALTER TABLE ONLY chronos.step_ledger
     ADD CONSTRAINT step_ledger_pkey PRIMARY KEY (run_id, step, accepted_at);
 ALTER TABLE ONLY chronos.step_ledger_default
@@ -599,10 +1175,16 @@ ALTER TABLE ONLY public.video_watch_sessions
     ADD CONSTRAINT video_watch_sessions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.videos
     ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
+CREATE INDEX commands_open ON chronos.commands USING btree (id) WHERE (applied_at IS NULL);
 CREATE INDEX events_idempotency_key ON ONLY chronos.events USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_default_idempotency_key_idx ON chronos.events_default USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);
 CREATE INDEX events_default_name_accepted_at_idx ON chronos.events_default USING btree (name, accepted_at);
+CREATE INDEX events_retry_of ON ONLY chronos.events USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE INDEX events_default_retry_of_idx ON chronos.events_default USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE INDEX outbox_retry_of ON chronos.outbox USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE INDEX outbox_sent ON chronos.outbox USING btree (look_at) WHERE (event_id IS NOT NULL);
+CREATE INDEX outbox_unsent ON chronos.outbox USING btree (id) WHERE (event_id IS NULL);
 CREATE INDEX runs_creator ON ONLY chronos.runs USING btree (creator_id, finished_at);
 CREATE INDEX runs_default_creator_id_finished_at_idx ON chronos.runs_default USING btree (creator_id, finished_at);
 CREATE INDEX runs_failed ON ONLY chronos.runs USING btree (finished_at) WHERE (status = 'failed'::text);
@@ -647,6 +1229,7 @@ CREATE INDEX idx_watch_sessions_video_id ON public.video_watch_sessions USING bt
 ALTER INDEX chronos.events_idempotency_key ATTACH PARTITION chronos.events_default_idempotency_key_idx;
 ALTER INDEX chronos.events_name ATTACH PARTITION chronos.events_default_name_accepted_at_idx;
 ALTER INDEX chronos.events_pkey ATTACH PARTITION chronos.events_default_pkey;
+ALTER INDEX chronos.events_retry_of ATTACH PARTITION chronos.events_default_retry_of_idx;
 ALTER INDEX chronos.rejected_events_pkey ATTACH PARTITION chronos.rejected_events_default_pkey;
 ALTER INDEX chronos.run_steps_pkey ATTACH PARTITION chronos.run_steps_default_pkey;
 ALTER INDEX chronos.runs_creator ATTACH PARTITION chronos.runs_default_creator_id_finished_at_idx;
@@ -654,6 +1237,9 @@ ALTER INDEX chronos.runs_failed ATTACH PARTITION chronos.runs_default_finished_a
 ALTER INDEX chronos.runs_function ATTACH PARTITION chronos.runs_default_function_id_finished_at_idx;
 ALTER INDEX chronos.runs_pkey ATTACH PARTITION chronos.runs_default_pkey;
 ALTER INDEX chronos.step_ledger_pkey ATTACH PARTITION chronos.step_ledger_default_pkey;
+CREATE TRIGGER commands_notify AFTER INSERT ON chronos.commands FOR EACH STATEMENT EXECUTE FUNCTION chronos.notify_of_change('chronos_commands');
+CREATE TRIGGER controls_notify AFTER INSERT OR UPDATE ON chronos.controls FOR EACH STATEMENT EXECUTE FUNCTION chronos.notify_of_change('chronos_controls');
+CREATE TRIGGER outbox_notify AFTER INSERT ON chronos.outbox FOR EACH STATEMENT EXECUTE FUNCTION chronos.notify_of_change('chronos_outbox');
 CREATE TRIGGER complete_watch_session BEFORE INSERT OR UPDATE ON public.video_watch_sessions FOR EACH ROW EXECUTE FUNCTION chronos.complete_watch_session();
 CREATE TRIGGER update_course_modules_updated_at BEFORE UPDATE ON public.course_modules FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 CREATE TRIGGER update_courses_updated_at BEFORE UPDATE ON public.courses FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();

@@ -56,7 +56,8 @@ local function cancel_one(id, run, reason, freed)
     redis.call('XDEL', p .. ':ready:' .. run.fn, run.entry)
   else
     redis.call('ZREM', p .. ':timers', id)
-    leave_queue(id, run.fn, run.key)
+    leave_queue(id, run.fn, run.key or '')
+    unlisten(id, 'w')
   end
   end_cancelled(id, run, reason, freed)
   return CANCELLED

@@ -47,7 +47,7 @@ bool redis_check(struct kv *kv, double *ret_memory_share, struct err *e)
     if (!kv_servers(kv, &servers, e))
         return false;
     for (int i = 0; i < servers; i++) {
-        double share;
+        double share = 0;
         auto_reply *r = kv_cmd_at(kv, i, e, "INFO");
         if (r == NULL || !check_info(r->str, &share, e))
             return false;

@@ -80,7 +80,8 @@ class Alone:
         return run_id
 
     def hear(self, run_id, event, slot="w"):
-        return self.p.call("hear_event", 1, f"{run_id}/{slot}", event["name"], json.dumps(event), "")[0]
+        step = self.hash(run_id).get("wait", "") if slot == "w" else ""
+        return self.p.call("hear_event", 1, f"{run_id}/{slot}", event["name"], step, json.dumps(event), "")[0]
 
     def resume(self, run_id, step, word, value):
         return self.p.call("resume_run", run_id, step, word, json.dumps(value), "")[0]

@@ -1,0 +1,234 @@
+"""The promises, each asked of the evidence. A check gives sentences about what is wrong; none is what is hoped for."""
+
+import collections
+import json
+import re
+
+from chaos import running
+from chaos.kinds import Minnow, Whale
+from chaos.world import CANARIES, DATABASE_PASSWORD, DRAIN_S, REDIS_PASSWORD
+
+# of the functions that write "start" and "end"
+TIMED = {"test-slow", "test-deaf", "test-limited", "test-crowd"}
+RECOVERY_S = 3.0  # after a fault, before fairness is asked for
+LAST_WORDS_S = 10.0  # of a daemon that is stopped, beyond its grace: what it has to say goodbye to may be away, too
+
+
+# ---- 1 ----
+def every_event_ends(e):
+    """An event accepted by Redis ends in its runs or is rejected."""
+    known = {sent.tag for sent in e.sent}
+    for tag in set(e.events_of_tag) - known:
+        yield f"an event with the tag {tag} was never sent"
+    for sent in e.sent:
+        yield from (rejection_of if sent.kind.is_rejected else acceptance_of)(e, sent)
+        if sent.kind.promise == 1:
+            yield from (f"{sent}: {what}" for what in sent.kind.check(sent, e))
+    for event in e.events:
+        for run in event["run_ids"]:
+            if not e.run_by_id[run]:
+                yield f"run {run} of event {event['id']} ({event['name']}) has not ended"
+
+
+def rejection_of(e, sent):
+    if sent.state == "acked":
+        if e.rejected[sent.entry] != 1:
+            yield f"{sent} is recorded as rejected {e.rejected[sent.entry]} times"
+        if e.rejected_fields.get(sent.entry) != sent.fields:
+            yield f"{sent} was kept as {str(e.rejected_fields.get(sent.entry))[:200]}"
+
+
+def acceptance_of(e, sent):
+    rows = e.events_of_tag[sent.tag]
+    allowed = {"acked": (1,), "refused": (0,), "unknown": (0, 1)}[sent.state]
+    if len(rows) not in allowed:
+        yield f"{sent} is recorded {len(rows)} times"
+    for row in rows:
+        if sent.entry and row["stream_id"] != sent.entry:
+            yield f"{sent} is recorded as the entry {row['stream_id']}"
+        expected = sent.kind.runs(sent)
+        if expected is None:
+            continue
+        if sorted(row["function_ids"]) != sorted(expected):
+            yield f"{sent} ({row['outcome']}) started {row['function_ids']}, not {sorted(expected)}"
+
+
+# ---- 2 ----
+def every_run_ends_once(e):
+    """One terminal state, archived once, and nothing after it."""
+    wanted = collections.Counter(run for event in e.events for run in event["run_ids"] if event["outcome"] == "accepted")
+    for run, times in wanted.items():
+        if times > 1:
+            yield f"run {run} belongs to {times} events"
+    for run, rows in e.run_by_id.items():
+        if len(rows) > 1:
+            yield f"run {run} is archived {len(rows)} times"
+        if rows and run not in wanted:
+            yield f"run {run} belongs to no event"
+    for sent in e.sent:
+        for run in e.runs_of(sent):
+            expected = sent.kind.runs(sent)
+            status = expected.get(run["function_id"]) if expected else "completed"
+            if run["status"] != status:
+                yield f"{sent}: run {run['id']} {run['status']}: {run['error_message']}"
+            output = sent.kind.output(sent)
+            if output is not ... and run["output"] != output:
+                yield f"{sent}: run {run['id']} put out {json.dumps(run['output'])[:200]}"
+    yield from e.redis_log.again
+    for run, times in wanted.items():
+        if e.redis_log.ended[run] != 1:
+            yield f"run {run} ended {e.redis_log.ended[run]} times in Redis"
+
+
+# ---- 3 ----
+def no_limit_is_passed(e):
+    """At no instant, neither in Redis nor in what really ran."""
+    yield from e.redis_log.over
+    for name, holders in e.sampled.items():
+        most = e.redis_log.limits.max_of(name)
+        if most is not None and holders > most:
+            yield f"{holders} runs were seen to hold a slot of {name}, {most} may"
+    intervals, _ = running.find_intervals(e.happenings, e.lives, TIMED)
+    for name, own in intervals_of_limits(e, intervals).items():
+        most, (seen, when) = e.redis_log.limits.max_of(name), running.most_at_once(own)
+        if most is not None and seen > most:
+            yield f"{seen} runs of {name} ran at {when:.6f}, {most} may"
+
+
+def intervals_of_limits(e, intervals):
+    creators = {}
+    for event in e.events:
+        for run in event["run_ids"]:
+            creators[run] = event["creator_id"] or ""
+    found = collections.defaultdict(list)
+    for i in intervals:
+        template = e.redis_log.limits.templates.get(i.function, "")
+        for of in re.findall(r"\S+ ([^\n]+)", template):
+            found[re.sub(r":\$$", lambda _, run=i.run: ":" + creators.get(run, ""), of)].append(i)
+    return found
+
+
+# ---- 4 ----
+def no_slot_leaks(e):
+    """All is quiet, so nobody holds anything."""
+    for name, holders in e.left.items():
+        yield f"{holders} slots of {name} are held"
+    for name, holders in e.redis_log.slots.items():
+        if holders:
+            yield f"by Redis' own log {len(holders)} slots of {name} are held: {sorted(holders)[:3]}"
+
+
+# ---- 5 ----
+def results_are_recorded_once(e):
+    """And transactional steps take effect once."""
+    yield from e.redis_log.overwritten
+    for (run, step), times in e.effects.items():
+        if times != 1:
+            yield f"{step} of run {run} took effect {times} times"
+    ledger = {(r["run_id"], r["step"]) for r in e.ledger}
+    for run, step in set(e.effects) - ledger:
+        yield f"{step} of run {run} took effect and is not in the ledger"
+    for sent in e.sent:
+        for run in e.runs_of(sent):
+            yield from (f"{sent}: {what}" for what in steps_of_run(e, sent, run))
+        if sent.kind.promise == 5:
+            yield from (f"{sent}: {what}" for what in sent.kind.check(sent, e))
+    for row in e.steps:
+        stored = e.redis_log.results.get((row["run_id"], row["step"]))
+        if row["status"] == "completed" and stored is not None and json.loads(stored) != json.loads(row["result"]):
+            yield f"{row['step']} of run {row['run_id']} is {row['result'][:80]} in Postgres and {stored[:80]} in Redis"
+
+
+def steps_of_run(e, sent, run):
+    completed = collections.Counter(s["step"] for s in e.steps_of[run["id"]] if s["status"] == "completed"
+                                    and not s["step"].startswith("cursor:"))
+    twice = [step for step, times in completed.items() if times > 1]
+    if twice:
+        yield f"{twice} of run {run['id']} are completed more than once"
+    expected = sent.kind.steps(sent)
+    if expected is not None and sorted(completed) != sorted(expected):
+        yield f"run {run['id']} has completed {sorted(completed)}"
+
+
+# ---- 7 ----
+def newcomers(e):
+    """[(who, runs of the creator with the huge backlog that started while they waited)], where no fault was in force."""
+    starts = sorted((h.at, h.run) for h in e.happenings if h.creator == Whale.CREATOR and h.what == "start")
+    found = []
+    for sent in e.sent:
+        if not isinstance(sent.kind, Minnow) or sent.state != "acked":
+            continue
+        began = [h.at for run in e.runs_of(sent) for h in e.happenings_of[run["id"]] if h.what == "start"]
+        if began and e.is_calm(sent.at, min(began), RECOVERY_S):
+            found.append((sent, len({run for at, run in starts if sent.at < at < min(began)})))
+    return found
+
+
+def newcomers_do_not_wait(e, most, least):
+    found = newcomers(e)
+    for sent, before in found:
+        if before > most:
+            yield f"{before} runs of {Whale.CREATOR} began while {sent} waited, more than the {most} that may run"
+    if len(found) < least:
+        yield f"only {len(found)} newcomers came while no fault was in force"
+
+
+# ---- 8 ----
+def failures_are_told_once(e):
+    """One failure event per failed run and none for others; handlers run."""
+    for runs in e.run_by_id.values():
+        for run in runs:
+            told, expected = len(e.failures_of[run["id"]]), int(run["status"] == "failed")
+            if told != expected:
+                yield f"run {run['id']} of {run['function_id']} {run['status']} and was told to have failed {told} times"
+            if e.redis_log.failures[run["id"]] != expected:
+                yield f"run {run['id']} sent {e.redis_log.failures[run['id']]} failure events"
+    for sent in e.sent:
+        handler = sent.kind.handler(sent)
+        for run in e.runs_of(sent) if handler else ():
+            yield from (f"{sent}: {what}" for what in handling_of(e, run, handler))
+
+
+def handling_of(e, run, handler):
+    for event in e.failures_of[run["id"]]:
+        handled = [(r["function_id"], r["status"]) for r in e.runs_of_event[event["id"]]]
+        if handled != [(handler, "completed")]:
+            yield f"the failure of run {run['id']} was handled by {handled}"
+
+
+# ---- 9 ----
+def no_daemon_is_hurt(e):
+    """None ends by itself, none has an error of its own to tell, and those that are asked to end do."""
+    yield from e.problems
+    yield from e.sanitizer_reports
+    for name, status, seconds in e.stops:
+        if status != 0:
+            yield f"{name} was asked to end and ended with status {status}"
+        if seconds > DRAIN_S + LAST_WORDS_S:
+            yield f"{name} took {seconds:.1f} s to end"
+    for place, text in e.texts.items():
+        if place.startswith(("worker", "scheduler")):
+            yield from (f"{place}: {line[:300]}" for line in text.splitlines() if "level=error" in line)
+
+
+# ---- 10 ----
+def no_secret_is_told(e):
+    for secret in (*CANARIES.values(), REDIS_PASSWORD, DATABASE_PASSWORD):
+        for place, text in e.texts.items():
+            if secret in text:
+                at = text.index(secret)
+                yield f"{secret} is in {place}: …{text[max(0, at - 100):at + len(secret)]!r}"
+
+
+# ---- 12 ----
+def no_attempt_is_burned(e):
+    """What failed is what was told to fail, as often as it was told to."""
+    for sent in e.sent:
+        expected = sent.kind.failures(sent)
+        for run in e.runs_of(sent):
+            failed = [(s["step"], s["attempt"]) for s in e.steps_of[run["id"]] if s["status"] == "failed"]
+            if sorted(failed) != sorted(expected):
+                messages = {s["error_message"] for s in e.steps_of[run["id"]] if s["status"] == "failed"}
+                yield f"{sent}: of run {run['id']} failed {sorted(failed)}, not {expected}: {messages}"
+            if not expected and run["attempts"] != 1:
+                yield f"{sent}: run {run['id']} took {run['attempts']} attempts"

@@ -132,7 +132,7 @@ trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
 # Programs in C find their servers by address, so all that follows runs beside a Postgres and a Redis.
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     run_unit
-    for suite in sandbox harness providers sql lua functions integration chaos; do
+    for suite in sandbox harness providers sql lua model functions integration chaos; do
         if compgen -G "tests/$suite/test_*.py" >/dev/null; then
             run_pytest "$suite" "tests/$suite"
         fi

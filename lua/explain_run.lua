@@ -55,7 +55,7 @@ local function say_place(run, more)
   elseif due then
     say('state', more.collect and 'collecting' or 'sleeping')
   else
-    local begun = more.st or more.begun
+    local begun = more.st or more.begun or run.parent_run
     local full = first_full(limits_of(run.fn, run.key), run.fn, begun)
     say('state', 'waiting')
     say('reason', full and reason_of(full) or 'its turn')

@@ -6,8 +6,9 @@ local CANCELLED, CANCELLING, ENDED, NOT_HERE = 0, 1, 2, 3
 local function emit_cancelled(id, fn, reason)
   local input = redis.call('GET', p .. ':input:' .. id) or 'null'
   local member = string.sub(input, 1, 1) == '[' and 'events' or 'event'
-  redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.cancelled', 'data', string.format(
-    '{"function_id":"chronos-%s","run_id":"%s","reason":%s,"%s":%s}', fn, id, cjson.encode(reason), member, input))
+  -- not string.format, which ends a text at its first NUL
+  redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.cancelled', 'data', '{"function_id":"chronos-' .. fn
+    .. '","run_id":"' .. id .. '","reason":' .. cjson.encode(reason) .. ',"' .. member .. '":' .. input .. '}')
 end
 
 -- The run holds no lease any more. What it held is noted in `freed`.

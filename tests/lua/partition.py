@@ -16,6 +16,7 @@ not UTF-8 goes in and comes out as it is (surrogateescape).
 
 import functools
 import os
+import re
 import subprocess
 
 import redis
@@ -94,7 +95,7 @@ def after(state, changes):
 
 
 def normal_entry(entry):
-    return "*" if entry and int(entry.split("-")[0]) > 10**9 else entry
+    return "*" if re.fullmatch(r"\d{10,}-\d+", entry) else entry
 
 
 class Partition:

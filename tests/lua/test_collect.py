@@ -73,7 +73,7 @@ def test_when_its_time_has_come_it_is_a_run_like_others(p):
     before = p.dump()
     assert p.fire_timers() == [1, 1, -1, 0]
     assert p.dump() == after(before, {
-        "run:r1": run_hash(ends="gathers x\n", entry="*"), "collect:f:x": GONE, "timers": GONE, "ready:f": entries("r1")})
+        "run:r1": run_hash(ends="gathers x\n", entry="*", limits=""), "collect:f:x": GONE, "timers": GONE, "ready:f": entries("r1")})
     p.redis.xgroup_create(p.key("ready:f"), "workers", "0")
     (_, entry, run_id, _, data, _), = p.claim("w1", 1, "f")
     assert (run_id, data) == ("r1", "2")
@@ -126,7 +126,7 @@ def test_events_are_kept_in_the_order_in_which_they_came(p):
     before = p.dump()
     assert p.fire_timers() == [1, 1, -1, 0]
     assert p.dump() == after(before, {
-        "run:r1": run_hash(ends="gathers x\n", entry="*"), "input:r1": '[{"n":1},{"n":2},null]', "collect:f:x": GONE,
+        "run:r1": run_hash(ends="gathers x\n", entry="*", limits=""), "input:r1": '[{"n":1},{"n":2},null]', "collect:f:x": GONE,
         "gather:r1": GONE, "timers": GONE, "ready:f": entries("r1")})
 
 
@@ -146,7 +146,7 @@ def test_a_full_batch_starts_at_once(p):
     assert p.enqueue(batched("r1", data="1"), batched("r2", data="2"), batched("r3", data="3")) == [
         0, PARKED, [4, "r1"], [4, "r1"]]
     assert p.dump() == after(before, {
-        "seq": "3", "run:r1": run_hash(ends="gathers x\n", entry="*"), "input:r1": "[1,2,3]", "ready:f": entries("r1"),
+        "seq": "3", "run:r1": run_hash(ends="gathers x\n", entry="*", limits=""), "input:r1": "[1,2,3]", "ready:f": entries("r1"),
         "joined:r2": "r1", "joined:r3": "r1"})
 
 

@@ -6,10 +6,12 @@ import re
 
 from chaos import running
 from chaos.kinds import Minnow, Whale
-from chaos.world import CANARIES, DATABASE_PASSWORD, DRAIN_S, REDIS_PASSWORD
+from chaos.world import CANARIES, DATABASE_PASSWORD, DRAIN_S, EXCUSED, REDIS_PASSWORD
 
 # of the functions that write "start" and "end"
 TIMED = {"test-slow", "test-deaf", "test-limited", "test-crowd"}
+LISTENING = TIMED - {"test-deaf"}
+ZOMBIE_S = 0.7  # that a worker may take to notice after it was frozen
 RECOVERY_S = 3.0  # after a fault, before fairness is asked for
 LAST_WORDS_S = 10.0  # of a daemon that is stopped, beyond its grace: what it has to say goodbye to may be away, too
 
@@ -88,11 +90,14 @@ def no_limit_is_passed(e):
         most = e.redis_log.limits.max_of(name)
         if most is not None and holders > most:
             yield f"{holders} runs were seen to hold a slot of {name}, {most} may"
-    intervals, _ = running.find_intervals(e.happenings, e.lives, TIMED)
+    intervals, zombies = running.find_intervals(e.happenings, e.lives, TIMED)
     for name, own in intervals_of_limits(e, intervals).items():
         most, (seen, when) = e.redis_log.limits.max_of(name), running.most_at_once(own)
         if most is not None and seen > most:
             yield f"{seen} runs of {name} ran at {when:.6f}, {most} may"
+    for z in running.late_zombies(e.happenings, zombies, ZOMBIE_S):
+        if z.function in LISTENING:
+            yield f"run {z.run} went on for {z.seconds:.2f} s in a worker that had lost it"
 
 
 def intervals_of_limits(e, intervals):
@@ -208,7 +213,7 @@ def no_daemon_is_hurt(e):
             yield f"{name} took {seconds:.1f} s to end"
     for place, text in e.texts.items():
         if place.startswith(("worker", "scheduler")):
-            yield from (f"{place}: {line[:300]}" for line in text.splitlines() if "level=error" in line)
+            yield from (f"{place}: {line[:300]}" for line in text.splitlines() if "level=error" in line and EXCUSED not in line)
 
 
 # ---- 10 ----

@@ -9,7 +9,8 @@ import redis
 from chaos import aof
 from chaos.kinds import count_outcomes
 
-EVENTS = """select id, stream_id, accepted_at, name, data, outcome, function_ids, run_ids, idempotency_key
+EVENTS = """select id, stream_id, accepted_at, name, data, outcome, function_ids, run_ids, idempotency_key,
+                   creator_id
             from chronos.events"""
 RUNS = """select id, event_id, function_id, status, attempts, deaths, started_at, finished_at, error_code, error_message,
                  output from chronos.runs"""

@@ -235,7 +235,7 @@ class Each(Kind):
         return {"creatorId": self.creator(), "items": items}
 
     def steps(self, sent):
-        return ["each:one"] + [f"one-{item['key']}" for item in sent.data["items"]] + ["sum"]
+        return [f"one-{item['key']}" for item in sent.data["items"]] + ["sum"]
 
     def failures(self, sent):
         return [(f"one-{item['key']}", n + 1) for item in sent.data["items"] for n in range(item["fail"])]

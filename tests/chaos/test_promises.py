@@ -6,13 +6,14 @@ outside. CHRONOS_TEST_CHAOS_SECONDS says for how long (25), CHRONOS_TEST_SEED wi
 
 The seed repeats what is sent and what is done when; how it meets in time is the machine's own."""
 
+import collections
 import os
 import random
 import time
 
 import pytest
 
-from chaos import checks
+from chaos import checks, running
 from chaos.actor import Actor
 from chaos.evidence import collect
 from chaos.faults import ALL
@@ -58,6 +59,15 @@ class Chaos:
             world.stop_daemon(name)
         self.evidence = collect(world, sender, actor, watch, sampler)
 
+    def tell_numbers(self):
+        e = self.evidence
+        states = collections.Counter(s.state for s in e.sent)
+        _, zombies = running.find_intervals(e.happenings, e.lives, checks.TIMED)
+        print(f"chaos: {len(e.faults)} faults; events {dict(states)}; {len(e.runs)} runs, {len(e.steps)} steps,"
+              f" {sum(r['deaths'] for r in e.runs)} deaths; {e.redis_log.changes} changes of Redis;"
+              f" {len(zombies)} steps went on after a freeze, the longest for {max([z.seconds for z in zombies], default=0):.2f} s;"
+              f" {len(checks.newcomers(e))} newcomers, {[n for _, n in checks.newcomers(e)]}")
+
     @staticmethod
     def send_newcomers(sender):
         """While a creator has a long queue and nothing else is wrong."""
@@ -82,6 +92,7 @@ def chaos(session_folder, seed):
     world = World(os.path.join(session_folder, "chaos"), variant(), seed)
     try:
         it.run(world)
+        it.tell_numbers()
         yield it
     finally:
         world.stop_proxies()

@@ -121,19 +121,17 @@ static bool tell_filed(struct telling *t, struct routed *x, const char *path, st
     char value[EXPR_KEY_SIZE] = "", after[2 * RUN_SIZE] = "";
     if (*path != '\0')
         (void)expr_path_key(event_json(&x->ev), path, value);
-    for (;;) {
+    do {
         auto_reply *page = find_page(t, x, path, value, after, e);
         if (page == NULL)
             return false;
-        if (page->elements < LISTENER_FIELDS)
-            return true;
-        size_t at = 0;
-        for (; at + LISTENER_FIELDS <= page->elements; at += LISTENER_FIELDS)
+        (void)snprintf(after, sizeof(after), "%s", page->element[0]->str);
+        for (size_t at = 1; at + LISTENER_FIELDS <= page->elements; at += LISTENER_FIELDS)
             look_at(t, x, &page->element[at]);
-        (void)snprintf(after, sizeof(after), "%s", page->element[at - LISTENER_FIELDS]->str);
         if (!hear_all(t, e))
             return false;
-    }
+    } while (*after != '\0');
+    return true;
 }
 
 static bool tell_event(struct telling *t, struct routed *x, const redisReply *paths, struct err *e)

@@ -33,8 +33,10 @@ local function read_run(id)
   return run
 end
 
-local function is_leased(run)
-  return #redis.call('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1) > 0
+-- XPENDING's row when a worker holds the run, else nil. Nobody does before the first worker has made the group.
+local function lease_of(run)
+  local pending = redis.pcall('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1)
+  return pending.err == nil and pending[1] or nil
 end
 
 -- 'leased', 'ready', or false when the run is elsewhere
@@ -42,7 +44,7 @@ local function place_of(run)
   if not run.entry or run.entry == '' then
     return false
   end
-  return is_leased(run) and 'leased' or 'ready'
+  return lease_of(run) and 'leased' or 'ready'
 end
 
 local function cancel_one(id, run, reason, freed)
@@ -54,7 +56,8 @@ local function cancel_one(id, run, reason, freed)
     redis.call('XDEL', p .. ':ready:' .. run.fn, run.entry)
   else
     redis.call('ZREM', p .. ':timers', id)
-    leave_queue(id, run.fn, run.key)
+    leave_queue(id, run.fn, run.key or '')
+    unlisten(id, 'w')
   end
   end_cancelled(id, run, reason, freed)
   return CANCELLED

@@ -231,14 +231,14 @@ def test_a_full_redis_refuses_new_work_and_finishes_old(engine):
     entries += [engine.send("test/again", {"creatorId": "again", "count": 10, "ms": 100}) for _ in range(25)]
     engine.wait_for(5, function="test-again", what="turn")
     engine.wait_until(lambda: engine.redis.xlen("chronos:events") == 0, 20, "all events to be routed")
-    engine.redis.config_set("maxmemory", "1mb")
+    engine.configure_redis("maxmemory", "1mb")
     with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
         engine.send("test/slow", {"ms": 1})
     for entry in entries + long_ones:
         engine.wait_for_run(entry, status="completed", deadline=20)
     assert engine.value("select max(deaths) from chronos.runs") == 0
     assert engine.redis.config_get("maxmemory")["maxmemory"] == str(1 << 20)
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.configure_redis("maxmemory", "1gb")
     engine.run("test/slow", {"ms": 1})
     check_promises(engine)
 
@@ -250,12 +250,12 @@ def test_a_bad_event_is_kept_although_redis_is_full_and_the_scheduler_dies(engin
     engine.run("test/slow", {"ms": 1})
     engine.daemon("scheduler-1").pause()
     bad = engine.send_raw({"name": "test/slow", "data": b"\xff\0 no JSON"})
-    engine.redis.config_set("maxmemory", "1mb")
+    engine.configure_redis("maxmemory", "1mb")
     engine.daemon("scheduler-1").resume()
     engine.wait_until(lambda: engine.log_contains("event rejected", "scheduler-1"), 15, "the rejection")
     engine.wait_until(lambda: engine.log_contains("could not leave the stream", "scheduler-1"), 15, "the refusal by Redis")
     engine.daemon("scheduler-1").kill()
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.configure_redis("maxmemory", "1gb")
     engine.daemon("scheduler-1").start()
     engine.wait_until(lambda: recorded_bytes(engine, bad), 15, "the bad event's bytes")
     assert recorded_bytes(engine, bad) == {b"name": b"test/slow", b"data": b"\xff\0 no JSON"}

@@ -415,14 +415,14 @@ def test_a_statement_is_ended_when_the_worker_is_stopped(alone, locked_video):
 def test_an_older_manifest_does_not_replace_a_newer_one(engine):
     newer = json.dumps({"id": "test-noop", "version": 99})
     engine.redis.hset("chronos:functions", "test-noop", newer)
-    engine.stack.start_worker()
+    engine.start()
     assert engine.redis.hget("chronos:functions", "test-noop") == newer
     assert json.loads(engine.redis.hget("chronos:functions", "test-echo"))["version"] == 1
     assert engine.log_contains("newer version of a function is published already.*test-noop")
 
 
 def test_what_the_operator_sets_is_published(engine):
-    engine.stack.start_worker(CHRONOS_BUDGET_USD_PER_HOUR="2.5", CHRONOS_LIMITS="test-keyed=7,test-keyed/2=4")
+    engine.start(CHRONOS_BUDGET_USD_PER_HOUR="2.5", CHRONOS_LIMITS="test-keyed=7,test-keyed/2=4")
     paid = json.loads(engine.redis.hget("chronos:functions", "test-paid"))
     assert paid["usd"] == {"cap": 2_500_000, "reserve": 0}
     keyed = json.loads(engine.redis.hget("chronos:functions", "test-keyed"))

@@ -29,6 +29,7 @@ demo_packages=(
 test_packages=(
     "libcmocka-dev|pkg-config --exists cmocka"
     "python3-pytest|/usr/bin/python3 -c 'import pytest'"
+    "python3-pytest-xdist|/usr/bin/python3 -c 'import xdist'"
     "python3-redis|/usr/bin/python3 -c 'import redis'"
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
     "clang|command -v clang"

@@ -78,6 +78,7 @@ int reader_add(struct reader *w, const char *stream)
     if (w->streams == NULL)
         abort();
     struct stream *s = &w->streams[w->stream_count];
+    *s = (struct stream){0};
     (void)snprintf(s->key, sizeof(s->key), "%s", stream);
     (void)snprintf(s->after, sizeof(s->after), "0-0");
     return w->stream_count++;

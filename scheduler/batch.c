@@ -134,7 +134,7 @@ static void record_one(struct record *rec, struct routed *x)
     char creator[EXPR_KEY_SIZE];
     if (x->fate == ROUTED_REFUSED) {
         record_refuse(rec, &x->ev, x->refused.msg);
-    } else if (x->fate == ROUTED_REPEATED || event_is_outcome(&x->ev)) {
+    } else if (x->fate == ROUTED_REPEATED || x->recorded || event_is_outcome(&x->ev)) {
         record_leave(rec, &x->ev);
     } else if (x->fate == ROUTED_DUPLICATE) {
         log_info("event was seen before and starts nothing", "event", x->ev.id, "name", x->ev.name,

@@ -95,6 +95,12 @@ static json_t *first_event(const redisReply *input)
     return first;
 }
 
+/* Has a worker had it? Its start is known only when it has stored something since. */
+static bool has_begun(const redisReply *hash)
+{
+    return kv_field(hash, "st") != NULL || kv_field(hash, "last") != NULL;
+}
+
 static void add_cancelled(struct history_rows *h, const redisReply *entry, const redisReply *hash,
                           const redisReply *input)
 {
@@ -116,7 +122,7 @@ static void add_cancelled(struct history_rows *h, const redisReply *entry, const
         .event_name = js_str(event, "name"),
         .key = text_of(hash, "key"),
         .status = "cancelled",
-        .attempts = started_ms > 0 ? (int)fails + 1 : 0,
+        .attempts = has_begun(hash) ? (int)fails + 1 : 0,
         .deaths = (int)strtol(text_of(hash, "deaths"), NULL, 10),
         .queued_ms = strtoll(text_of(hash, "at"), NULL, 10),
         .started_ms = started_ms > 0 ? started_ms : -1,

@@ -24,12 +24,10 @@ static void make_start(struct live_event *x, struct event *ev, const struct mani
                     later(0, wall_ms() - later(x->accepted_ms, x->ts_ms)));
 }
 
-/* The first event's start is the run itself, whatever its own would have been: the event that the run was named by may not
- * have been recorded. */
 static void take_identity(struct live *l, const PGresult *rows, int row)
 {
     const char *retry_of = db_text(rows, row, "retry_of");
-    (void)snprintf(l->events[0].start.run, ID_SIZE, "%s", db_text(rows, row, "run_id"));
+    (void)snprintf(l->run, ID_SIZE, "%s", db_text(rows, row, "run_id"));
     (void)snprintf(l->retry_of, ID_SIZE, "%s", retry_of != NULL ? retry_of : "");
 }
 
@@ -49,6 +47,8 @@ bool live_add(struct live *l, const PGresult *rows, int row, const struct manife
         x->input = event_input(&ev, &x->input_len);
         if (l->count == 1)
             take_identity(l, rows, row);
+        if (strcmp(x->start.run, l->run) == 0)
+            l->lead = l->count - 1;
     }
     event_release(&ev);
     return ok;
@@ -64,9 +64,16 @@ void live_release(struct live *l)
     *l = (struct live){0};
 }
 
-const char *live_collect_key(const struct live *l)
+struct start *live_start(struct live *l)
 {
-    return start_collect_key(&l->events[0].start);
+    struct start *s = &l->events[l->lead].start;
+    (void)snprintf(s->run, sizeof(s->run), "%s", l->run);
+    return s;
+}
+
+const char *live_collect_key(struct live *l)
+{
+    return start_collect_key(live_start(l));
 }
 
 /* Of a debounce that does not keep all: the last one by its ts, of equal ones the one that came last. */
@@ -80,11 +87,11 @@ static const struct live_event *last_of(const struct live *l)
     return last;
 }
 
-char *live_input(const struct live *l, size_t *ret_len)
+char *live_input(struct live *l, size_t *ret_len)
 {
     struct buf b;
     buf_init(&b, INPUT_MAX_BYTES);
-    bool keeps = start_keeps_all(&l->events[0].start);
+    bool keeps = start_keeps_all(live_start(l));
     bool ok = true;
     if (!keeps)
         ok = buf_add(&b, last_of(l)->input, last_of(l)->input_len);

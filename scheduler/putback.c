@@ -11,15 +11,12 @@
 
 enum { IDS_MAX_BYTES = 1 << 20, OUTCOME_SKIPPED = 5 };
 
-static struct start *start_of(struct live *l)
-{
-    return &l->events[0].start;
-}
+/* ---- results ---- */
 
 static struct live *find_run(struct putback *p, const char *run)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (strcmp(live_run(&p->list[i]), run) == 0)
+        if (strcmp(p->list[i].run, run) == 0)
             return &p->list[i];
     }
     return NULL;
@@ -30,7 +27,7 @@ static PGresult *ask_by_ids(struct putback *p, const char *query, struct err *e)
 {
     auto_buf ids = BUF_INIT(IDS_MAX_BYTES);
     for (size_t i = 0; i < p->count; i++) {
-        if (!buf_addf(&ids, "%c%s", i == 0 ? '{' : ',', live_run(&p->list[i])))
+        if (!buf_addf(&ids, "%c%s", i == 0 ? '{' : ',', p->list[i].run))
             return err_null(e, ERR_BUG, "too many ids");
     }
     if (!buf_addc(&ids, '}'))
@@ -53,8 +50,8 @@ static bool leave_out_present(struct putback *p, struct err *e)
     bool there[PUT_TOGETHER], ok = true;
     for (size_t i = 0; i < p->count; i++) {
         char prefix[PREFIX_SIZE];
-        key_prefix(start_of(&p->list[i])->partition, prefix);
-        if (!kv_pushf(p->kv, e, "EXISTS %s:run:%s", prefix, live_run(&p->list[i])))
+        key_prefix(live_start(&p->list[i])->partition, prefix);
+        if (!kv_pushf(p->kv, e, "EXISTS %s:run:%s", prefix, p->list[i].run))
             return false;
     }
     for (size_t i = 0; i < p->count; i++) {
@@ -90,8 +87,8 @@ static bool push_step(struct putback *p, const PGresult *steps, int row, struct 
     const char *run = db_text(steps, row, "run_id"), *result = db_text(steps, row, "result");
     char prefix[PREFIX_SIZE];
     struct live *l = find_run(p, run);
-    start_of(l)->begun = true;
-    key_prefix(start_of(l)->partition, prefix);
+    live_start(l)->begun = true;
+    key_prefix(live_start(l)->partition, prefix);
     return kv_pushf(p->kv, e, "HSETNX %s:steps:%s %s %s", prefix, run, db_text(steps, row, "step"),
                     result != NULL ? result : "null");
 }
@@ -101,7 +98,7 @@ static bool carry_all(struct putback *p, struct err *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct live *l = &p->list[i];
-        if (l->retry_of[0] != '\0' && !carry_results(p->kv, p->db, l->retry_of, start_of(l), e))
+        if (l->retry_of[0] != '\0' && !carry_results(p->kv, p->db, l->retry_of, live_start(l), e))
             return false;
     }
     return true;
@@ -127,8 +124,9 @@ static bool put_results(struct putback *p, struct err *e)
 
 /* ---- runs ---- */
 
-/* A run of several events that still collects is put back event by event, as it came; any other is whole. */
-static size_t parts_of(const struct live *l)
+/* A run of several events that still collects is put back event by event, as it came, the one that it has its id from first;
+ * any other is whole. */
+static size_t parts_of(struct live *l)
 {
     return live_collect_key(l) != NULL ? l->count : 1;
 }
@@ -139,26 +137,36 @@ static void write_event(struct kv_args *a, const struct live_event *x)
                 x->input_len);
 }
 
+static void write_run(struct kv_args *a, struct live *l)
+{
+    (void)live_start(l);
+    write_event(a, &l->events[l->lead]);
+    for (size_t i = 0; parts_of(l) > 1 && i < l->count; i++) {
+        if (i != l->lead)
+            write_event(a, &l->events[i]);
+    }
+}
+
 /* Replaces the events of a run that collects no more by the one input that it has. */
 static void close_run(struct live *l)
 {
-    struct live_event *first = &l->events[0];
+    struct live_event *lead = &l->events[l->lead];
     size_t len;
     char *input = live_input(l, &len);
-    free(first->input);
-    first->input = input;
-    first->input_len = len;
-    start_drop_rules(&first->start, START_COLLECTS);
+    free(lead->input);
+    lead->input = input;
+    lead->input_len = len;
+    start_drop_rules(live_start(l), START_COLLECTS);
 }
 
 /* What has begun has passed all rules. */
 static void settle(struct live *l)
 {
-    bool begun = start_of(l)->begun;
+    bool begun = live_start(l)->begun;
     if (live_collect_key(l) != NULL && (begun || !l->collects))
         close_run(l);
     if (begun)
-        start_drop_rules(start_of(l), START_SPREAD);
+        start_drop_rules(live_start(l), START_SPREAD);
 }
 
 static redisReply *call_enqueue(struct putback *p, int partition, const struct kv_args *runs,
@@ -183,13 +191,13 @@ static redisReply *call_enqueue(struct putback *p, int partition, const struct k
 /* Two live runs where the function allows one by now: it was accepted, so it runs. */
 static bool insist(struct putback *p, struct live *l, const char *why, struct err *e)
 {
-    log_warn("a run that was accepted is put back although a rule would skip it", "run",
-             live_run(l), "rule", why, LOG_END);
-    start_drop_rule(start_of(l), "single");
+    log_warn("a run that was accepted is put back although a rule would skip it", "run", l->run,
+             "rule", why, LOG_END);
+    start_drop_rule(live_start(l), "single");
     struct kv_args a;
     kv_args_init(&a);
-    write_event(&a, &l->events[0]);
-    auto_reply *r = call_enqueue(p, start_of(l)->partition, &a, 1, e);
+    write_event(&a, &l->events[l->lead]);
+    auto_reply *r = call_enqueue(p, live_start(l)->partition, &a, 1, e);
     kv_args_release(&a);
     return r != NULL;
 }
@@ -209,15 +217,17 @@ static bool put_partition(struct putback *p, int partition, struct err *e)
     kv_args_init(&a);
     for (size_t i = 0; i < p->count; i++) {
         struct live *l = &p->list[i];
-        for (size_t k = 0; start_of(l)->partition == partition && k < parts_of(l); k++, count++)
-            write_event(&a, &l->events[k]);
+        if (live_start(l)->partition != partition)
+            continue;
+        write_run(&a, l);
+        count += parts_of(l);
     }
     auto_reply *r = count > 0 ? call_enqueue(p, partition, &a, count, e) : NULL;
     kv_args_release(&a);
     bool ok = count == 0 || r != NULL;
     for (size_t i = 0; ok && i < p->count; i++) {
         struct live *l = &p->list[i];
-        size_t parts = start_of(l)->partition == partition ? parts_of(l) : 0;
+        size_t parts = live_start(l)->partition == partition ? parts_of(l) : 0;
         if (parts > 0)
             ok = check_outcome(p, l, r->element[at], e);
         at += parts;

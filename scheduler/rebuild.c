@@ -102,7 +102,7 @@ static bool restore_seen(struct rebuild *b, struct err *e)
 static bool hold(struct rebuild *b, struct live *l, struct err *e)
 {
     char key[512];
-    (void)snprintf(key, sizeof(key), "%s\n%s", l->events[0].start.fn->id, live_collect_key(l));
+    (void)snprintf(key, sizeof(key), "%s\n%s", live_start(l)->fn->id, live_collect_key(l));
     json_t *at = json_object_get(b->held_at, key);
     if (at != NULL) {
         struct live *held = &b->held[json_integer_value(at)], earlier = *held;
@@ -132,7 +132,7 @@ static bool take_row(struct rebuild *b, const PGresult *rows, int row, struct er
 {
     const char *run = db_text(rows, row, "run_id"), *fn = db_text(rows, row, "function_id");
     struct err bad;
-    if (b->present.count > 0 && strcmp(live_run(&b->present), run) != 0 && !put_present(b, e))
+    if (b->present.count > 0 && strcmp(b->present.run, run) != 0 && !put_present(b, e))
         return false;
     const struct manifest *m = functions_find(&b->functions, fn);
     if (m == NULL)

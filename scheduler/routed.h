@@ -19,6 +19,7 @@ struct routed {
     struct event ev;
     enum routed_fate fate;
     struct err refused;
+    bool recorded; /* has its row already */
     bool answered; /* who waited for its outcome knows */
     char *input;   /* made by routed_input */
     size_t input_len;

@@ -93,6 +93,18 @@ static bool add_id(struct buf *ids, const char *id, struct err *e)
     return err_set(e, ERR_BUG, "too many ids");
 }
 
+/* An invocation that comes again still has to hear what became of it. */
+static void mark_recorded(struct routed *list, size_t n, const char *event)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!routed_may_start(&list[i]) || strcmp(list[i].ev.id, event) != 0)
+            continue;
+        list[i].recorded = true;
+        if (list[i].ev.orders.parent == NULL)
+            list[i].fate = ROUTED_REPEATED;
+    }
+}
+
 /* An event is recorded after all that it does has been done. */
 static bool find_recorded(struct routing *r, struct routed *list, size_t n, bool again,
                           struct err *e)
@@ -109,14 +121,8 @@ static bool find_recorded(struct routing *r, struct routed *list, size_t n, bool
     auto_result *found = DB_QUERY(r->db, e, "find_recorded_events", ids.data);
     if (found == NULL)
         return false;
-    for (int row = 0; row < PQntuples(found); row++) {
-        for (size_t i = 0; i < n; i++) {
-            /* an invocation that comes again still has to hear what became of it */
-            if (is_asked(r, &list[i], again) && list[i].ev.orders.parent == NULL &&
-                strcmp(list[i].ev.id, db_text(found, row, "id")) == 0)
-                list[i].fate = ROUTED_REPEATED;
-        }
-    }
+    for (int row = 0; row < PQntuples(found); row++)
+        mark_recorded(list, n, db_text(found, row, "id"));
     return true;
 }
 

@@ -33,7 +33,7 @@ select live.run_id, live.function_id, e.id, e.name, e.data, e."user", e.v, e.par
        e.retry_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from live
 join chronos.events e using (id, accepted_at)
-order by live.first_id, live.run_id, e.id
+order by live.first_id, live.run_id, e.accepted_at, nullif(split_part(e.stream_id, '-', 2), '')::bigint, e.id
 
 -- name: fetch_live_runs :many
 -- The next page of them.

@@ -9,6 +9,7 @@ import os
 import re
 
 SLOTS = re.compile(r"\{c\d+\}:slots:(.*)", re.DOTALL)
+RATE = re.compile(r"\{c\d+\}:rate:([^:]*):(.*)", re.DOTALL)
 RUN = re.compile(r"\{c\d+\}:(run|steps|ready):(.*)", re.DOTALL)
 
 
@@ -79,21 +80,20 @@ class Limits:
         self.known.clear()
 
     def max_of(self, name):
-        """The limit's maximum; None when it is not counted in runs, or shared out elsewhere."""
+        """The limit's maximum, over all partitions; None when it is not counted in runs."""
         if name not in self.known:
             self.known[name] = self.find(name)
         return self.known[name]
 
     def find(self, name):
-        if name in self.overrides:
-            return self.overrides[name]
-        found = None
+        found, shared = None, False
         for template in self.templates.values():
             for most, of in re.findall(r"(\S+) ([^\n]+)", template):
                 base = re.fullmatch(r"(.*:)\$\d*", of)
-                if (name.startswith(base[1]) if base else name == of) and most.isdigit():
-                    found = max(found or 0, int(most))
-        return found
+                number = re.fullmatch(r"(~?)(\d+)", most)  # ~: of all partitions together
+                if (name.startswith(base[1]) if base else name == of) and number:
+                    found, shared = max(found or 0, int(number[2])), shared or number[1] == "~"
+        return found if shared else self.overrides.get(name, found)
 
 
 class RedisLog:
@@ -107,6 +107,7 @@ class RedisLog:
         self.results = {}  # (run, step) -> JSON
         self.ended = collections.Counter()  # run -> times
         self.failures = collections.Counter()  # run -> failure events
+        self.starts = collections.defaultdict(list)  # (function, key) -> [(ms, run)], of functions with a rate limit
         self.was_lost = False
         self.changes = 0
         self.over = []  # more holders than a limit allows
@@ -143,6 +144,8 @@ class RedisLog:
             self.set_fields(key, list(zip(texts[::2], texts[1::2])))
         elif verb == b"HDEL" and key.endswith(":controls"):
             self.limits.forget([w.decode("utf-8", "replace") for w in words[2:]])
+        elif verb == b"ZADD" and RATE.fullmatch(key):
+            self.starts[RATE.fullmatch(key).groups()].append((int(words[2]), words[3].decode()))
         elif verb == b"XADD":
             self.append(key, words[3:])
         elif verb in (b"FLUSHALL", b"FLUSHDB"):

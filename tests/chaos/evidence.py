@@ -6,12 +6,12 @@ import os
 
 import redis
 
-from chaos import aof
-from chaos.kinds import count_outcomes
+from chaos import aof, running
 
-EVENTS = """select id, stream_id, accepted_at, name, data, outcome, function_ids, run_ids, idempotency_key
+EVENTS = """select id, stream_id, accepted_at, name, data, outcome, function_ids, run_ids, idempotency_key,
+                   creator_id, ts
             from chronos.events"""
-RUNS = """select id, event_id, function_id, status, attempts, deaths, started_at, finished_at, error_code, error_message,
+RUNS = """select id, event_id, function_id, status, attempts, deaths, cost_usd, started_at, finished_at, error_code, error_message,
                  output from chronos.runs"""
 STEPS = "select run_id, step, attempt, status, result::text as result, error_message from chronos.run_steps"
 EFFECTS = """select metadata->>'run' as run, metadata->>'step' as step from public.video_analytics_events
@@ -39,6 +39,7 @@ class Evidence:
         self.left = {}  # Redis: what is left of slots
         self.texts = {}  # place -> text, where secrets might be
         self.sanitizer_reports = []
+        self.first_tick_ms = self.quiet_ms = 0  # the last tick before all began, and when it was over
 
     # ---- indexes ----
     def index(self):
@@ -66,11 +67,25 @@ class Evidence:
         for event in self.events:
             if event["name"] == "inngest/function.failed":
                 self.failures_of[event["data"]["run_id"]].append(event)
-        self.outcomes_of_id = count_outcomes(self.events)
+        self.outcomes_of_id = collections.defaultdict(collections.Counter)  # idempotency key -> outcome -> entries
+        self.events_of_run = collections.defaultdict(list)
+        for event in self.events:
+            self.outcomes_of_id[event["idempotency_key"]][event["outcome"]] += 1
+            for run in event["run_ids"]:
+                self.events_of_run[run].append(event)
+        self.intervals = {}
         return self
 
     def runs_of(self, sent):
-        return [run for event in self.events_of_tag[sent.tag] for run in self.runs_of_event[event["id"]]]
+        return [run for event in self.events_of_tag[sent.tag] for run_id in event["run_ids"]
+                for run in self.run_by_id[run_id]]
+
+    def intervals_of(self, functions):
+        """(intervals, zombies): see running.py."""
+        key = frozenset(functions)
+        if key not in self.intervals:
+            self.intervals[key] = running.find_intervals(self.happenings, self.lives, functions)
+        return self.intervals[key]
 
     @staticmethod
     def epoch_ms(when):
@@ -120,6 +135,7 @@ def collect(world, sender, actor, watch, sampler):
     e.lives, e.stops = world.lives, world.stops
     e.redis_log = aof.play_folder(os.path.join(world.stack.folder, "redis", "appendonlydir"))
     e.sampled = sampler.most
+    e.first_tick_ms, e.quiet_ms = world.first_tick_ms, world.wall_ms()
     e.left = world.slots()
     e.texts = read_texts(world)
     e.sanitizer_reports = world.sanitizer_reports()

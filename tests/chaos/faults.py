@@ -187,6 +187,43 @@ class EndBackends(Fault):
         pass
 
 
+# ---- operators ----
+class PauseFunction(Fault):
+    weight, targets, span = 2, ("test-limited", "test-tx", "test-flaky"), (0.3, 2.5)
+
+    def strike(self, world, target):
+        world.operate(f"select chronos.{self.how(target)}(%s)", target)
+
+    def heal(self, world, target):
+        world.operate("select chronos.resume(%s)", target)
+
+    @staticmethod
+    def how(target):
+        return "drain" if target == "test-tx" else "pause"
+
+
+class LowerLimit(Fault):
+    weight, targets, span = 2, ("test-all", "test-crowd"), (0.3, 2.5)
+
+    def strike(self, world, target):
+        world.operate("select chronos.set_limit(%s, null, 1)", target)
+
+    def heal(self, world, target):
+        world.operate("select chronos.clear_limit(%s, null)", target)
+
+
+class TurnBackSchedule(Fault):
+    """What Redis knows of the last tick is some minutes old, as after a clock that went wrong."""
+    targets, span = ("schedule",), (0.0, 0.1)
+    MINUTES = 7
+
+    def strike(self, world, target):
+        world.turn_back_schedule(self.MINUTES)
+
+    def heal(self, world, target):
+        pass
+
+
 # ---- the network ----
 CONNECTIONS = tuple(f"{name} > {server}" for name in BEHIND_PROXIES for server in ("redis", "postgres"))
 
@@ -226,4 +263,4 @@ class Silence(Fault):
 
 ALL = [KillWorker(), KillScheduler(), StopWorker(), StopScheduler(), PauseWorker(), PauseScheduler(), FreezeWorker(),
        FreezeScheduler(), KillRedis(), PauseRedis(), FullRedis(), ReadonlyRedis(), CutRedis(), KillPostgres(), QuitPostgres(),
-       StopPostgres(), PausePostgres(), EndBackends(), LoseReplies(), CutConnections(), Silence()]
+       StopPostgres(), PausePostgres(), EndBackends(), PauseFunction(), LowerLimit(), TurnBackSchedule(), LoseReplies(), CutConnections(), Silence()]

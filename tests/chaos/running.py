@@ -8,7 +8,7 @@ import collections
 
 END = ("end", "cancelled")
 Interval = collections.namedtuple("Interval", "begin end run function pid")
-Zombie = collections.namedtuple("Zombie", "run function woke seconds how")
+Zombie = collections.namedtuple("Zombie", "run function pid slept woke seconds how")
 
 
 def life_of(lives, h):
@@ -30,9 +30,9 @@ def find_intervals(happenings, lives, functions):
         life, begin = open_at.pop(key)
         stopped = [p for p in life.pauses if begin < p[0] < at] if life else []
         if stopped:
-            woke = stopped[-1][1]
-            zombies.append(Zombie(key[1], key[2], woke, at - woke, how))
-            at = stopped[0][0]
+            slept, woke = stopped[0][0], stopped[-1][1]
+            zombies.append(Zombie(key[1], key[2], key[0], slept, woke, at - woke, how))
+            at = slept
         intervals.append(Interval(begin, at, key[1], key[2], key[0]))
 
     for h in happenings:
@@ -60,3 +60,15 @@ def most_at_once(intervals):
         if len(running) > most:
             most, when = len(running), at
     return most, when
+
+
+def late_zombies(happenings, zombies, most_s):
+    """Those that went on although another worker had begun with their run."""
+    starts = collections.defaultdict(list)
+    for h in happenings:
+        if h.what == "start":
+            starts[h.run].append(h)
+    for z in zombies:
+        others = [h for h in starts[z.run] if h.pid != z.pid and z.slept < h.at < z.woke]
+        if others and z.seconds > most_s:
+            yield z

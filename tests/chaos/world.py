@@ -5,16 +5,18 @@ killed: that is what "accepted" means in the promises. Postgres keeps no such pr
 kill -9, which is all that is tried."""
 
 import itertools
-import json
 import os
 import signal
 import threading
 import time
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg2
+
 from chaos.proxy import Proxy
 from harness.fixtures import WORKER
 from ops.stack import Stack, StackError
+from ops.stack.daemons import READY
 from promises import Engine
 
 LEASE_S = 1.5
@@ -37,6 +39,13 @@ SETTINGS = {
 REDIS_SETTINGS = {"appendfsync": "always", "auto-aof-rewrite-percentage": "0"}
 POSTGRES_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
+# A worker that is started while Redis refuses its first heartbeat ends; see test_kills.py.
+EXCUSED = 'msg="cannot start"'
+
+TICKING = "test-ticking-all"
+TURN_BACK = """local last = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', math.max(last - ARGV[2], ARGV[3])))"""
+
 REDIS_REQUESTS = ("EVALSHA", "XREADGROUP", "XACK", "XDEL", "chronos:seen:")
 POSTGRES_REQUESTS = ("COMMIT", "commit", "COPY", "copy")
 
@@ -57,17 +66,19 @@ class Life:
 
 
 class World(Engine):
-    def __init__(self, folder, variant, seed):
+    def __init__(self, folder, variant, seed, partitions):
+        settings = {**SETTINGS, **CANARIES, "CHRONOS_PARTITIONS": partitions}
         super().__init__(Stack(folder, variant, worker=WORKER, redis_settings=REDIS_SETTINGS,
                                postgres_settings=POSTGRES_SETTINGS,
-                               environment={k: str(v) for k, v in {**SETTINGS, **CANARIES}.items()}))
+                               environment={k: str(v) for k, v in settings.items()}))
         self.seed = seed
         self.proxies = {}  # "worker-2 > redis"
         self.lives = []
-        self.stops = []  # (name, exit status, seconds it took)
+        self.stops = []  # (name, exit status, seconds it took), of daemons that were ready
         self.tags = itertools.count(1)
         self.videos = []
         self.transcribed = []
+        self.first_tick_ms = 0
         self.asked = {}  # creator -> events that were acknowledged
 
     # ---- starting ----
@@ -87,6 +98,7 @@ class World(Engine):
         self.make_rows()
         for name in (*SCHEDULERS, *WORKERS):
             self.daemon(name).wait_ready()
+        self.miss_ticks()
 
     def addresses(self, name):
         if name not in BEHIND_PROXIES:
@@ -119,18 +131,45 @@ class World(Engine):
     def wall_ms():
         return int(time.time() * 1000)
 
-    @staticmethod
-    def as_json(data):
-        return json.dumps(data, ensure_ascii=False)
-
-    def count_asked(self, data):
-        creator = data.get("creatorId")
+    def count_asked(self, sent):
+        creator = (sent.data or {}).get("creatorId")
         self.asked[creator] = self.asked.get(creator, 0) + 1
 
     def outstanding(self, creator):
         """Events of a creator that were accepted and whose runs have not come to their end."""
         ended = {h.run for h in self.happenings(creator=creator, what="end")}
         return self.asked.get(creator, 0) - len(ended)
+
+    # ---- schedules ----
+    def miss_ticks(self, minutes=40):
+        """As if no scheduler had been there for so long."""
+        self.wait_until(lambda: self.redis.hexists("{c0}:cron", TICKING), 20, "the schedule to be known")
+        self.first_tick_ms = self.wall_ms() // 60000 * 60000 - minutes * 60000
+        self.redis.hset("{c0}:cron", TICKING, self.first_tick_ms)
+
+    def turn_back_schedule(self, minutes):
+        self.redis.eval(TURN_BACK, 1, "{c0}:cron", TICKING, minutes * 60000, self.first_tick_ms)
+
+    # ---- operators ----
+    def operate(self, sql, *values, deadline=30.0):
+        """An operator's order in SQL, given again while Postgres is away. What Postgres refuses is refused for good."""
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                db = psycopg2.connect(self.stack.database_url, connect_timeout=5)
+                try:
+                    db.autocommit = True
+                    with db.cursor() as c:
+                        c.execute(sql, values)
+                    return True
+                finally:
+                    db.close()
+            except psycopg2.errors.InvalidParameterValue:
+                return False
+            except psycopg2.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     # ---- daemons, and what befalls them ----
     def start_daemon(self, name):
@@ -145,10 +184,11 @@ class World(Engine):
         self.life(name).gone = time.monotonic()
 
     def stop_daemon(self, name):
-        begin = time.monotonic()
+        begin, was_ready = time.monotonic(), self.daemon(name).log_contains(READY)
         status = self.daemon(name).stop()
         self.life(name).gone = time.monotonic()
-        self.stops.append((name, status, self.life(name).gone - begin))
+        if was_ready:
+            self.stops.append((name, status, self.life(name).gone - begin))
 
     def pause_daemon(self, name):
         self.life(name).pauses.append([time.monotonic(), None])
@@ -206,8 +246,10 @@ class Watch:
     def tell(self, name, daemon):
         life = self.world.life(name)
         life.gone = time.monotonic()
-        self.found.append(f"{name} (pid {life.pid}) ended by itself{daemon.process.how_it_ended()}:\n"
-                          + daemon.process.log_text()[-2000:])
+        said = [line for line in daemon.process.log_text().splitlines() if "msg=setting" not in line]
+        if not (said and EXCUSED in said[-1]):
+            self.found.append(f"{name} (pid {life.pid}) ended by itself{daemon.process.how_it_ended()}:\n"
+                              + "\n".join(said[-20:]))
         daemon.process.forget()
         try:
             self.world.start_daemon(name)

@@ -4,9 +4,6 @@ import pytest
 
 from promises import check_promises
 
-REPAIRS = "{c0}:repairs"
-
-
 @pytest.fixture
 def world(engine):
     engine.start(CHRONOS_AUDIT_MS=200)
@@ -16,10 +13,11 @@ def world(engine):
 
 def mended(engine, what, count=1):
     """Waits for it, and takes it away: the harness fails a test that leaves any."""
-    engine.wait_until(lambda: int(engine.redis.hget(REPAIRS, what) or 0) == count, 10, f"{count} of {what}",
-                      seen=lambda: engine.redis.hgetall(REPAIRS))
-    found = engine.redis.hgetall(REPAIRS)
-    engine.redis.delete(REPAIRS)
+    key = engine.home("c") + ":repairs"
+    engine.wait_until(lambda: int(engine.redis.hget(key, what) or 0) == count, 10, f"{count} of {what}",
+                      seen=lambda: engine.redis.hgetall(key))
+    found = engine.redis.hgetall(key)
+    engine.redis.delete(key)
     return found
 
 
@@ -37,7 +35,7 @@ def passes(engine, count=3):
 
 
 def test_a_slot_that_nobody_has_a_right_to_is_taken_back(world):
-    world.redis.sadd("{c0}:slots:fn/test-slow:c", *[f"nobody-{n}" for n in range(20)])
+    world.redis.sadd(world.home("c") + ":slots:fn/test-slow:c", *[f"nobody-{n}" for n in range(20)])
     entry = world.send("test/slow", {"creatorId": "c", "ms": 1})
     assert world.wait_for_run(entry)["status"] == "completed", "it waited for a slot"
     assert mended(world, "slot", 20) == {"slot": "20"}
@@ -47,9 +45,9 @@ def test_a_slot_that_nobody_has_a_right_to_is_taken_back(world):
 
 def test_a_slot_that_a_run_lost_is_taken_again(world):
     entry, run = live(world, 3000)
-    world.redis.delete("{c0}:slots:fn/test-slow:c")
+    world.redis.delete(world.home("c") + ":slots:fn/test-slow:c")
     assert mended(world, "slots") == {"slots": "1"}
-    assert world.redis.smembers("{c0}:slots:fn/test-slow:c") == {run}
+    assert world.redis.smembers(world.home("c") + ":slots:fn/test-slow:c") == {run}
     assert world.log_contains("a run went on without its slots")
     assert world.wait_for_run(entry)["status"] == "completed"
     world.wait_quiet()
@@ -58,8 +56,8 @@ def test_a_slot_that_a_run_lost_is_taken_again(world):
 def test_a_run_that_is_nowhere_goes_on(world):
     entry = world.send("test/flaky", {"creatorId": "c", "until": 2, "afterMs": 3600000})
     run = world.wait_for(function="test-flaky")[0].run
-    world.wait_until(lambda: world.redis.zscore("{c0}:timers", run), 10, "it to sleep")
-    world.redis.zrem("{c0}:timers", run)
+    world.wait_until(lambda: world.redis.zscore(world.home("c") + ":timers", run), 10, "it to sleep")
+    world.redis.zrem(world.home("c") + ":timers", run)
     assert mended(world, "run") == {"run": "1"}
     assert world.wait_for_run(entry)["status"] == "completed"
     assert world.log_contains("a run was nowhere")
@@ -71,8 +69,8 @@ def test_a_waiting_run_that_was_taken_out_of_its_queue(world):
     for _ in range(19):
         world.send("test/slow", {"creatorId": "c", "ms": 1500})
     last = world.send("test/slow", {"creatorId": "c", "ms": 1})
-    waiting = world.wait_until(lambda: world.redis.zrange("{c0}:wait:test-slow:c", 0, -1), 10, "it to wait")[0]
-    world.redis.zrem("{c0}:wait:test-slow:c", waiting)
+    waiting = world.wait_until(lambda: world.redis.zrange(world.home("c") + ":wait:test-slow:c", 0, -1), 10, "it to wait")[0]
+    world.redis.zrem(world.home("c") + ":wait:test-slow:c", waiting)
     mended(world, "run")
     assert world.wait_for_run(last)["status"] == "completed"
     assert world.wait_for_run(first)["status"] == "completed"
@@ -87,7 +85,7 @@ def test_an_audit_of_a_busy_redis_finds_nothing(world):
                    {"creatorId": f"c{n % 5}", "ms": 10, "until": 2})
     passes(world, 5)
     check_promises(world, 60)
-    assert not world.redis.exists(REPAIRS)
+    assert not world.keys("repairs")
 
 
 def test_one_scheduler_at_a_time(world):

@@ -251,7 +251,7 @@ def test_a_tick_by_hand_is_none_of_the_schedules(world):
 def test_ticks_wait_while_redis_is_away(world):
     away_from_the_minute(world)
     publish(world, "* * * * *", "all")
-    world.stack.redis.process.kill()
+    world.stack.redis.kill()
     world.wait_until(lambda: world.log_contains("schedules cannot be kept yet"), 10, "the warning")
     world.stack.redis.start()
     set_back(world, 3)

@@ -16,7 +16,11 @@ def name():
 
 
 def event_of(world, entry, deadline=10):
-    return world.wait_until(lambda: world.event(entry), deadline, f"event {entry} in Postgres")
+    """The recorded event of an entry, or of that id. Entries of the engine's own stream may have the same ids."""
+    found = world.wait_until(lambda: world.rows(
+        "select * from chronos.events where stream_id = %s and name not like 'inngest/%%' or id = %s", entry, entry),
+        deadline, f"event {entry} in Postgres")
+    return found[0]
 
 
 def run_of(world, entry, status="completed", deadline=20):
@@ -38,6 +42,15 @@ def step_of(world, run, step):
     rows = world.wait_until(lambda: [r for r in world.steps_of(run) if r["step"] == step], 10, f"step {step}")
     assert len(rows) == 1, rows
     return rows[0]
+
+
+def new_id():
+    """An id of an event that is accepted now (engine/id.h)."""
+    value, digits = (int(time.time() * 1000) << 80) | next(numbers), ""
+    for _ in range(26):
+        digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value & 31] + digits
+        value >>= 5
+    return digits
 
 
 def send_internal(world, **fields):
@@ -110,8 +123,7 @@ def test_a_debounce_runs_once_with_the_last_event(world, name):
     assert len({r["id"] for r in runs}) == 1
     assert runs[0]["output"]["numbers"] == [2], "the last by its ts, not the last that came"
     assert [event_of(world, e)["outcome"] for e in entries] == ["accepted"] * 3
-    assert runs[0]["started_at"] - event_of(world, entries[2])["accepted_at"] >= __import__("datetime").timedelta(
-        milliseconds=290)
+    assert (runs[0]["started_at"] - event_of(world, entries[2])["accepted_at"]).total_seconds() >= 0.29
     assert run_of(world, other)["output"]["numbers"] == [9]
     later = run_of(world, world.send("test/debounce", {"key": name, "n": 4}))
     assert later["id"] != runs[0]["id"] and later["output"]["numbers"] == [4]
@@ -210,7 +222,7 @@ def test_an_event_cancels_the_runs_that_it_fits_and_no_others(world, name):
     for entry, attempts in ((running, 1), (waiting, 0)):
         run = run_of(world, entry, "cancelled")
         assert run["error_message"] == "cancelled by the event test/stop"
-        assert (run["started_at"] is not None) == (attempts == 1) and run["attempts"] == attempts
+        assert run["attempts"] == attempts
     run_of(world, other)
     told = world.wait_until(lambda: world.rows(
         "select * from chronos.events where name = 'inngest/function.cancelled' and data->>'run_id' = %s",
@@ -286,8 +298,8 @@ def test_an_event_that_came_since_the_start_counts_when_it_may(world, name):
     entries = [world.send("test/waiter", {"key": name, "creatorId": f"{name}-{since}", "ms": 1500, "since": since,
                                           "timeoutMs": 500}) for since in (True, False)]
     world.wait_for(function="test-waiter", what="before", creator=f"{name}-True")
-    go = [world.send("test/go", {"key": name, "n": n}) for n in (1, 2)]
-    event_of(world, go[1])
+    for n in (1, 2):
+        event_of(world, world.send("test/go", {"key": name, "n": n}))
     assert run_of(world, entries[0])["output"]["heard"]["data"]["n"] == 1, "the earliest counts"
     assert run_of(world, entries[1])["output"]["heard"] is None
 
@@ -393,11 +405,8 @@ def test_an_invocation_is_waited_for_as_long_as_said(world, name):
 
 # ---- what the engine writes into its own streams ----
 
-ULID = "01KB8XM4Z0ABCDEFGHJKM"
-
-
 def test_a_tick_that_is_skipped_is_recorded_and_starts_nothing(world):
-    eid = ULID + "TCK01"
+    eid = new_id()
     send_internal(world, name="inngest/scheduled.timer", data='{"cron":"x"}', fn="test-invoked", eid=eid,
                   skip="missed while no scheduler was there")
     event = event_of(world, eid)
@@ -408,19 +417,19 @@ def test_a_tick_that_is_skipped_is_recorded_and_starts_nothing(world):
 
 
 def test_an_entry_that_comes_twice_starts_one_run(world, name):
-    eid = ULID + "TWC01"
+    eid = new_id()
     for _ in range(3):
         send_internal(world, name="test/echo", data=json.dumps({"creatorId": name}), eid=eid, **{"from": "outbox"})
     run_of(world, eid)
     world.wait_until(lambda: world.redis.xlen("{c0}:events") == 0, 10, "all entries to be routed")
-    assert len(world.rows("select from chronos.runs where creator_id = %s", name)) == 1
-    assert len(world.rows("select from chronos.events where id = %s", eid)) == 1
+    assert len(world.rows("select id from chronos.runs where creator_id = %s", name)) == 1
+    assert len(world.rows("select id from chronos.events where id = %s", eid)) == 1
 
 
 def test_an_event_for_one_function_starts_no_other_and_is_heard_by_nobody(world, name):
     waiter = world.send("test/waiter", {"key": name, "timeoutMs": 1000})
     wait_until_it_waits(world, waiter)
-    eid = ULID + "ONE01"
+    eid = new_id()
     send_internal(world, name="test/go", data=json.dumps({"key": name, "n": 4}), fn="test-invoked", eid=eid)
     assert run_of(world, eid)["output"] == {"twice": 8}
     assert run_of(world, waiter)["output"]["heard"] is None
@@ -435,7 +444,7 @@ def test_a_retry_does_not_do_again_what_was_done(world, name):
     assert done == ["nap"]
     retries = []
     for n, before in ((1, run["id"]), (2, None)):
-        eid = f"{ULID}RTR0{n}"
+        eid = new_id()
         send_internal(world, name="test/canceller", fn="test-canceller", eid=eid, retry_of=before or retries[-1],
                       data=json.dumps({"key": name + "-again", "ms": 30, "creatorId": name}), **{"from": "outbox"})
         retried = run_of(world, eid)
@@ -446,7 +455,7 @@ def test_a_retry_does_not_do_again_what_was_done(world, name):
 
 def test_a_retry_passes_the_rules_that_might_skip_it(world, name):
     first = run_of(world, world.send("test/once", {"key": name}))
-    eid = ULID + "GAT01"
+    eid = new_id()
     send_internal(world, name="test/once", fn="test-once", eid=eid, replay_of=first["id"],
                   data=json.dumps({"key": name}), **{"from": "outbox"})
     assert run_of(world, eid)["status"] == "completed"

@@ -16,7 +16,8 @@ def call(engine, sql, *values):
 @pytest.fixture
 def world(engine):
     engine.start()
-    engine.wait_until(lambda: engine.rows("select 1 from chronos.functions where id = 'test-slow'"), 10, "the functions")
+    engine.wait_until(lambda: engine.value("select count(*) from chronos.functions") >= engine.redis.hlen("chronos:functions") > 0,
+                      10, "the functions")
     return engine
 
 
@@ -32,12 +33,14 @@ def run_id(engine, entry):
 
 
 def control(engine, field):
-    return engine.redis.hget("{c0}:controls", field)
+    """What an owner's weight is set to is known where his runs are, everything else everywhere."""
+    prefix = engine.home("a") if field.startswith("weight/") else engine.prefixes[-1]
+    return engine.redis.hget(prefix + ":controls", field)
 
 
 def wait_control(engine, field, value):
     engine.wait_until(lambda: control(engine, field) == value, 5, f"{field} to be {value}",
-                      seen=lambda: engine.redis.hgetall("{c0}:controls"), interval=0.005)
+                      seen=lambda: engine.redis.hgetall(engine.prefixes[-1] + ":controls"), interval=0.005)
 
 
 # ---- cancel ----
@@ -111,7 +114,7 @@ def test_all_that_fit_are_cancelled(world):
 def test_commands_wait_for_redis_and_are_carried_out_in_order(world):
     world.send("test/flaky", {"creatorId": "c", "until": 99, "afterMs": 3600000})
     world.wait_for(1, function="test-flaky")
-    world.stack.redis.process.kill()
+    world.stack.redis.kill()
     first, second = (call(world, "cancel_where('test-flaky')") for _ in range(2))
     world.wait_until(lambda: world.log_contains("commands cannot be carried out yet"), 10, "the warning")
     world.stack.redis.start()
@@ -215,7 +218,7 @@ def test_what_is_set_is_there_again_after_redis_was_lost(world):
     entry = world.send("test/echo", {"creatorId": "c"})
     run = run_id(world, entry)
     world.redis.flushall()
-    world.wait_until(lambda: world.redis.exists(f"{{c0}}:run:{run}"), 20, "the run", interval=0.001)
+    world.wait_until(lambda: world.redis.exists(f"{world.home('c')}:run:{run}"), 20, "the run", interval=0.001)
     assert (control(world, "pause/test-echo"), control(world, "limit/fn/test-slow:a")) == ("pause", "3"), \
         "before any run is put back"
     call(world, "resume('test-echo')")
@@ -237,7 +240,8 @@ def test_a_copy_that_was_changed_by_hand_is_put_right(world):
     """Every scheduler puts everything in again now and then, and when it starts."""
     call(world, "pause('test-echo')")
     wait_control(world, "pause/test-echo", "pause")
-    world.redis.delete("{c0}:controls")
+    for prefix in world.prefixes:
+        world.redis.delete(prefix + ":controls")
     world.stack.start_scheduler(name="second")
     wait_control(world, "pause/test-echo", "pause")
 
@@ -269,7 +273,7 @@ def test_explain_tells_where_a_run_is(world):
 def test_explain_of_what_is_not_there(world):
     code, told, error = explain(world, "01KAX5Z0T0RRRRRRRRRRRRRRRR")
     assert (code, told) == (1, {}) and "is not known" in error
-    world.stack.redis.process.kill()
+    world.stack.redis.kill()
     code, told, error = explain(world, "01KAX5Z0T0RRRRRRRRRRRRRRRR")
     assert code == 1 and "redis cannot be asked" in error and "is not known to postgres" in error
     world.stack.redis.start()

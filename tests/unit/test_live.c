@@ -62,7 +62,7 @@ static void test_a_run_keeps_its_id_and_its_events(void **state)
     struct live l;
     size_t len;
     read_all(&l, r, m);
-    assert_string_equal(live_run(&l), SECOND);
+    assert_string_equal(live_start(&l)->run, SECOND);
     assert_string_equal(l.events[0].start.key, "c");
     assert_string_equal(l.retry_of, SECOND);
     assert_string_equal(start_find_rule(&l.events[0].start, "parent"), "0\nx\ny");
@@ -119,6 +119,26 @@ static void test_a_debounce_has_its_last_event_by_ts_unless_it_keeps_all(void **
     expect_input("\"debounce\":{\"period_ms\":1,\"key\":\"data.k\",\"keep_all\":true}", "[1,2]");
 }
 
+static void test_a_run_is_led_by_the_event_that_it_has_its_id_from(void **state)
+{
+    (void)state;
+    char run[ID_SIZE];
+    id_derive(1700000000001, SECOND, "f", run);
+    const char *const rows[][ARRAY_LEN(columns)] = {
+        {run, "f", FIRST, "a/b", "{}", NULL, NULL, NULL, NULL, "1700000000001", "1700000000001"},
+        {run, "f", SECOND, "a/b", "{}", NULL, NULL, NULL, NULL, "1700000000001", "1700000000001"},
+    };
+    struct manifest *m = manifest_of("\"batch\":{\"max_size\":9,\"timeout_ms\":1}");
+    auto_result *r = rows_of(2, rows);
+    struct live l;
+    read_all(&l, r, m);
+    assert_int_equal(l.lead, 1);
+    assert_string_equal(live_start(&l)->run, run);
+    assert_string_not_equal(l.events[0].start.run, run);
+    live_release(&l);
+    manifest_free(m);
+}
+
 static void test_each_event_of_a_run_that_collects_joins_under_its_own_id(void **state)
 {
     (void)state;
@@ -129,7 +149,8 @@ static void test_each_event_of_a_run_that_collects_joins_under_its_own_id(void *
     char own[ID_SIZE];
     read_all(&l, r, m);
     id_derive(1700000000001, SECOND, "f", own);
-    assert_string_equal(l.events[0].start.run, FIRST);
+    assert_string_equal(live_start(&l)->run, FIRST);
+    assert_int_equal(l.lead, 0);
     assert_string_equal(l.events[1].start.run, own);
     live_release(&l);
     manifest_free(m);
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_a_run_keeps_its_id_and_its_events),
         cmocka_unit_test(test_a_batch_has_all_its_events),
         cmocka_unit_test(test_a_debounce_has_its_last_event_by_ts_unless_it_keeps_all),
+        cmocka_unit_test(test_a_run_is_led_by_the_event_that_it_has_its_id_from),
         cmocka_unit_test(test_each_event_of_a_run_that_collects_joins_under_its_own_id),
         cmocka_unit_test(test_an_event_that_is_damaged_is_not_added),
     };

@@ -75,6 +75,7 @@ local function limits_in(text, key)
       local max = maximum_of(limit, name)
       list[i] = {
         name = name, max = max, own = limit.part == 1, shared = limit.shared,
+        alone = limit.part ~= nil and limit.part ~= 1,
         cap = limit.cap and max, reserve = limit.reserve, owner = parts[1],
       }
     end

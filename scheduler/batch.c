@@ -101,20 +101,18 @@ static void tell_unmatched(const struct routed *x)
 }
 
 /* For people who look for a creator's events; a handler's are those of the run that failed. NULL: nobody's. */
-static const char *creator_of(struct event *ev, char out[EXPR_KEY_SIZE])
+static const char *creator_of(const struct event *ev, char out[EXPR_KEY_SIZE])
 {
-    if (expr_path_key(event_json(ev), "data.creatorId", out) == 0)
+    if (expr_path_key(ev->data, "creatorId", out) == 0)
         (void)expr_path_key(event_within(ev), "data.creatorId", out);
     return *out != '\0' ? out : NULL;
 }
 
-static void record_started(struct record *rec, struct routed *x)
+static void record_started(struct record *rec, const struct routed *x)
 {
+    const char *functions[MAX_STARTS], *runs[MAX_STARTS];
     char creator[EXPR_KEY_SIZE];
     size_t n = x->start_count;
-    const char **functions = calloc(2 * n + 1, sizeof(*functions)), **runs = functions + n;
-    if (functions == NULL)
-        abort();
     for (size_t s = 0; s < n; s++) {
         const struct start *start = &x->starts[s];
         functions[s] = start->fn->id;
@@ -126,10 +124,9 @@ static void record_started(struct record *rec, struct routed *x)
         tell_unmatched(x);
     record_accept(rec, &x->ev, creator_of(&x->ev, creator), n > 0 ? "accepted" : "unmatched",
                   functions, runs, n);
-    free(functions);
 }
 
-static void record_one(struct record *rec, struct routed *x)
+static void record_one(struct record *rec, const struct routed *x)
 {
     char creator[EXPR_KEY_SIZE];
     if (x->fate == ROUTED_REFUSED) {

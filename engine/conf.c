@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler.h"
+#include "key.h"
 #include "kv.h"
 #include "log.h"
 #include "secrets.h"
@@ -37,10 +38,10 @@ struct setting {
 
 /* clang-format off */
 static const struct setting settings[] = {
-    {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_BOTH, "Redis, as redis://[user:password@]host:port[/db]"},
+    {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_BOTH, "Redis, as redis://[user:password@]host:port[/db]; nodes of a cluster as redis://host:port,host:port"},
     {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_BOTH, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_BOTH, "error, warn, info or debug"},
-    {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "1", 1, 1, "", CONF_BOTH, "partitions that creators are spread over"},
+    {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "0", 0, MAX_PARTITIONS, "", CONF_BOTH, "partitions that creators are spread over, fixed by the first start; 0 = as they are, 1 on a new engine"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
     {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},
     {"CHRONOS_WORKER_THREADS", NUMBER, AT(worker_threads), "32", 1, 1024, "threads", CONF_WORKER, "runs executed at the same time; each may hold one Postgres connection"},

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "kv.h"
 #include "log.h"
+#include "partitions.h"
 #include "redis_check.h"
 
 #ifndef CHRONOS_VERSION
@@ -90,7 +91,7 @@ static bool stores_are_ready(struct kv *kv, struct db *db, bool migrate, struct 
     return true;
 }
 
-bool daemon_wait_for_stores(const struct conf *c, bool migrate)
+bool daemon_wait_for_stores(struct conf *c, bool migrate)
 {
     struct err e;
     struct kv *kv = kv_new(c->redis_url, &e);
@@ -102,7 +103,8 @@ bool daemon_wait_for_stores(const struct conf *c, bool migrate)
     int64_t told_ms = -TELL_AGAIN_MS;
     bool ok = false;
     for (;;) {
-        ok = stores_are_ready(kv, db, migrate, &e);
+        ok = stores_are_ready(kv, db, migrate, &e) &&
+             partitions_settle(&c->partitions, migrate, kv, db, &e);
         if (ok)
             break;
         if (e.code == ERR_INPUT || e.code == ERR_BUG || e.code == ERR_PERMANENT) {

@@ -22,5 +22,6 @@ void daemon_block_signals(void);
 int daemon_wait_signal(int64_t timeout_ms);
 
 /* Waits until Redis answers and is fit, and Postgres answers; with `migrate` the schema is brought up to date, without
- * it waited for. false when a signal came meanwhile or Redis is unfit (logged). */
-bool daemon_wait_for_stores(const struct conf *c, bool migrate);
+ * it waited for. Then the number of partitions is settled (partitions.h). false when a signal came meanwhile, Redis is unfit,
+ * or the number is not the one that is set (logged). */
+bool daemon_wait_for_stores(struct conf *c, bool migrate);

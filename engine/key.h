@@ -4,12 +4,12 @@
 
 #include <stddef.h>
 
-enum { KEY_SIZE = 256, PREFIX_SIZE = 16 };
+enum { KEY_SIZE = 256, PREFIX_SIZE = 16, MAX_PARTITIONS = 256 };
 
 #define KEY_EVENTS      "chronos:events"
 #define KEY_REJECTED    "chronos:events:rejected"
 #define KEY_FUNCTIONS   "chronos:functions"
-#define KEY_EPOCH       "chronos:epoch"
+#define KEY_PARTITIONS  "chronos:partitions"
 #define KEY_MAXIMA      "chronos:maxima"
 #define KEY_SHARED      "chronos:shared"
 #define GROUP_SCHEDULER "scheduler"

@@ -1,395 +1,362 @@
 #include "kv.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 #include "clock.h"
-#include "id.h"
+#include "cluster.h"
+#include "key.h"
 #include "script.h"
 
 enum {
-    CONNECT_MS = 5000,
-    REPLY_MS = 5000, /* a command that takes longer than this means a dead peer */
     BLOCK_MARGIN_MS = 2000,
-    BACKOFF_FIRST_MS = 50,
-    BACKOFF_MAX_MS = 2000,
-    NUMBERS_PER_BLOCK = 64,
+    JUDGE_MARGIN_MS = 1000, /* beyond a lease: for the others to come back after an outage */
+    MAX_REDIRECTS = 4,
+    ONE_BY_ONE_MS = 1000, /* after a pipeline has met a slot on the move */
+};
+
+/* A command that was pushed. */
+struct pushed {
+    struct kv_node *node;
+    unsigned losses; /* the node's, at that time: another number now means that the reply is lost */
+    redisReply *reply; /* NULL = not there yet */
 };
 
 struct kv {
-    redisContext *ctx;
-    char host[256];
-    int port;
-    char *user, *password; /* NULL = none */
-    int db;
-    int64_t connected_since_ms;
-    int64_t try_again_ms; /* not before, monotonic */
-    int64_t backoff_ms;
-    int64_t timeout_ms; /* what the socket is set to now */
-    int outstanding;    /* pushed and not pulled yet */
+    struct cluster cluster;
+    struct kv_node *answered; /* by whom the last reply was given */
+    struct pushed *pushed;    /* in the order of pushing, those from `pulled` on are outstanding */
+    size_t pushed_count, pushed_cap, pulled;
+    bool unflushed;  /* something pushed may not have been sent yet */
+    bool one_by_one; /* the present pipeline waits for each reply, see push_answered */
+    int64_t one_by_one_until_ms;
+    unsigned listed_changes; /* cluster.changes when kv_servers counted */
 };
-
-/* ---- arguments ---- */
-
-struct kv_number {
-    struct kv_number *next;
-    int used;
-    char text[NUMBERS_PER_BLOCK][24];
-};
-
-void kv_args_init(struct kv_args *a)
-{
-    *a = (struct kv_args){0};
-}
-
-void kv_args_clear(struct kv_args *a)
-{
-    a->n = 0;
-    for (struct kv_number *b = a->numbers; b != NULL; b = b->next)
-        b->used = 0;
-}
-
-void kv_args_release(struct kv_args *a)
-{
-    while (a->numbers != NULL) {
-        struct kv_number *next = a->numbers->next;
-        free(a->numbers);
-        a->numbers = next;
-    }
-    free(a->v);
-    free(a->len);
-    kv_args_init(a);
-}
-
-void kv_add(struct kv_args *a, const char *p, size_t len)
-{
-    if (a->n == a->cap) {
-        int cap = a->cap > 0 ? a->cap * 2 : 32;
-        const char **v = realloc(a->v, (size_t)cap * sizeof(*v));
-        if (v == NULL)
-            abort();
-        a->v = v;
-        size_t *lens = realloc(a->len, (size_t)cap * sizeof(*lens));
-        if (lens == NULL)
-            abort();
-        a->len = lens;
-        a->cap = cap;
-    }
-    a->v[a->n] = p;
-    a->len[a->n++] = len;
-}
-
-void kv_adds(struct kv_args *a, const char *s)
-{
-    kv_add(a, s, strlen(s));
-}
-
-void kv_addi(struct kv_args *a, int64_t number)
-{
-    struct kv_number *b = a->numbers;
-    while (b != NULL && b->used == NUMBERS_PER_BLOCK)
-        b = b->next;
-    if (b == NULL) {
-        b = calloc(1, sizeof(*b));
-        if (b == NULL)
-            abort();
-        b->next = a->numbers;
-        a->numbers = b;
-    }
-    char *text = b->text[b->used++];
-    int n = snprintf(text, sizeof(b->text[0]), "%lld", (long long)number);
-    kv_add(a, text, (size_t)n);
-}
-
-/* ---- connection ---- */
-
-static char *copy_part(const char *p, size_t n)
-{
-    char *s = n > 0 ? strndup(p, n) : NULL;
-    if (n > 0 && s == NULL)
-        abort();
-    return s;
-}
-
-/* redis://[user:password@]host[:port][/db] */
-static bool parse_url(struct kv *kv, const char *url, struct err *e)
-{
-    static const char scheme[] = "redis://";
-    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-        return err_set(e, ERR_INPUT,
-                       "CHRONOS_REDIS_URL: must begin with redis://, as in redis://127.0.0.1:6379");
-    const char *p = url + sizeof(scheme) - 1;
-    const char *at = strrchr(p, '@');
-    if (at != NULL) {
-        const char *colon = memchr(p, ':', (size_t)(at - p));
-        const char *user_end = colon != NULL ? colon : at;
-        kv->user = copy_part(p, (size_t)(user_end - p));
-        if (colon != NULL)
-            kv->password = copy_part(colon + 1, (size_t)(at - colon - 1));
-        p = at + 1;
-    }
-    size_t host_len = strcspn(p, ":/");
-    if (host_len == 0 || host_len >= sizeof(kv->host))
-        return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: no host");
-    memcpy(kv->host, p, host_len);
-    p += host_len;
-    kv->port = 6379;
-    char *end = (char *)p;
-    if (*p == ':') {
-        long port = strtol(p + 1, &end, 10);
-        if (port < 1 || port > 65535)
-            return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: the port must be from 1 to 65535");
-        kv->port = (int)port;
-    }
-    if (*end == '/' && end[1] != '\0') {
-        long db = strtol(end + 1, &end, 10);
-        if (db < 0 || db > 1000000)
-            return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: the database number is out of range");
-        kv->db = (int)db;
-    } else if (*end == '/') {
-        end++;
-    }
-    if (*end != '\0')
-        return err_set(e, ERR_INPUT,
-                       "CHRONOS_REDIS_URL: unreadable after the host; write redis://host:port/db");
-    return true;
-}
 
 struct kv *kv_new(const char *url, struct err *e)
 {
     struct kv *kv = calloc(1, sizeof(*kv));
     if (kv == NULL)
         abort();
-    if (!parse_url(kv, url, e)) {
-        kv_free(kv);
+    if (!cluster_init(&kv->cluster, url, e)) {
+        free(kv);
         return NULL;
     }
     return kv;
 }
 
-static void drop(struct kv *kv)
+/* Forgets what was pushed and not pulled, if anything: its replies would be taken for the answers to what comes next. */
+static void abandon_pipeline(struct kv *kv)
 {
-    if (kv->ctx != NULL)
-        redisFree(kv->ctx);
-    kv->ctx = NULL;
-    kv->connected_since_ms = 0;
-    kv->outstanding = 0;
+    for (size_t i = kv->pulled; i < kv->pushed_count; i++) {
+        struct pushed *p = &kv->pushed[i];
+        if (p->reply == NULL && p->node->losses == p->losses)
+            kv_node_drop(p->node);
+        kv_cleanup_reply(&p->reply);
+    }
+    kv->pushed_count = kv->pulled = 0;
 }
 
 void kv_free(struct kv *kv)
 {
     if (kv == NULL)
         return;
-    drop(kv);
-    free(kv->user);
-    if (kv->password != NULL)
-        explicit_bzero(kv->password, strlen(kv->password));
-    free(kv->password);
+    abandon_pipeline(kv);
+    cluster_release(&kv->cluster);
+    free(kv->pushed);
     free(kv);
+}
+
+struct cluster *kv_cluster(struct kv *kv)
+{
+    return &kv->cluster;
 }
 
 int64_t kv_connected_since_ms(const struct kv *kv)
 {
-    return kv->connected_since_ms;
+    return cluster_since_ms(&kv->cluster);
 }
 
-static bool transport_failed(struct kv *kv, struct err *e)
+bool kv_may_judge(const struct kv *kv, int64_t lease_ms)
 {
-    err_set(e, ERR_UNAVAILABLE, "redis %s:%d: %s", kv->host, kv->port,
-            kv->ctx == NULL ? "no connection"
-            : kv->ctx->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT)
-                ? "no answer in time"
-                : kv->ctx->errstr);
-    drop(kv);
-    return false;
+    int64_t since = kv_connected_since_ms(kv);
+    return since != 0 && mono_ms() - since > lease_ms + JUDGE_MARGIN_MS;
 }
 
-static void set_timeout(struct kv *kv, int64_t ms)
+unsigned kv_disturbances(const struct kv *kv)
 {
-    if (kv->timeout_ms == ms)
-        return;
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-    (void)redisSetTimeout(kv->ctx, tv); /* a failure shows as a transport error of the next read */
-    kv->timeout_ms = ms;
+    return cluster_disturbances(&kv->cluster);
 }
 
-static bool refused(const redisReply *r, struct err *e)
+/* ---- one command ---- */
+
+/* A command in the form in which it is sent. */
+struct command {
+    char *bytes;
+    size_t len;
+};
+
+static void cleanup_command(struct command *c)
 {
-    static const char *const waiting_helps[] = {"LOADING",
-                                                "READONLY",
-                                                "MASTERDOWN",
-                                                "BUSY ",
-                                                "TRYAGAIN",
-                                                "CLUSTERDOWN",
-                                                "NOREPLICAS",
-                                                "UNBLOCKED",
-                                                "OOM",
-                                                "MISCONF",
-                                                "ERR max number of clients"};
-    enum err_code code = ERR_REDIS;
-    for (size_t i = 0; i < ARRAY_LEN(waiting_helps); i++) {
-        if (strncmp(r->str, waiting_helps[i], strlen(waiting_helps[i])) == 0)
-            code = ERR_UNAVAILABLE;
+    redisFreeCommand(c->bytes);
+}
+#define auto_command CLEANUP(cleanup_command) struct command
+
+static bool format_args(struct command *c, const struct kv_args *a, struct err *e)
+{
+    int len = redisFormatCommandArgv(&c->bytes, a->n, a->v, a->len);
+    c->len = len > 0 ? (size_t)len : 0;
+    return len > 0 || err_set(e, ERR_BUG, "a command cannot be formatted");
+}
+
+static bool format_text(struct command *c, struct err *e, const char *fmt, va_list ap)
+{
+    int len = redisvFormatCommand(&c->bytes, fmt, ap);
+    c->len = len > 0 ? (size_t)len : 0;
+    return len > 0 || err_set(e, ERR_BUG, "a command cannot be formatted");
+}
+
+/* Which server it is for is asked only where there are several. */
+static struct kv_node *find_node(struct kv *kv, const struct command *c, struct err *e)
+{
+    if (!cluster_know(&kv->cluster, e))
+        return NULL;
+    int slot = cluster_is_one(&kv->cluster) ? slot_of_command(c->bytes, c->len) : SLOT_ANY;
+    return cluster_node(&kv->cluster, slot, e);
+}
+
+static redisReply *ask_node(struct kv *kv, struct kv_node *n, const struct command *c, bool asking,
+                            int64_t wait_ms, struct err *e)
+{
+    if (!kv_node_ready(n, e) || (asking && !kv_node_say_asking(n, e)))
+        return NULL;
+    kv_node_set_timeout(n, wait_ms);
+    kv->answered = n;
+    return kv_node_ask(n, c->bytes, c->len, e);
+}
+
+/* Follows redirects; the reply may be an error reply. */
+static redisReply *ask(struct kv *kv, const struct command *c, int64_t wait_ms, struct err *e)
+{
+    bool asking = false;
+    struct kv_node *n = find_node(kv, c, e);
+    for (int i = 0; n != NULL; i++) {
+        redisReply *r = ask_node(kv, n, c, asking, wait_ms, e);
+        kv->cluster.stale = kv->cluster.stale || r == NULL;
+        if (r == NULL || !cluster_is_redirect(r) || i == MAX_REDIRECTS)
+            return r;
+        struct kv_node *to = cluster_redirect(&kv->cluster, n, r, &asking);
+        if (to == NULL)
+            return r;
+        freeReplyObject(r);
+        n = to;
     }
-    return err_set(e, code, "redis: %s", r->str);
+    return NULL;
 }
 
-static bool greet(struct kv *kv, struct err *e)
+static redisReply *unless_refused(struct kv_node *n, redisReply *r, struct err *e)
 {
-    redisReply *r = NULL;
-    if (kv->password != NULL)
-        r = kv->user != NULL ? redisCommand(kv->ctx, "AUTH %s %s", kv->user, kv->password)
-                             : redisCommand(kv->ctx, "AUTH %s", kv->password);
-    else
-        r = redisCommand(kv->ctx, "PING");
-    if (r == NULL)
-        return transport_failed(kv, e);
-    bool ok = r->type != REDIS_REPLY_ERROR || refused(r, e);
+    if (r == NULL || r->type != REDIS_REPLY_ERROR)
+        return r;
+    (void)kv_node_refused(n, r, e);
     freeReplyObject(r);
-    if (ok && kv->db != 0) {
-        r = redisCommand(kv->ctx, "SELECT %d", kv->db);
-        if (r == NULL)
-            return transport_failed(kv, e);
-        ok = r->type != REDIS_REPLY_ERROR || refused(r, e);
-        freeReplyObject(r);
-    }
-    if (!ok)
-        drop(kv);
-    return ok;
+    return NULL;
 }
 
-static bool connect_now(struct kv *kv, struct err *e)
+static redisReply *answer(struct kv *kv, const struct command *c, int64_t wait_ms, struct err *e)
 {
-    int64_t now = mono_ms();
-    if (now < kv->try_again_ms)
-        return err_set(e, ERR_UNAVAILABLE, "redis %s:%d: not connected, next try in %lld ms",
-                       kv->host, kv->port, (long long)(kv->try_again_ms - now));
-    struct timeval tv = {.tv_sec = CONNECT_MS / 1000};
-    kv->ctx = redisConnectWithTimeout(kv->host, kv->port, tv);
-    kv->timeout_ms = -1;
-    bool ok = kv->ctx != NULL && kv->ctx->err == 0;
-    if (ok) {
-        set_timeout(kv, REPLY_MS);
-        (void)redisEnableKeepAlive(kv->ctx); /* only shortens the time to notice a dead peer */
-        ok = greet(kv, e);
-    } else {
-        (void)transport_failed(kv, e);
-    }
-    if (!ok) {
-        /* Jittered, so that a pool of workers does not come back as one. */
-        kv->backoff_ms = kv->backoff_ms == 0 ? BACKOFF_FIRST_MS : kv->backoff_ms * 2;
-        if (kv->backoff_ms > BACKOFF_MAX_MS)
-            kv->backoff_ms = BACKOFF_MAX_MS;
-        kv->try_again_ms =
-            mono_ms() + kv->backoff_ms / 2 + (int64_t)(id_random() % (uint64_t)kv->backoff_ms);
-        return false;
-    }
-    kv->backoff_ms = 0;
-    kv->connected_since_ms = mono_ms();
-    return true;
-}
-
-static bool ready(struct kv *kv, struct err *e)
-{
-    return kv->ctx != NULL || connect_now(kv, e);
-}
-
-/* Before a command of its own: replies of a pipeline that nobody pulled would be taken for its answer. */
-static bool ready_alone(struct kv *kv, struct err *e)
-{
-    if (kv->outstanding > 0)
-        drop(kv);
-    return ready(kv, e);
-}
-
-/* ---- commands ---- */
-
-void kv_cleanup_reply(redisReply **r)
-{
-    if (*r != NULL)
-        freeReplyObject(*r);
-}
-
-bool kv_push(struct kv *kv, const struct kv_args *a, struct err *e)
-{
-    if (!ready(kv, e))
-        return false;
-    if (redisAppendCommandArgv(kv->ctx, a->n, a->v, a->len) != REDIS_OK)
-        return transport_failed(kv, e);
-    kv->outstanding++;
-    return true;
-}
-
-bool kv_pushf(struct kv *kv, struct err *e, const char *fmt, ...)
-{
-    if (!ready(kv, e))
-        return false;
-    va_list ap;
-    va_start(ap, fmt);
-    int rc = redisvAppendCommand(kv->ctx, fmt, ap);
-    va_end(ap);
-    if (rc != REDIS_OK)
-        return transport_failed(kv, e);
-    kv->outstanding++;
-    return true;
-}
-
-redisReply *kv_pull(struct kv *kv, struct err *e)
-{
-    void *reply = NULL;
-    if (kv->ctx == NULL || redisGetReply(kv->ctx, &reply) != REDIS_OK || reply == NULL) {
-        (void)transport_failed(kv, e);
-        return NULL;
-    }
-    kv->outstanding--;
-    redisReply *r = reply;
-    if (r->type == REDIS_REPLY_ERROR) {
-        (void)refused(r, e);
-        freeReplyObject(r);
-        return NULL;
-    }
-    return r;
+    abandon_pipeline(kv);
+    redisReply *r = ask(kv, c, wait_ms, e);
+    return unless_refused(kv->answered, r, e);
 }
 
 redisReply *kv_call(struct kv *kv, const struct kv_args *a, int64_t block_ms, struct err *e)
 {
-    if (!ready_alone(kv, e))
+    auto_command c = {0};
+    if (!format_args(&c, a, e))
         return NULL;
-    set_timeout(kv, block_ms > 0 ? block_ms + BLOCK_MARGIN_MS : REPLY_MS);
-    return kv_push(kv, a, e) ? kv_pull(kv, e) : NULL;
+    return answer(kv, &c, block_ms > 0 ? block_ms + BLOCK_MARGIN_MS : KV_REPLY_MS, e);
 }
 
 redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
 {
-    if (!ready_alone(kv, e))
-        return NULL;
-    set_timeout(kv, REPLY_MS);
+    auto_command c = {0};
     va_list ap;
     va_start(ap, fmt);
-    int rc = redisvAppendCommand(kv->ctx, fmt, ap);
+    bool ok = format_text(&c, e, fmt, ap);
     va_end(ap);
-    if (rc != REDIS_OK) {
-        (void)transport_failed(kv, e);
-        return NULL;
-    }
-    kv->outstanding++;
-    return kv_pull(kv, e);
+    return ok ? answer(kv, &c, KV_REPLY_MS, e) : NULL;
+}
+
+/* ---- every server ---- */
+
+static redisReply *answer_at(struct kv *kv, int server, const struct command *c, struct err *e)
+{
+    abandon_pipeline(kv);
+    struct kv_node *n =
+        kv->cluster.changes == kv->listed_changes ? cluster_primary(&kv->cluster, server) : NULL;
+    if (n == NULL)
+        return err_null(e, ERR_UNAVAILABLE, "redis: the nodes of the cluster have changed");
+    redisReply *r = ask_node(kv, n, c, false, KV_REPLY_MS, e);
+    if (r == NULL)
+        kv->cluster.stale = true;
+    return unless_refused(n, r, e);
+}
+
+bool kv_servers(struct kv *kv, int *ret_count, struct err *e)
+{
+    abandon_pipeline(kv);
+    if (cluster_node(&kv->cluster, SLOT_ANY, e) == NULL)
+        return false;
+    int n = 0;
+    while (cluster_primary(&kv->cluster, n) != NULL)
+        n++;
+    kv->listed_changes = kv->cluster.changes;
+    *ret_count = n;
+    return true;
+}
+
+redisReply *kv_cmd_at(struct kv *kv, int server, struct err *e, const char *fmt, ...)
+{
+    auto_command c = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    bool ok = format_text(&c, e, fmt, ap);
+    va_end(ap);
+    return ok ? answer_at(kv, server, &c, e) : NULL;
 }
 
 bool kv_ping(struct kv *kv, struct err *e)
 {
-    auto_reply *r = kv_cmd(kv, e, "PING");
+    int servers;
+    if (!kv_servers(kv, &servers, e))
+        return false;
+    for (int i = 0; i < servers; i++) {
+        auto_reply *r = kv_cmd_at(kv, i, e, "PING");
+        if (r == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* ---- pipelines ---- */
+
+static struct pushed *note_pushed(struct kv *kv, struct kv_node *n)
+{
+    if (kv->pushed_count == kv->pushed_cap) {
+        kv->pushed_cap = kv->pushed_cap > 0 ? 2 * kv->pushed_cap : 16;
+        kv->pushed = realloc(kv->pushed, kv->pushed_cap * sizeof(*kv->pushed));
+        if (kv->pushed == NULL)
+            abort();
+    }
+    struct pushed *p = &kv->pushed[kv->pushed_count++];
+    *p = (struct pushed){.node = n, .losses = n->losses};
+    return p;
+}
+
+/* While a slot is on the move each command is answered before the next is pushed, so that it can find its way. */
+static bool push_answered(struct kv *kv, const struct command *c, struct err *e)
+{
+    redisReply *r = ask(kv, c, KV_REPLY_MS, e);
+    if (r != NULL)
+        note_pushed(kv, kv->answered)->reply = r;
     return r != NULL;
+}
+
+static bool push_unanswered(struct kv *kv, const struct command *c, struct err *e)
+{
+    struct kv_node *n = find_node(kv, c, e);
+    if (n == NULL)
+        return false;
+    if (n->outstanding == 0)
+        kv_node_set_timeout(n, KV_REPLY_MS);
+    if (!kv_node_append(n, c->bytes, c->len, e))
+        return false;
+    (void)note_pushed(kv, n);
+    kv->unflushed = true;
+    return true;
+}
+
+static bool push(struct kv *kv, const struct command *c, struct err *e)
+{
+    if (kv->pulled == kv->pushed_count) {
+        kv->pulled = kv->pushed_count = 0;
+        kv->one_by_one = kv->one_by_one_until_ms != 0 && mono_ms() < kv->one_by_one_until_ms;
+    }
+    bool ok = kv->one_by_one ? push_answered(kv, c, e) : push_unanswered(kv, c, e);
+    if (!ok)
+        abandon_pipeline(kv);
+    return ok;
+}
+
+bool kv_push(struct kv *kv, const struct kv_args *a, struct err *e)
+{
+    auto_command c = {0};
+    return format_args(&c, a, e) && push(kv, &c, e);
+}
+
+bool kv_pushf(struct kv *kv, struct err *e, const char *fmt, ...)
+{
+    auto_command c = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    bool ok = format_text(&c, e, fmt, ap);
+    va_end(ap);
+    return ok && push(kv, &c, e);
+}
+
+/* All servers get to work before the first reply is waited for. One that cannot be reached fails its own pulls. */
+static void flush_pushed(struct kv *kv)
+{
+    struct err e;
+    for (size_t i = kv->pulled; i < kv->pushed_count; i++) {
+        const struct pushed *p = &kv->pushed[i];
+        if (p->reply == NULL && p->node->losses == p->losses)
+            (void)kv_node_flush(p->node, &e);
+    }
+    kv->unflushed = false;
+}
+
+/* Not followed here, since the command is gone. The next pipelines go one by one where that helps. */
+static void note_redirect(struct kv *kv, const struct kv_node *n, const redisReply *r)
+{
+    bool asking = false;
+    if (!cluster_is_redirect(r))
+        return;
+    (void)cluster_redirect(&kv->cluster, n, r, &asking);
+    if (asking)
+        kv->one_by_one_until_ms = mono_ms() + ONE_BY_ONE_MS;
+}
+
+redisReply *kv_pull(struct kv *kv, struct err *e)
+{
+    if (kv->pulled == kv->pushed_count)
+        return err_null(e, ERR_UNAVAILABLE, "redis: no connection");
+    if (kv->unflushed && cluster_is_one(&kv->cluster))
+        flush_pushed(kv);
+    struct pushed *p = &kv->pushed[kv->pulled++];
+    struct kv_node *n = p->node;
+    if (p->reply != NULL)
+        return unless_refused(n, steal(&p->reply), e);
+    if (n->losses != p->losses)
+        return err_null(e, ERR_UNAVAILABLE, "redis %s:%d: the connection was lost", n->at.host,
+                        n->at.port);
+    redisReply *r = kv_node_read(n, e);
+    if (r != NULL)
+        note_redirect(kv, n, r);
+    kv->cluster.stale = kv->cluster.stale || r == NULL;
+    return unless_refused(n, r, e);
 }
 
 /* ---- scripts ---- */
 
-static bool load_script(struct kv *kv, struct script *s, struct err *e)
+static bool load_script(struct kv *kv, struct kv_node *n, struct script *s, struct err *e)
 {
-    auto_reply *r = kv_cmd(kv, e, "SCRIPT LOAD %b", s->text, strlen(s->text));
+    auto_command c = {0};
+    int len = redisFormatCommand(&c.bytes, "SCRIPT LOAD %b", s->text, strlen(s->text));
+    c.len = len > 0 ? (size_t)len : 0;
+    auto_reply *r = unless_refused(n, ask_node(kv, n, &c, false, KV_REPLY_MS, e), e);
     if (r == NULL)
         return err_wrap(e, "loading script %s", s->name);
     if (r->type != REDIS_REPLY_STRING || r->len != SHA_SIZE - 1)
@@ -398,55 +365,52 @@ static bool load_script(struct kv *kv, struct script *s, struct err *e)
     return true;
 }
 
-redisReply *kv_script(struct kv *kv, const char *script, const char *prefix,
+/* Before it was loaded for the first time it has no name: then on whatever server. */
+static bool name_script(struct kv *kv, struct script *s, char sha[SHA_SIZE], struct err *e)
+{
+    if (script_sha(s, sha))
+        return true;
+    abandon_pipeline(kv);
+    struct kv_node *n = cluster_node(&kv->cluster, SLOT_ANY, e);
+    return n != NULL && load_script(kv, n, s, e) && script_sha(s, sha);
+}
+
+/* A script on a partition derives its keys from the prefix, so Redis does not see which keys it needs, and while the slot
+ * is moved from one node to another each of them has only some. Two keys that never exist are answered TRYAGAIN until the
+ * move is over, before anything is run: the prefix itself, and this one. */
+static void add_keys(struct kv_args *a, const char *key, char second[KEY_SIZE])
+{
+    size_t len = strlen(key);
+    bool is_prefix = key[0] == '{' && key[len - 1] == '}';
+    kv_adds(a, is_prefix ? "2" : "1");
+    kv_add(a, key, len);
+    if (is_prefix)
+        kv_adds(a, key2(second, key, "never"));
+}
+
+redisReply *kv_script(struct kv *kv, const char *script, const char *key,
                       const struct kv_args *args, struct err *e)
 {
     struct script *s = script_find(script);
-    char sha[SHA_SIZE];
-    if (!script_sha(s, sha) && (!load_script(kv, s, e) || !script_sha(s, sha)))
+    char sha[SHA_SIZE], second[KEY_SIZE];
+    if (!name_script(kv, s, sha, e))
         return NULL;
     for (int tries = 0;; tries++) {
         struct kv_args a;
         kv_args_init(&a);
         kv_adds(&a, "EVALSHA");
         kv_add(&a, sha, SHA_SIZE - 1);
-        kv_adds(&a, "1");
-        kv_adds(&a, prefix);
+        add_keys(&a, key, second);
         for (int i = 0; i < args->n; i++)
             kv_add(&a, args->v[i], args->len[i]);
         redisReply *r = kv_call(kv, &a, 0, e);
         kv_args_release(&a);
         if (r != NULL)
             return r;
-        if (tries > 0 || strstr(e->msg, "NOSCRIPT") == NULL || !load_script(kv, s, e)) {
+        if (tries > 0 || strstr(e->msg, "NOSCRIPT") == NULL ||
+            !load_script(kv, kv->answered, s, e)) {
             (void)err_wrap(e, "script %s", script);
             return NULL;
         }
     }
-}
-
-/* ---- replies ---- */
-
-const redisReply *kv_field(const redisReply *flat, const char *name)
-{
-    if (flat == NULL || flat->type != REDIS_REPLY_ARRAY)
-        return NULL;
-    for (size_t i = 0; i + 1 < flat->elements; i += 2) {
-        const redisReply *k = flat->element[i];
-        if (k->type == REDIS_REPLY_STRING && strcmp(k->str, name) == 0)
-            return flat->element[i + 1];
-    }
-    return NULL;
-}
-
-long long kv_int_at(const redisReply *r, size_t i, long long otherwise)
-{
-    if (r == NULL || r->type != REDIS_REPLY_ARRAY || i >= r->elements)
-        return otherwise;
-    const redisReply *v = r->element[i];
-    if (v->type == REDIS_REPLY_INTEGER)
-        return v->integer;
-    if (v->type == REDIS_REPLY_STRING)
-        return strtoll(v->str, NULL, 10);
-    return otherwise;
 }

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The value of "name:" in an INFO text, into out. */
-static void info_field(const char *info, const char *name, char *out, size_t size)
+void redis_info_field(const char *info, const char *name, char *out, size_t size)
 {
     out[0] = '\0';
     size_t len = strlen(name);
@@ -17,30 +16,44 @@ static void info_field(const char *info, const char *name, char *out, size_t siz
     }
 }
 
-bool redis_check(struct kv *kv, double *ret_memory_share, struct err *e)
+static bool check_info(const char *info, double *ret_share, struct err *e)
 {
-    auto_reply *r = kv_cmd(kv, e, "INFO");
-    if (r == NULL)
-        return false;
     char value[64], used[64], most[64];
-    info_field(r->str, "redis_version", value, sizeof(value));
+    redis_info_field(info, "redis_version", value, sizeof(value));
     if (strtol(value, NULL, 10) < 7)
         return err_set(e, ERR_INPUT, "redis is version %s; 7.0 or newer is needed", value);
-    info_field(r->str, "aof_enabled", value, sizeof(value));
+    redis_info_field(info, "aof_enabled", value, sizeof(value));
     if (strcmp(value, "1") != 0)
         return err_set(
             e, ERR_INPUT,
             "redis keeps no append-only file: a restart would lose work; set appendonly yes");
-    info_field(r->str, "maxmemory_policy", value, sizeof(value));
+    redis_info_field(info, "maxmemory_policy", value, sizeof(value));
     if (strcmp(value, "noeviction") != 0)
         return err_set(e, ERR_INPUT,
                        "redis evicts keys when it is full (maxmemory-policy %s): it would delete "
                        "work; set noeviction",
                        value);
-    info_field(r->str, "used_memory", used, sizeof(used));
-    info_field(r->str, "maxmemory", most, sizeof(most));
+    redis_info_field(info, "used_memory", used, sizeof(used));
+    redis_info_field(info, "maxmemory", most, sizeof(most));
     double limit = strtod(most, NULL);
+    *ret_share = limit > 0 ? strtod(used, NULL) / limit : 0;
+    return true;
+}
+
+bool redis_check(struct kv *kv, double *ret_memory_share, struct err *e)
+{
+    int servers;
+    double most = 0;
+    if (!kv_servers(kv, &servers, e))
+        return false;
+    for (int i = 0; i < servers; i++) {
+        double share = 0;
+        auto_reply *r = kv_cmd_at(kv, i, e, "INFO");
+        if (r == NULL || !check_info(r->str, &share, e))
+            return false;
+        most = share > most ? share : most;
+    }
     if (ret_memory_share != NULL)
-        *ret_memory_share = limit > 0 ? strtod(used, NULL) / limit : 0;
+        *ret_memory_share = most;
     return true;
 }

@@ -14,20 +14,13 @@ local p = KEYS[1]
 --- include budget
 --- include limits
 --- include admit
+--- include audit
 
 local reply = {}
 local function repaired(id, what)
   redis.call('HINCRBY', p .. ':repairs', what, 1)
   reply[#reply + 1] = id
   reply[#reply + 1] = what
-end
-
-local function is_ready(id, fn, entry)
-  if not entry or entry == '' then
-    return false
-  end
-  local there = redis.call('XRANGE', p .. ':ready:' .. fn, entry, entry)
-  return there[1] ~= nil and there[1][2][2] == id
 end
 
 local function is_queued(id, fn, key)
@@ -43,11 +36,7 @@ local function audit(id)
     return
   end
   if is_ready(id, fn, run[5]) then
-    local missing = false
-    for _, limit in ipairs(run[4] and limits_in(run[4], key) or {}) do
-      missing = redis.call('SADD', p .. ':slots:' .. limit.name, id) == 1 or missing
-    end
-    if missing then
+    if run[4] and take_slots(id, limits_in(run[4], key)) > 0 then
       repaired(id, 'slots')
     end
   elseif not run[7] and not run[8] and not is_queued(id, fn, key)

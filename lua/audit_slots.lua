@@ -13,14 +13,11 @@ local p, name, cursor, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 --- include controls
 --- include budget
 --- include limits
+--- include audit
 
 local function has_right(id)
   local run = redis.call('HMGET', p .. ':run:' .. id, 'fn', 'key', 'limits', 'entry', 'done')
-  if not run[1] or run[5] or not run[4] or run[4] == '' then
-    return false
-  end
-  local there = redis.call('XRANGE', p .. ':ready:' .. run[1], run[4], run[4])
-  if not there[1] or there[1][2][2] ~= id then
+  if not run[1] or run[5] or not is_ready(id, run[1], run[4]) then
     return false
   end
   for _, limit in ipairs(limits_held(run[1], run[2], run[3])) do

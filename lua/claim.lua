@@ -1,14 +1,17 @@
 #!lua flags=allow-oom
 -- claim: take admitted runs for a worker and read all it needs to run them, in one round trip. The pending entry that
--- XREADGROUP makes is the lease. Never more than asked for, over all functions together.
+-- XREADGROUP makes is the lease. Never more than asked for, over all functions together. Of a function that is paused
+-- nothing is given: what is there yet is about to be put back.
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:ready:<fn> stream (group workers), <p>:run:<id> hash,
---   <p>:input:<id> string, <p>:steps:<id> hash
+--   <p>:input:<id> string, <p>:steps:<id> hash, <p>:controls hash
 -- ARGV[1] worker id, ARGV[2] most runs, ARGV[3…] functions, in the order in which they are looked at
 -- reply {{index of the function from 0, entry id, run id, hash flat, input, steps flat}…}
 --   an entry whose run is gone (deleted by hand) has an empty hash; a branch (<run>.<n>) has the input and steps of its run
 -- events none
 local p, worker, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
+
+--- include controls
 
 -- Where input and results are: the run's own id, or that of the run it is a branch of. A run that has not begun has none.
 local function source_of(id, hash)
@@ -29,7 +32,8 @@ for f = 3, #ARGV do
     break
   end
   local stream = p .. ':ready:' .. ARGV[f]
-  local found = redis.call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', room, 'STREAMS', stream, '>')
+  local found = control('pause/' .. ARGV[f]) ~= 'pause'
+    and redis.call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', room, 'STREAMS', stream, '>')
   if found then
     for _, entry in ipairs(found[1][2]) do
       local id = entry[2][2]

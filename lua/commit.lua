@@ -19,7 +19,8 @@
 --   op        next    the result is stored, the worker goes on with the same lease
 --             park    slots are given back; the run is due again after `delay`, or when what it waits for has come
 --             finish  the run is over; slots are given back
---             return  nothing happened: the entry goes back to the ready stream, slots stay
+--             return  nothing happened: the entry goes back to the ready stream, slots stay (unless the function is
+--                     paused by now)
 --   fn, entry id, run id (of a branch: <run>.<n>), delay (ms, for park; -1 = only what it waits for)
 --   number of fields, then name and value for each    (of the run's hash; ignored by finish)
 --   number of results, then name and JSON for each    (the first name is the natural key of `next`; of a finish only those
@@ -35,7 +36,7 @@
 --   history   rows for the archive, "" for none
 -- reply {code per outcome…}: 0 applied, 1 had been applied before (the reply was lost), 2 stale: somebody else owns the
 --   run now and nothing was written, 3 conflict: another result is stored under that name and nothing was written,
---   4 cancelled: the run was to end, and has ended; nothing of the outcome was stored
+--   4 cancelled: the run was to end, and has ended; nothing of the outcome was stored (told again when called again)
 -- events one `lines` for all that was applied; `cancelled`
 local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
@@ -160,9 +161,10 @@ for i = 1, count do
   local extras, body = take_extras(), take()
 
   local run_key, steps_key = p .. ':run:' .. id, p .. ':steps:' .. id
-  local code, run = 0, nil
+  local code, run = 0, nil -- run: only when this worker owns it
   if not owns(fn, entry) then
-    code = redis.call('HGET', run_key, 'last') == entry and 1 or 2
+    local past = redis.call('HMGET', run_key, 'last', 'cancel')
+    code = past[1] ~= entry and 2 or past[2] and 4 or 1
   else
     run = read_leased(id)
     run.fn = fn
@@ -177,7 +179,7 @@ for i = 1, count do
   end
   reply[i] = code
 
-  if code == 4 then
+  if code == 4 and run then
     end_lease(fn, entry)
     redis.call('HSET', run_key, 'last', entry)
     end_cancelled(id, run, run.cancel, freed)
@@ -208,7 +210,12 @@ for i = 1, count do
       end_lease(fn, entry)
     end
     if op == 'return' then
-      redis.call('HSET', run_key, 'last', entry, 'entry', make_ready(id, fn))
+      redis.call('HSET', run_key, 'last', entry)
+      if put_back(id, fn, freed) then
+        ends_count = ends_count + 1
+      else
+        redis.call('HSET', run_key, 'entry', make_ready(id, fn))
+      end
     elseif limits then
       release_slots(id, limits, freed)
       ends_count = ends_count + 1

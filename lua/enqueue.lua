@@ -127,6 +127,10 @@ local function start_listening(id, options)
   return options.listen[1] and 'listens\n' or ''
 end
 
+local function parent_line(options)
+  return options.parent and 'parent ' .. string.gsub(options.parent, '\n', '\t') .. '\n' or ''
+end
+
 -- Notes what the rules have to remember of a run that starts; its fields are added to. Returns whether it collects.
 local function apply_options(id, fn, options, input, from_ms, fields)
   local ends = ''
@@ -140,12 +144,10 @@ local function apply_options(id, fn, options, input, from_ms, fields)
     ends = ends .. replace_single(id, fn, options)
   end
   ends = ends .. set_deadlines(id, options, from_ms) .. start_listening(id, options)
-  if options.parent then
-    ends = ends .. 'parent ' .. string.gsub(options.parent, '\n', '\t') .. '\n'
-  end
+  ends = ends .. parent_line(options)
   local collects = options.batch or options.debounce
   if collects then
-    ends = ends .. begin_collecting(id, fn, read_rule(options), input, fields)
+    ends = ends .. begin_collecting(id, fn, read_rule(options), input, from_ms, fields)
   end
   for _, pair in ipairs({ { 'ends', ends }, { 'begun', options.begun }, { 'throttle', options.throttle } }) do
     if pair[2] and pair[2] ~= '' then
@@ -157,7 +159,7 @@ local function apply_options(id, fn, options, input, from_ms, fields)
 end
 
 -- The event becomes part of a run that collects already; nil when none does.
-local function join_other(id, fn, options, input)
+local function join_other(id, fn, options, input, from_ms)
   local before = redis.call('GET', p .. ':joined:' .. id)
   if before then
     return { 4, before }
@@ -174,7 +176,11 @@ local function join_other(id, fn, options, input)
   if options.once then
     note_once(fn, id, options.once)
   end
-  if join(leader, id, rule, input) then
+  if options.parent then
+    local leader_key = p .. ':run:' .. leader
+    redis.call('HSET', leader_key, 'ends', redis.call('HGET', leader_key, 'ends') .. parent_line(options))
+  end
+  if join(leader, id, rule, input, from_ms) then
     redis.call('ZREM', p .. ':timers', leader)
     wake(leader)
   end
@@ -217,7 +223,7 @@ for i = 1, count do
   if redis.call('EXISTS', p .. ':run:' .. id) == 1 then
     outcome = 3
   elseif options then
-    outcome = (options.batch or options.debounce) and join_other(id, fn, options, input) or nil
+    outcome = (options.batch or options.debounce) and join_other(id, fn, options, input, math.max(due_ms, now_ms)) or nil
     if outcome == nil then
       local why = refusal(id, fn, options)
       outcome = why and { 5, why } or nil

@@ -38,13 +38,13 @@ local function reason_of(limit)
 end
 
 local function say_place(run, more)
-  local entry, due = run.entry, redis.call('ZSCORE', p .. ':timers', id)
+  local due = redis.call('ZSCORE', p .. ':timers', id)
   if run.done then
     say('state', 'ended')
-  elseif entry and entry ~= '' then
-    local pending = redis.call('XPENDING', p .. ':ready:' .. run.fn, 'workers', entry, entry, 1)
-    say('state', pending[1] and 'running' or 'ready')
-    say('worker', pending[1] and pending[1][2])
+  elseif run.entry and run.entry ~= '' then
+    local lease = lease_of(run)
+    say('state', lease and 'running' or 'ready')
+    say('worker', lease and lease[2])
   elseif run.fan_next then
     say('state', 'waiting for branches')
     say('reason', more.fan_left .. ' of ' .. more.fan_total .. ' are not done')
@@ -55,7 +55,7 @@ local function say_place(run, more)
   elseif due then
     say('state', more.collect and 'collecting' or 'sleeping')
   else
-    local begun = more.st or more.begun
+    local begun = more.st or more.begun or run.parent_run
     local full = first_full(limits_of(run.fn, run.key), run.fn, begun)
     say('state', 'waiting')
     say('reason', full and reason_of(full) or 'its turn')

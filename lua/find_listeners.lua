@@ -7,7 +7,7 @@
 -- ARGV[5] most
 -- reply {next, listener id, own event id, expression, step, …}, in the order of ids; next = where the next page begins, ""
 --   after the last; step = what waits for the event, "" when it cancels the run. One whose time is over is removed and left
---   out
+--   out, and so is a name behind which there is no listener
 -- events none
 local p, event, path, value, after, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 
@@ -19,11 +19,16 @@ local ids = redis.call('ZRANGE', filed_under(event, path, value), from, '+', 'BY
 local reply = { #ids == most and ids[most] or '' }
 for _, name in ipairs(ids) do
   local id, slot = string.match(name, '^(.*)/([^/]*)$')
-  local record = redis.call('HGET', p .. ':listener:' .. id, slot)
-  local _, _, _, until_ms, own, expression = read_listener(record or '\n\n\n0\n\n')
-  if until_ms ~= '0' and tonumber(until_ms) < now_ms then
+  local record = id and redis.call('HGET', p .. ':listener:' .. id, slot)
+  local _, _, _, until_ms, own, expression = read_listener(record or '')
+  if until_ms == nil then
+    unfile(event, path, value, name)
+    if record then
+      unlisten(id, slot)
+    end
+  elseif until_ms ~= '0' and tonumber(until_ms) < now_ms then
     unlisten(id, slot)
-  elseif record then
+  else
     reply[#reply + 1] = name
     reply[#reply + 1] = own
     reply[#reply + 1] = expression

@@ -6,7 +6,8 @@
 -- ARGV[1] number of matches, then for each:
 --   listener id, event name, the step that waited when the listener was found ("" = the run is to be cancelled), event as
 --   JSON, rows for the archive when the run waits for it ("" for none)
--- reply {1 or 0 per match}: 0 = it listens no more, or waits for something else by now
+-- reply {1 or 0 per match}: 0 = it listens no more, or waits for something else by now. A listener whose run has ended is
+--   removed.
 -- events `lines`, `cancelled`
 local p, count = KEYS[1], tonumber(ARGV[1])
 
@@ -27,6 +28,10 @@ local freed = {}
 
 local function hear(id, slot, event, step, json, body)
   if redis.call('HEXISTS', p .. ':listener:' .. id, slot) == 0 then
+    return 0
+  end
+  if not is_live(id) then
+    unlisten(id, slot)
     return 0
   end
   if slot ~= 'w' then

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- reap_worker: what a dead worker held goes back to the ready stream at once; its slots stay with the run. A consumer is
--- deleted only here, when its pending list is seen empty (XGROUP DELCONSUMER throws pending entries away).
+-- reap_worker: what a dead worker held goes back to the ready stream at once; its slots stay with the run. Of a function that
+-- is paused by now it waits instead, without slots. A consumer is deleted only here, when its pending list is seen empty
+-- (XGROUP DELCONSUMER throws pending entries away).
 -- The run counts the deaths; the next worker that claims it refuses to run it when there were too many. One that was to be
 -- cancelled ends here.
 --
@@ -22,11 +23,13 @@ local stream = p .. ':ready:' .. fn
 --- include finish
 --- include cancel
 
-local freed, cancelled = {}, 0
+local freed = {}
 
 local function hand_on(id)
   redis.call('HINCRBY', p .. ':run:' .. id, 'deaths', 1)
-  redis.call('HSET', p .. ':run:' .. id, 'entry', make_ready(id, fn))
+  if not put_back(id, fn, freed) then
+    redis.call('HSET', p .. ':run:' .. id, 'entry', make_ready(id, fn))
+  end
   history_add('lost', id, worker)
 end
 
@@ -42,15 +45,14 @@ for i = 1, math.min(#pending, most) do
     local reason = redis.call('HGET', p .. ':run:' .. id, 'cancel')
     if reason then
       end_cancelled(id, read_run(id), reason, freed)
-      cancelled = cancelled + 1
     elseif redis.call('EXISTS', p .. ':run:' .. id) == 1 then
       hand_on(id)
       moved = moved + 1
     end
   end
 end
-if cancelled > 0 then
-  admit_waiting(freed, 4 * cancelled + 16)
+if next(freed) ~= nil then
+  admit_waiting(freed, 4 * most + 16)
 end
 if #pending <= most then
   redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', worker)

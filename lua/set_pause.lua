@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- set_pause: a function is paused (nothing of it is admitted), drained (only runs that have begun are) or runs again. Waiting
--- work stays. What was admitted and no worker has taken yet goes back to waiting.
+-- work stays. What was admitted and no worker has taken yet goes back to waiting; what a worker holds when it lets go.
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:controls hash (pause/<fn>), <p>:ready:<fn> stream, <p>:run:<id> hash, and
 --   what include/admit.lua names
@@ -17,39 +17,43 @@ local p, fn, mode, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 if mode == 'run' then
   redis.call('HDEL', p .. ':controls', 'pause/' .. fn)
-  redis.call('SADD', p .. ':unsettled', 'paused/' .. fn)
+  redis.call('SADD', p .. ':unsettled', paused_name(fn, false), paused_name(fn, true))
   return { 0 }
 end
 redis.call('HSET', p .. ':controls', 'pause/' .. fn, mode)
--- who waits behind it is looked at: a drain lets go what a pause held
-redis.call('SADD', p .. ':unsettled', 'paused/' .. fn)
+if mode == 'drain' then
+  redis.call('SADD', p .. ':unsettled', paused_name(fn, true)) -- it lets go what a pause held
+end
 
--- The entries that no worker was given, oldest first.
-local function undelivered(stream)
+-- The last entry that a worker was given; they are given in order.
+local function last_delivered(stream)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)
   for _, group in ipairs(groups.err and {} or groups) do
+    local is = {}
     for i = 1, #group, 2 do
-      if group[i] == 'last-delivered-id' then
-        return redis.call('XRANGE', stream, '(' .. group[i + 1], '+', 'COUNT', most)
-      end
+      is[group[i]] = group[i + 1]
+    end
+    if is.name == 'workers' then
+      return is['last-delivered-id']
     end
   end
-  return {}
+  return '0-0' -- no worker has ever asked
 end
 
-local freed, entries = {}, undelivered(p .. ':ready:' .. fn)
-for _, entry in ipairs(entries) do
-  local id = entry[2][2]
-  local run = redis.call('HMGET', p .. ':run:' .. id, 'key', 'seq', 'limits', 'st', 'begun', 'parent_run')
-  local begun = (run[4] or run[5] or run[6]) and true or false
-  if run[1] and not (mode == 'drain' and begun) then
-    redis.call('XDEL', p .. ':ready:' .. fn, entry[1])
-    redis.call('HSET', p .. ':run:' .. id, 'entry', '')
-    release_slots(id, limits_held(fn, run[1], run[3]), freed)
-    admit_or_wait(id, fn, run[1], tonumber(run[2]), begun, {})
+-- What stays, in a drain, is passed over: all that was admitted is looked at until so many are put back.
+local stream, freed, put = p .. ':ready:' .. fn, {}, 0
+local after, page = last_delivered(stream), nil
+repeat
+  page = redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', most)
+  for _, entry in ipairs(page) do
+    after = entry[1]
+    if put < most and put_back(entry[2][2], fn, freed) then
+      redis.call('XDEL', stream, after)
+      put = put + 1
+    end
   end
-end
+until #page < most or put >= most
 if next(freed) ~= nil then
   admit_waiting(freed, 4 * most + 16)
 end
-return { mode == 'pause' and #entries == most and 1 or 0 }
+return { put >= most and 1 or 0 }

@@ -29,9 +29,11 @@ demo_packages=(
 test_packages=(
     "libcmocka-dev|pkg-config --exists cmocka"
     "python3-pytest|/usr/bin/python3 -c 'import pytest'"
+    "python3-pytest-xdist|/usr/bin/python3 -c 'import xdist'"
     "python3-redis|/usr/bin/python3 -c 'import redis'"
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
     "clang|command -v clang"
+    "spin|spin -V | grep '^Spin Version'"
     "libclang-rt-14-dev|compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a'"
 )
 lint_packages=(

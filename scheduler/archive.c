@@ -12,6 +12,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "reader.h"
 
 enum {
     BLOCK_MS = 500,
@@ -24,10 +25,12 @@ enum {
 struct archiver {
     pthread_t thread;
     const struct conf *conf;
-    const char *epoch;
+    const struct epochs *epochs;
     const atomic_bool *stopping;
     struct kv *kv;
     struct db *db;
+    struct reader *reader;
+    bool *hot;     /* per partition: something may be there */
     int partition; /* present one */
     char prefix[PREFIX_SIZE];
     struct history_rows rows;
@@ -140,7 +143,8 @@ static bool lock_cursor(struct archiver *a, char cursor[ID_TEXT], struct err *e)
     if (r == NULL)
         return false;
     const char *epoch = db_text(r, 0, "epoch"), *last = db_text(r, 0, "last_id");
-    bool same = epoch != NULL && last != NULL && *last != '\0' && strcmp(epoch, a->epoch) == 0;
+    bool same = epoch != NULL && last != NULL && *last != '\0' &&
+                strcmp(epoch, epochs_of_partition(a->epochs, a->partition)) == 0;
     (void)snprintf(cursor, ID_TEXT, "%s", same ? last : "0-0");
     return true;
 }
@@ -149,7 +153,8 @@ static bool advance_cursor(struct archiver *a, const char *last, struct err *e)
 {
     char partition[16];
     (void)snprintf(partition, sizeof(partition), "%d", a->partition);
-    return DB_EXEC(a->db, e, "advance_archive_cursor", partition, a->epoch, last);
+    return DB_EXEC(a->db, e, "advance_archive_cursor", partition,
+                   epochs_of_partition(a->epochs, a->partition), last);
 }
 
 static bool write_rows(struct archiver *a, struct err *e)
@@ -205,76 +210,102 @@ static long archive_batch(struct archiver *a, struct err *e)
 
 /* ---- the thread ---- */
 
-/* Sleeps until something is appended to some partition's history. */
-static bool wait_for_history(struct archiver *a, struct err *e)
+/* What is archived is trimmed, so whatever is there is new. */
+static void watch_history(struct archiver *a)
 {
-    struct kv_args args;
-    char(*keys)[KEY_SIZE] = calloc((size_t)a->conf->partitions, sizeof(*keys));
-    if (keys == NULL)
+    a->reader = reader_new(a->kv, BLOCK_MS);
+    a->hot = calloc((size_t)a->conf->partitions, sizeof(*a->hot));
+    if (a->hot == NULL)
         abort();
-    kv_args_init(&args);
-    kv_adds(&args, "XREAD");
-    kv_adds(&args, "COUNT");
-    kv_adds(&args, "1");
-    kv_adds(&args, "BLOCK");
-    kv_addi(&args, BLOCK_MS);
-    kv_adds(&args, "STREAMS");
     for (int p = 0; p < a->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE];
+        char prefix[PREFIX_SIZE], key[KEY_SIZE];
         key_prefix(p, prefix);
-        kv_adds(&args, key2(keys[p], prefix, "history"));
+        (void)reader_add(a->reader, key2(key, prefix, "history"));
+        a->hot[p] = true;
     }
-    for (int p = 0; p < a->conf->partitions; p++)
-        kv_adds(&args, "0-0"); /* archived entries are trimmed: whatever is there is new */
-    auto_reply *r = kv_call(a->kv, &args, BLOCK_MS, e);
-    kv_args_release(&args);
-    free(keys);
-    return r != NULL;
 }
 
+static bool is_anything_hot(const struct archiver *a)
+{
+    for (int p = 0; p < a->conf->partitions; p++) {
+        if (a->hot[p])
+            return true;
+    }
+    return false;
+}
+
+/* Sleeps until something is appended to some partition's history, unless there is something to do. */
+static bool look_for_history(struct archiver *a, struct err *e)
+{
+    redisReply *r;
+    if (!reader_next(a->reader, 1, is_anything_hot(a) ? 0 : BLOCK_MS, &r, e))
+        return false;
+    for (size_t i = 0; r != NULL && i < r->elements; i++) {
+        int p = reader_stream(a->reader, r, i);
+        if (p >= 0)
+            a->hot[p] = true;
+    }
+    kv_cleanup_reply(&r);
+    return true;
+}
+
+/* One batch of each partition that may have something. Returns the number of entries; -1 when one failed, the first. */
 static long archive_all(struct archiver *a, struct err *e)
 {
     long total = 0;
+    bool ok = true;
     for (a->partition = 0; a->partition < a->conf->partitions; a->partition++) {
+        struct err later;
+        if (!a->hot[a->partition])
+            continue;
         key_prefix(a->partition, a->prefix);
-        long n = archive_batch(a, e);
-        if (n < 0)
-            return -1;
-        total += n;
+        long n = archive_batch(a, ok ? e : &later);
+        ok = ok && n >= 0;
+        a->hot[a->partition] = n < 0 || n == a->conf->archive_batch;
+        total += n > 0 ? n : 0;
     }
-    return total;
+    return ok ? total : -1;
+}
+
+/* At the stop: until nothing is left, for a bounded time. */
+static void archive_rest(struct archiver *a)
+{
+    struct err e;
+    for (int p = 0; p < a->conf->partitions; p++)
+        a->hot[p] = true;
+    for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
+    }
 }
 
 static void *archive_loop(void *arg)
 {
     struct archiver *a = arg;
-    struct err e;
     bool warned = false;
     while (!atomic_load(a->stopping)) {
-        long n = archive_all(a, &e);
-        if (n >= 0)
+        struct err e, later;
+        bool looked = look_for_history(a, &e);
+        if (archive_all(a, looked ? &e : &later) >= 0 && looked) {
             warned = false;
-        if (n > 0 || (n == 0 && wait_for_history(a, &e)))
             continue;
+        }
         frozen_writers_end(a->db, &e);
         if (!warned)
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
         warned = true;
         sleep_ms(RETRY_MS);
     }
-    for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
-    }
+    archive_rest(a);
     return NULL;
 }
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch,
+struct archiver *archiver_start(const struct conf *c, const struct epochs *epochs,
                                 const atomic_bool *stopping, struct err *e)
 {
     struct archiver *a = calloc(1, sizeof(*a));
     if (a == NULL)
         abort();
     a->conf = c;
-    a->epoch = epoch;
+    a->epochs = epochs;
     a->stopping = stopping;
     history_rows_init(&a->rows);
     a->kv = kv_new(c->redis_url, e);
@@ -283,6 +314,7 @@ struct archiver *archiver_start(const struct conf *c, const char *epoch,
         return NULL;
     }
     a->db = db_new(c->database_url, "chronos-archive");
+    watch_history(a);
     if (pthread_create(&a->thread, NULL, archive_loop, a) != 0)
         abort(); /* at start */
     return a;
@@ -293,6 +325,8 @@ void archiver_stop(struct archiver *a)
     (void)pthread_join(a->thread, NULL);
     history_rows_release(&a->rows);
     db_free(a->db);
+    reader_free(a->reader);
     kv_free(a->kv);
+    free(a->hot);
     free(a);
 }

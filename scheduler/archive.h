@@ -8,11 +8,12 @@
 #include <stdatomic.h>
 
 #include "conf.h"
+#include "epochs.h"
 #include "err.h"
 
 struct archiver;
 
-struct archiver *archiver_start(const struct conf *c, const char *epoch,
+struct archiver *archiver_start(const struct conf *c, const struct epochs *epochs,
                                 const atomic_bool *stopping, struct err *e);
 /* After the stop flag was set; archives what is there, for a few seconds at most. */
 void archiver_stop(struct archiver *a);

@@ -41,7 +41,7 @@ void batch_read(struct batch *b, const redisReply *entries, int stream)
             continue; /* XCLAIM of an entry that was deleted */
         struct routed *x = &b->list[b->len++];
         if (!event_read(&x->ev, entries->element[i], r->streams->names[stream], stream > 0,
-                        r->epoch, r->conf->max_event_bytes, &x->refused))
+                        r->streams->epochs[stream], r->conf->max_event_bytes, &x->refused))
             x->fate = ROUTED_REFUSED;
     }
 }

@@ -88,7 +88,11 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
         if (name == NULL)
             continue;
         auto_reply *alive = kv_cmd(d->kv, e, "EXISTS %s", key_worker(key, name->str));
-        if (alive == NULL || (alive->integer == 0 && !reap(d, prefix, fn, name->str, e)))
+        if (alive == NULL)
+            return false;
+        /* asked again, since the heartbeat may have been looked for on a server that was promoted just now */
+        if (alive->integer == 0 && kv_may_judge(d->kv, d->conf->lease_ms) &&
+            !reap(d, prefix, fn, name->str, e))
             return false;
     }
     return true;
@@ -98,8 +102,9 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
 static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
 {
     (void)ret_soon_ms;
-    int64_t since = kv_connected_since_ms(d->kv);
-    if (since == 0 || mono_ms() - since <= d->conf->lease_ms + 1000)
+    if (!kv_ping(d->kv, e))
+        return false;
+    if (!kv_may_judge(d->kv, d->conf->lease_ms))
         return true;
     auto_reply *functions = kv_cmd(d->kv, e, "HKEYS %s", KEY_FUNCTIONS);
     if (functions == NULL)

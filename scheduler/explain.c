@@ -6,6 +6,7 @@
 #include "db.h"
 #include "key.h"
 #include "kv.h"
+#include "partitions.h"
 
 static void print(const char *name, const char *value)
 {
@@ -16,9 +17,12 @@ static void print(const char *name, const char *value)
 static bool ask_redis(const struct conf *c, const char *run, bool *ret_found, struct err *e)
 {
     struct kv *kv = kv_new(c->redis_url, e);
-    bool ok = kv != NULL;
+    struct db *db = db_new(c->database_url, "chronos-explain");
+    long partitions = c->partitions;
+    bool ok = kv != NULL && partitions_settle(&partitions, false, kv, db, e);
     *ret_found = false;
-    for (int p = 0; ok && !*ret_found && p < c->partitions; p++) {
+    db_free(db);
+    for (int p = 0; ok && !*ret_found && p < partitions; p++) {
         char prefix[PREFIX_SIZE];
         struct kv_args a;
         key_prefix(p, prefix);

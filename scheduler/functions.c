@@ -5,8 +5,9 @@
 
 #include "key.h"
 #include "log.h"
+#include "scan.h"
 
-enum { MAX_TRIES = 5 };
+enum { MAX_TRIES = 5, KEYS_AT_ONCE = 1000 };
 
 void functions_release(struct functions *f)
 {
@@ -45,8 +46,13 @@ const struct manifest *functions_find(const struct functions *f, const char *id)
     return NULL;
 }
 
+static bool begins_with(const redisReply *key, const char *head)
+{
+    return strncmp(key->str, head, strlen(head)) == 0;
+}
+
 /* Sets the function's limits in a partition, and gives the limits whose waiting queues are in `keys` ("<p>:blocked:<limit>")
- * another turn. */
+ * another turn; keys of other partitions are none of its business. */
 static bool set_limits(const struct manifest *m, struct kv *kv, const char *prefix,
                        const redisReply *keys, struct err *e)
 {
@@ -56,8 +62,10 @@ static bool set_limits(const struct manifest *m, struct kv *kv, const char *pref
     kv_args_init(&a);
     kv_adds(&a, m->id);
     kv_adds(&a, m->limits);
-    for (size_t i = 0; keys != NULL && i < keys->elements; i++)
-        kv_add(&a, keys->element[i]->str + skip, keys->element[i]->len - skip);
+    for (size_t i = 0; keys != NULL && i < keys->elements; i++) {
+        if (begins_with(keys->element[i], head))
+            kv_add(&a, keys->element[i]->str + skip, keys->element[i]->len - skip);
+    }
     auto_reply *r = NULL;
     /* there are as many calls as functions, and all of them have to pass in one go */
     for (int tries = 0; r == NULL && tries < MAX_TRIES; tries++) {
@@ -81,20 +89,32 @@ static bool install_limits(const struct manifest *m, const struct conf *c, struc
     return true;
 }
 
+static bool give_turns_of(const struct manifest *m, struct kv *kv, int partition,
+                          const redisReply *keys, struct err *e)
+{
+    char prefix[PREFIX_SIZE], head[KEY_SIZE];
+    key_prefix(partition, prefix);
+    key2(head, prefix, "blocked:");
+    for (size_t i = 0; i < keys->elements; i++) {
+        if (begins_with(keys->element[i], head))
+            return set_limits(m, kv, prefix, keys, e);
+    }
+    return true;
+}
+
 /* After limits were installed every name under which anything waits gets another turn, whatever its limit was. Also when
  * the limits are those that were there: whoever installed them may have been stopped in the middle. */
 static bool give_turns(const struct manifest *m, const struct conf *c, struct kv *kv, struct err *e)
 {
-    for (int p = 0; p < c->partitions; p++) {
-        char prefix[PREFIX_SIZE], cursor[32] = "0";
-        key_prefix(p, prefix);
-        do {
-            auto_reply *r =
-                kv_cmd(kv, e, "SCAN %s MATCH %s:blocked:* COUNT 1000 TYPE zset", cursor, prefix);
-            if (r == NULL || !set_limits(m, kv, prefix, r->element[1], e))
+    struct scan scan;
+    for (scan_init(&scan); !scan.done;) {
+        auto_reply *keys = scan_next(&scan, kv, "{c*}:blocked:*", KEYS_AT_ONCE, e);
+        if (keys == NULL)
+            return false;
+        for (int p = 0; p < c->partitions; p++) {
+            if (!give_turns_of(m, kv, p, keys, e))
                 return false;
-            (void)snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
-        } while (strcmp(cursor, "0") != 0);
+        }
     }
     return true;
 }

@@ -2,16 +2,20 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "db.h"
 #include "kv.h"
 #include "log.h"
+#include "rebuild.h"
 #include "redis_check.h"
+#include "servers.h"
 
 enum {
     NAP_MS = 50,
-    RETRY_MS = 5000,
+    SERVERS_MAX_BYTES = 1 << 20,
     DAYS_BACK = 1,
     DAYS_AHEAD = 3,
 };
@@ -20,8 +24,13 @@ struct housekeeping {
     pthread_t thread;
     const struct conf *conf;
     const atomic_bool *stopping;
+    struct identity *identity;
+    struct recorder *recorder;
     struct kv *kv;
     struct db *db;
+    struct buf servers; /* that hold the data, as was seen last; empty before */
+    bool is_forgetful;  /* they are new, and what they may have forgotten was not looked for yet */
+    uint64_t records;   /* that are to be written before, since their runs may be forgotten, too */
 };
 
 static bool check_redis(struct housekeeping *h, struct err *e)
@@ -51,6 +60,51 @@ static bool keep_partitions(struct housekeeping *h, struct err *e)
            DB_EXEC(h->db, e, "drop_partitions", keep);
 }
 
+/* Also those that went with this database before: the change may have come while no scheduler was running. */
+static bool know_servers(struct housekeeping *h, const struct buf *now, struct err *e)
+{
+    if (h->servers.len > 0)
+        return true;
+    auto_result *r = DB_QUERY(h->db, e, "get_meta", "redis_servers");
+    if (r == NULL)
+        return false;
+    const char *before = PQntuples(r) > 0 ? db_text(r, 0, "value") : NULL;
+    if (before == NULL && !DB_EXEC(h->db, e, "set_meta", "redis_servers", now->data))
+        return false;
+    return buf_adds(&h->servers, before != NULL ? before : now->data) ||
+           err_set(e, ERR_BUG, "redis has too many servers");
+}
+
+/* Takes `now` when it is news. */
+static void note_servers(struct housekeeping *h, struct buf *now)
+{
+    if (strcmp(h->servers.data, now->data) == 0)
+        return;
+    log_info("a redis server was restarted or replaced; what it may have forgotten is looked for",
+             LOG_END);
+    buf_release(&h->servers);
+    h->servers = *now;
+    buf_init(now, SERVERS_MAX_BYTES);
+    h->is_forgetful = true;
+    h->records = recorder_taken(h->recorder);
+}
+
+/* Each scheduler does this for itself, after its own records are written: a run that was started just before the change
+ * can be found missing only when Postgres knows of it. */
+static bool find_forgotten(struct housekeeping *h, struct err *e)
+{
+    auto_buf now = BUF_INIT(SERVERS_MAX_BYTES);
+    if (!servers_read(h->kv, &now, e) || !know_servers(h, &now, e))
+        return false;
+    note_servers(h, &now);
+    if (!h->is_forgetful || !recorder_has_written(h->recorder, h->records))
+        return true;
+    if (!rebuild_forgotten(h->conf, h->identity, h->stopping, e))
+        return false;
+    h->is_forgetful = false;
+    return DB_EXEC(h->db, e, "set_meta", "redis_servers", h->servers.data);
+}
+
 /* Commands are history; what operators took back is forgotten once every scheduler has told Redis. */
 static bool forget_orders(struct housekeeping *h, struct err *e)
 {
@@ -69,13 +123,14 @@ static bool tell_settings(struct housekeeping *h, struct err *e)
 
 static const struct {
     const char *name;
-    int64_t period_ms;
+    int64_t period_ms, retry_ms;
     bool (*run)(struct housekeeping *h, struct err *e);
 } chores[] = {
-    {"check redis", 60000, check_redis},
-    {"keep partitions", 3600000, keep_partitions},
-    {"forget orders", 3600000, forget_orders},
-    {"tell settings", 3600000, tell_settings},
+    {"check redis", 60000, 5000, check_redis},
+    {"keep partitions", 3600000, 5000, keep_partitions},
+    {"forget orders", 3600000, 5000, forget_orders},
+    {"tell settings", 3600000, 5000, tell_settings},
+    {"find forgotten work", 1000, 500, find_forgotten},
 };
 
 static void *housekeeping_loop(void *arg)
@@ -93,27 +148,29 @@ static void *housekeeping_loop(void *arg)
                 log_warn("housekeeping failed and will be tried again", "chore", chores[i].name,
                          "error", e.msg, LOG_END);
             failing[i] = !ok;
-            due[i] = mono_ms() + (ok ? chores[i].period_ms : RETRY_MS);
+            due[i] = mono_ms() + (ok ? chores[i].period_ms : chores[i].retry_ms);
         }
         sleep_ms(NAP_MS);
     }
     return NULL;
 }
 
-struct housekeeping *housekeeping_start(const struct conf *c, const atomic_bool *stopping,
+struct housekeeping *housekeeping_start(const struct conf *c, struct identity *identity,
+                                        struct recorder *recorder, const atomic_bool *stopping,
                                         struct err *e)
 {
     struct housekeeping *h = calloc(1, sizeof(*h));
     if (h == NULL)
         abort();
-    h->conf = c;
-    h->stopping = stopping;
+    *h = (struct housekeeping){
+        .conf = c, .identity = identity, .recorder = recorder, .stopping = stopping};
     h->kv = kv_new(c->redis_url, e);
     if (h->kv == NULL) {
         free(h);
         return NULL;
     }
     h->db = db_new(c->database_url, "chronos-housekeeping");
+    buf_init(&h->servers, SERVERS_MAX_BYTES);
     if (pthread_create(&h->thread, NULL, housekeeping_loop, h) != 0)
         abort(); /* at start */
     return h;
@@ -122,6 +179,7 @@ struct housekeeping *housekeeping_start(const struct conf *c, const atomic_bool 
 void housekeeping_stop(struct housekeeping *h)
 {
     (void)pthread_join(h->thread, NULL);
+    buf_release(&h->servers);
     db_free(h->db);
     kv_free(h->kv);
     free(h);

@@ -114,24 +114,22 @@ static bool look_at(struct routing *r, int stream, struct err *e)
         if (name == NULL || strcmp(name->str, r->name) == 0)
             continue;
         auto_reply *alive = kv_cmd(r->kv, e, "EXISTS %s", key_scheduler(key, name->str));
-        if (alive == NULL || (alive->integer == 0 && !inherit(r, stream, name->str, e)))
+        if (alive == NULL)
+            return false;
+        /* asked again, since the heartbeat may have been looked for on a server that was promoted just now */
+        if (alive->integer == 0 && kv_may_judge(r->kv, r->conf->lease_ms) &&
+            !inherit(r, stream, name->str, e))
             return false;
     }
     return true;
 }
 
 /* Everybody's heartbeat runs out while Redis is away: after a pause they get the time to come back first. */
-static bool may_judge(const struct routing *r)
-{
-    int64_t since = kv_connected_since_ms(r->kv);
-    return since > 0 && mono_ms() - since > r->conf->lease_ms + 1000;
-}
-
 static bool look_for_dead(struct routing *r, struct err *e)
 {
     if (!kv_ping(r->kv, e))
         return false;
-    for (int s = 0; s < r->streams->count && may_judge(r); s++) {
+    for (int s = 0; s < r->streams->count && kv_may_judge(r->kv, r->conf->lease_ms); s++) {
         if (!look_at(r, s, e))
             return false;
     }

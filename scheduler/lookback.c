@@ -103,8 +103,8 @@ static bool look_at_entry(struct searches *s, int stream, const redisReply *entr
     struct err bad; /* what cannot be read is rejected by who routes it */
     if (!is_looked_for(s, entry))
         return true;
-    bool ok = !event_read(&ev, entry, r->streams->names[stream], stream > 0, r->epoch,
-                          r->conf->max_event_bytes, &bad) ||
+    bool ok = !event_read(&ev, entry, r->streams->names[stream], stream > 0,
+                          r->streams->epochs[stream], r->conf->max_event_bytes, &bad) ||
               event_is_outcome(&ev) || ev.orders.fn != NULL || look_at_event(s, &ev, e);
     event_release(&ev);
     return ok;

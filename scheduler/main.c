@@ -2,11 +2,11 @@
  *
  *   recorder      events to Postgres             duties        timers, dead workers
  *   archiver      history to Postgres            sharer        limits that partitions share
- *   housekeeping  partitions, the state of Redis heir          what dead schedulers had read
- *   auditor       Redis against itself           lookback      earlier events for runs that wait for one
- *   controls      what operators have set        router        events to runs
- *   commands      what operators order           ticker        schedules to events
- *                                                outbox        rows of Postgres to events
+ *   housekeeping  tables by day, the state of    heir          what dead schedulers had read
+ *                 Redis, what it has forgotten   lookback      earlier events for runs that wait for one
+ *   auditor       Redis against itself           router        events to runs
+ *   controls      what operators have set        ticker        schedules to events
+ *   commands      what operators order           outbox        rows of Postgres to events
  *
  * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>
@@ -18,10 +18,11 @@
 #include "commands.h"
 #include "controls.h"
 #include "daemon.h"
+#include "db.h"
 #include "duty.h"
+#include "epochs.h"
 #include "explain.h"
 #include "housekeeping.h"
-#include "id.h"
 #include "identity.h"
 #include "inherit.h"
 #include "key.h"
@@ -29,6 +30,7 @@
 #include "log.h"
 #include "lookback.h"
 #include "outbox.h"
+#include "partitions.h"
 #include "rebuild.h"
 #include "recorder.h"
 #include "route.h"
@@ -41,56 +43,36 @@ static const char summary[] =
     "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.\n\n"
     "chronos-scheduler --explain RUN tells where a run is and what it waits for, or how it ended.";
 
-enum { EPOCH_SIZE = 32, EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
+enum { EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
 
 static atomic_bool stopping;
 
-/* The name of this Redis data set: made once, lost with the data. What Postgres remembers of a place in a stream holds
- * only within one epoch. */
-static bool read_epoch(struct kv *kv, char out[EPOCH_SIZE], struct err *e)
-{
-    auto_reply *there = kv_cmd(kv, e, "GET %s", KEY_EPOCH); /* first: a full Redis refuses SET */
-    if (there == NULL)
-        return false;
-    if (there->type == REDIS_REPLY_STRING) {
-        (void)snprintf(out, EPOCH_SIZE, "%s", there->str);
-        return true;
-    }
-    char fresh[EPOCH_SIZE];
-    (void)snprintf(fresh, sizeof(fresh), "%016llx", (unsigned long long)id_random());
-    auto_reply *first = kv_cmd(kv, e, "SET %s %s NX GET", KEY_EPOCH, fresh);
-    if (first == NULL)
-        return false;
-    (void)snprintf(out, EPOCH_SIZE, "%s", first->type == REDIS_REPLY_STRING ? first->str : fresh);
-    return true;
-}
-
-static bool find_epoch(const struct conf *c, char out[EPOCH_SIZE], struct err *e)
+/* The number of partitions goes back into a Redis that has lost it, before anything is routed by it. */
+static bool find_epochs(const struct conf *c, struct epochs *epochs, struct err *e)
 {
     struct kv *kv = kv_new(c->redis_url, e);
-    bool ok = kv != NULL && read_epoch(kv, out, e);
+    if (kv == NULL)
+        return false;
+    struct db *db = db_new(c->database_url, "chronos-start");
+    long partitions = c->partitions;
+    bool ok = partitions_settle(&partitions, true, kv, db, e) &&
+              epochs_read(epochs, (int)partitions, kv, e);
+    db_free(db);
     kv_free(kv);
     return ok;
 }
 
-/* Has this Redis lost its data, or is it another one? false also when it cannot be asked. */
-static bool is_other_epoch(struct kv *kv, const char *epoch)
-{
-    struct err e;
-    auto_reply *r = kv_cmd(kv, &e, "GET %s", KEY_EPOCH);
-    return r != NULL && (r->type != REDIS_REPLY_STRING || strcmp(r->str, epoch) != 0);
-}
-
-/* Keeps trying: at this point nothing runs yet that could be harmed by waiting. */
-static bool prepare(const struct conf *c, char epoch[EPOCH_SIZE], int64_t *ret_began_ms,
+/* Keeps trying: at this point nothing runs yet that could be harmed by waiting. `lost`: this process has run in an epoch that
+ * is lost. */
+static bool prepare(const struct conf *c, bool lost, struct epochs *epochs, int64_t *ret_began_ms,
                     struct identity **ret_identity)
 {
     for (;;) {
         struct err e;
-        struct identity *identity = find_epoch(c, epoch, &e) ? identity_start(c, &e) : NULL;
+        struct identity *identity = find_epochs(c, epochs, &e) ? identity_start(c, &e) : NULL;
         /* What operators have set comes first: it holds for the runs that are put back as well. */
         if (identity != NULL && controls_apply(c, &e) &&
-            rebuild_if_lost(c, identity, epoch, ret_began_ms, &e)) {
+            rebuild_if_lost(c, identity, epochs, lost, ret_began_ms, &e)) {
             *ret_identity = identity;
             return true;
         }
@@ -158,8 +140,9 @@ static bool start_threads(struct threads *t, struct routing *routing, struct err
     atomic_store(&stopping, false);
     routing->recorder = t->recorder = recorder_start(c, &stopping, e);
     return t->recorder != NULL &&
-           (t->archiver = archiver_start(c, routing->epoch, &stopping, e)) != NULL &&
-           (t->housekeeping = housekeeping_start(c, &stopping, e)) != NULL &&
+           (t->archiver = archiver_start(c, routing->epochs, &stopping, e)) != NULL &&
+           (t->housekeeping =
+                housekeeping_start(c, routing->identity, t->recorder, &stopping, e)) != NULL &&
            (t->auditor = auditor_start(c, routing->identity, &stopping, e)) != NULL &&
            (t->controls = controls_start(c, &stopping, e)) != NULL &&
            (t->commands = commands_start(c, &stopping, e)) != NULL &&
@@ -172,29 +155,31 @@ static bool start_threads(struct threads *t, struct routing *routing, struct err
            (t->outbox = outbox_start(c, &stopping, e)) != NULL;
 }
 
-/* Returns at a signal to stop (true) or when Redis has lost its data (false). */
-static bool watch(struct kv *kv, const char *epoch)
+/* Returns at a signal to stop (true) or when Redis has lost data (false). */
+static bool watch(struct kv *kv, const struct epochs *epochs)
 {
     for (;;) {
         int sig = daemon_wait_signal(EPOCH_WATCH_MS);
         if (sig == SIGTERM || sig == SIGINT)
             return true;
-        if (is_other_epoch(kv, epoch))
+        if (epochs_differ(epochs, kv))
             return false;
     }
 }
 
-/* Runs the threads until a signal (true); false: start over, as Redis has lost its data or went away in the middle. */
-static bool run_epoch(const struct conf *c)
+/* Runs the threads until a signal (true); false: start over, as Redis has lost data or went away in the middle. *lost is set
+ * in the first case. */
+static bool run_epoch(const struct conf *c, bool *lost)
 {
-    static char epoch[EPOCH_SIZE];
+    static struct epochs epochs;
     static struct streams streams;
     struct err e;
     struct routing routing = {
-        .conf = c, .streams = &streams, .epoch = epoch, .stopping = &stopping};
-    if (!prepare(c, epoch, &routing.epoch_began_ms, &routing.identity))
+        .conf = c, .streams = &streams, .epochs = &epochs, .stopping = &stopping};
+    if (!prepare(c, *lost, &epochs, &routing.epoch_began_ms, &routing.identity))
         return true;
-    streams_init(&streams, (int)c->partitions);
+    *lost = false;
+    streams_init(&streams, (int)c->partitions, &epochs);
     struct threads threads = {0};
     struct kv *kv = kv_new(c->redis_url, &e);
     bool started = kv != NULL && start_threads(&threads, &routing, &e), done;
@@ -202,7 +187,8 @@ static bool run_epoch(const struct conf *c)
         char name[IDENTITY_SIZE];
         identity_name(routing.identity, name);
         log_info("ready", "scheduler", name, LOG_END);
-        done = watch(kv, epoch);
+        done = watch(kv, &epochs);
+        *lost = !done;
         log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
     } else {
         log_warn("cannot start yet", "error", e.msg, LOG_END);
@@ -236,7 +222,8 @@ int main(int argc, char **argv)
     daemon_block_signals();
     if (!daemon_wait_for_stores(&c, true))
         return 1;
-    while (!run_epoch(&c)) {
+    bool lost = false;
+    while (!run_epoch(&c, &lost)) {
     }
     log_info("stopped", LOG_END);
     return 0;

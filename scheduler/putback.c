@@ -22,7 +22,8 @@ static struct live *find_run(struct putback *p, const char *run)
     return NULL;
 }
 
-static PGresult *find_steps(struct putback *p, struct err *e)
+/* Asks Postgres by the ids of all the runs. */
+static PGresult *ask_by_ids(struct putback *p, const char *query, struct err *e)
 {
     auto_buf ids = BUF_INIT(IDS_MAX_BYTES);
     for (size_t i = 0; i < p->count; i++) {
@@ -31,8 +32,55 @@ static PGresult *find_steps(struct putback *p, struct err *e)
     }
     if (!buf_addc(&ids, '}'))
         return err_null(e, ERR_BUG, "too many ids");
-    return DB_QUERY(p->db, e, "recorded_steps", ids.data);
+    const char *params[] = {ids.data};
+    return db_query(p->db, query, params, 1, e);
 }
+
+/* ---- which were lost ---- */
+
+/* Forgets a run; the last one takes its place. */
+static void leave_out(struct putback *p, struct live *l)
+{
+    live_release(l);
+    *l = p->list[--p->count];
+}
+
+static bool leave_out_present(struct putback *p, struct err *e)
+{
+    bool there[PUT_TOGETHER], ok = true;
+    for (size_t i = 0; i < p->count; i++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(live_start(&p->list[i])->partition, prefix);
+        if (!kv_pushf(p->kv, e, "EXISTS %s:run:%s", prefix, p->list[i].run))
+            return false;
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        struct err later;
+        auto_reply *r = kv_pull(p->kv, ok ? e : &later);
+        ok = ok && r != NULL;
+        there[i] = r != NULL && r->integer != 0;
+    }
+    for (size_t i = p->count; ok && i-- > 0;) {
+        if (there[i])
+            leave_out(p, &p->list[i]);
+    }
+    return ok;
+}
+
+static bool leave_out_ended(struct putback *p, struct err *e)
+{
+    if (p->count == 0)
+        return true;
+    auto_result *ended = ask_by_ids(p, "finished_runs", e);
+    for (int i = 0; ended != NULL && i < PQntuples(ended); i++) {
+        struct live *l = find_run(p, db_text(ended, i, "id"));
+        if (l != NULL)
+            leave_out(p, l);
+    }
+    return ended != NULL;
+}
+
+/* ---- results ---- */
 
 static bool push_step(struct putback *p, const PGresult *steps, int row, struct err *e)
 {
@@ -58,7 +106,7 @@ static bool carry_all(struct putback *p, struct err *e)
 
 static bool put_results(struct putback *p, struct err *e)
 {
-    auto_result *steps = find_steps(p, e);
+    auto_result *steps = ask_by_ids(p, "recorded_steps", e);
     if (steps == NULL)
         return false;
     for (int i = 0; i < PQntuples(steps); i++) {
@@ -189,6 +237,8 @@ static bool put_partition(struct putback *p, int partition, struct err *e)
 
 bool putback_flush(struct putback *p, struct err *e)
 {
+    if (!leave_out_present(p, e) || !leave_out_ended(p, e))
+        return false;
     if (p->count == 0)
         return true;
     if (!put_results(p, e))

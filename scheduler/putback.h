@@ -1,5 +1,8 @@
 /* putback.h: live runs are put back into a Redis that has lost them: first the results of their steps, so that no worker can
- * claim a run without them, then the runs, many in one call. */
+ * claim a run without them, then the runs, many in one call.
+ *
+ * One that is there is left alone, as is one that has ended meanwhile. Redis is asked first and Postgres then: a run leaves
+ * Redis only after it is in Postgres, so what neither has was lost. */
 #pragma once
 
 #include "conf.h"

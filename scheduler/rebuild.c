@@ -18,12 +18,15 @@
 enum {
     PAGE = 500,            /* rows of seen events */
     MARGIN_MS = 5 * 60000, /* more than the clocks of Redis and of the scheduler differ */
+    LATELY_MS = 3600000,   /* an event that waited for longer to be routed is not looked for */
 };
 
 struct rebuild {
     const struct conf *conf;
     struct kv *kv;
     struct db *db;
+    const atomic_bool *stopping; /* NULL = it is not stopped */
+    int64_t since_ms;            /* what was accepted before is not looked at */
     struct functions functions;
     char name[IDENTITY_SIZE];
     struct putback putback;
@@ -33,6 +36,12 @@ struct rebuild {
     size_t held_count;
     json_t *held_at; /* "<function>\n<key>" -> index in held */
 };
+
+static bool is_stopping(const struct rebuild *b, struct err *e)
+{
+    return b->stopping != NULL && atomic_load(b->stopping) &&
+           !err_set(e, ERR_STOPPING, "stopped while rebuilding");
+}
 
 static bool restore_functions(struct rebuild *b, struct err *e)
 {
@@ -72,11 +81,13 @@ static bool restore_seen_page(struct rebuild *b, const PGresult *rows, struct er
 static bool restore_seen(struct rebuild *b, struct err *e)
 {
     char since[24], after[ID_SIZE] = "", most[16];
-    (void)snprintf(since, sizeof(since), "%lld", (long long)wall_ms() - b->conf->dedupe_ms);
+    int64_t since_ms = wall_ms() - b->conf->dedupe_ms;
+    (void)snprintf(since, sizeof(since), "%lld",
+                   (long long)(since_ms > b->since_ms ? since_ms : b->since_ms));
     (void)snprintf(most, sizeof(most), "%d", PAGE);
     for (;;) {
         auto_result *rows = DB_QUERY(b->db, e, "find_events_seen", since, after, most);
-        if (rows == NULL || !restore_seen_page(b, rows, e))
+        if (rows == NULL || !restore_seen_page(b, rows, e) || is_stopping(b, e))
             return false;
         int n = PQntuples(rows);
         if (n == 0)
@@ -133,9 +144,18 @@ static bool take_row(struct rebuild *b, const PGresult *rows, int row, struct er
     return true;
 }
 
+/* The first ten characters of an id are its time, and sort by it. */
+static void first_id(int64_t ms, char out[ID_SIZE])
+{
+    id_derive(ms, "", "", out);
+    out[10] = '\0';
+}
+
 static bool read_live_runs(struct rebuild *b, struct err *e)
 {
-    if (!DB_EXEC(b->db, e, "open_live_runs"))
+    char since[ID_SIZE];
+    first_id(b->since_ms, since);
+    if (!DB_EXEC(b->db, e, "set_live_since", since) || !DB_EXEC(b->db, e, "open_live_runs"))
         return false;
     for (;;) {
         auto_result *rows = DB_QUERY(b->db, e, "fetch_live_runs");
@@ -147,6 +167,8 @@ static bool read_live_runs(struct rebuild *b, struct err *e)
             if (!take_row(b, rows, i, e))
                 return false;
         }
+        if (is_stopping(b, e))
+            return false;
     }
 }
 
@@ -165,46 +187,103 @@ static bool restore_runs(struct rebuild *b, struct err *e)
 
 static bool restore(struct rebuild *b, struct err *e)
 {
-    log_warn("redis has lost its data: live runs are rebuilt from postgres", LOG_END);
     if (!restore_functions(b, e) || !restore_seen(b, e) ||
         !remember_starts(b->conf, b->kv, b->db, &b->functions, e) || !restore_runs(b, e))
         return false;
-    char count[24], began[24];
+    char count[24];
     (void)snprintf(count, sizeof(count), "%lld", b->putback.runs);
-    (void)snprintf(began, sizeof(began), "%lld", (long long)wall_ms() + MARGIN_MS);
-    log_warn("live runs are rebuilt", "runs", count, LOG_END);
-    return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began);
-}
-
-static bool read_meta(struct rebuild *b, const char *key, char *out, size_t size, struct err *e)
-{
-    auto_result *found = DB_QUERY(b->db, e, "get_meta", key);
-    if (found == NULL)
-        return false;
-    const char *value = PQntuples(found) > 0 ? db_text(found, 0, "value") : NULL;
-    (void)snprintf(out, size, "%s", value != NULL ? value : "");
+    if (b->putback.runs > 0)
+        log_warn("runs that redis had lost are started again", "runs", count, LOG_END);
     return true;
 }
 
-static bool rebuild_locked(struct rebuild *b, const char *epoch, int64_t *ret_began_ms,
-                           struct err *e)
+static const char *stored_epoch(const PGresult *stored, const char *name)
 {
-    char before[64], began[24];
-    if (!DB_EXEC(b->db, e, "bound_rebuild") || !DB_EXEC(b->db, e, "lock_rebuild") ||
-        !read_meta(b, "redis_epoch", before, sizeof(before), e))
+    for (int i = 0; i < PQntuples(stored); i++) {
+        if (strcmp(db_text(stored, i, "key"), name) == 0)
+            return db_text(stored, i, "value");
+    }
+    return NULL;
+}
+
+static bool is_stored(const PGresult *stored, const struct epoch *x)
+{
+    const char *before = stored_epoch(stored, x->name);
+    return before != NULL && strcmp(before, x->value) == 0;
+}
+
+/* One that Postgres does not know is of a new engine, or of one that was there before its kind. */
+static bool is_lost(const PGresult *stored, const struct epochs *epochs)
+{
+    for (int i = 0; i < epochs->count; i++) {
+        const struct epoch *x = &epochs->list[i];
+        if (stored_epoch(stored, x->name) != NULL && !is_stored(stored, x))
+            return true;
+    }
+    return false;
+}
+
+static bool store_epochs(struct rebuild *b, const PGresult *stored, const struct epochs *epochs,
+                         struct err *e)
+{
+    for (int i = 0; i < epochs->count; i++) {
+        const struct epoch *x = &epochs->list[i];
+        if (!is_stored(stored, x) && !DB_EXEC(b->db, e, "set_meta", x->name, x->value))
+            return false;
+    }
+    return true;
+}
+
+static bool restore_lost(struct rebuild *b, char began[24], struct err *e)
+{
+    log_warn("redis has lost data: live runs are rebuilt from postgres", LOG_END);
+    if (!restore(b, e))
         return false;
-    bool is_new = strcmp(before, epoch) != 0;
-    if (is_new && *before != '\0' && !restore(b, e))
+    (void)snprintf(began, 24, "%lld", (long long)wall_ms() + MARGIN_MS);
+    return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began);
+}
+
+static bool lock(struct rebuild *b, struct err *e)
+{
+    return DB_EXEC(b->db, e, "bound_rebuild") && DB_EXEC(b->db, e, "lock_rebuild");
+}
+
+static bool rebuild_locked(struct rebuild *b, const struct epochs *epochs, bool surely,
+                           int64_t *ret_began_ms, struct err *e)
+{
+    char began[24] = "";
+    auto_result *stored = DB_QUERY(b->db, e, "stored_epochs");
+    if (stored == NULL)
         return false;
-    if ((is_new && !DB_EXEC(b->db, e, "set_meta", "redis_epoch", epoch)) ||
-        !read_meta(b, "redis_epoch_began", began, sizeof(began), e))
+    const char *before = stored_epoch(stored, "redis_epoch_began");
+    if (before != NULL)
+        (void)snprintf(began, sizeof(began), "%s", before);
+    if (((is_lost(stored, epochs) || surely) && !restore_lost(b, began, e)) ||
+        !store_epochs(b, stored, epochs, e))
         return false;
     *ret_began_ms = strtoll(began, NULL, 10);
     return true;
 }
 
-static void release(struct rebuild *b)
+static bool open_rebuild(struct rebuild *b, struct identity *identity, struct err *e)
 {
+    struct kv *kv = kv_new(b->conf->redis_url, e);
+    if (kv == NULL)
+        return false;
+    identity_name(identity, b->name);
+    b->kv = kv;
+    b->db = db_new(b->conf->database_url, "chronos-rebuild");
+    b->held_at = json_object();
+    b->putback = (struct putback){.conf = b->conf, .kv = b->kv, .db = b->db, .name = b->name};
+    return db_begin(b->db, e) && lock(b, e);
+}
+
+/* Commits when all went well. */
+static bool close_rebuild(struct rebuild *b, bool ok, struct err *e)
+{
+    ok = ok && db_commit(b->db, e);
+    if (!ok && b->db != NULL)
+        db_rollback(b->db);
     live_release(&b->present);
     for (size_t i = 0; i < b->held_count; i++)
         live_release(&b->held[i]);
@@ -214,21 +293,21 @@ static void release(struct rebuild *b)
     functions_release(&b->functions);
     db_free(b->db);
     kv_free(b->kv);
+    return ok;
 }
 
-bool rebuild_if_lost(const struct conf *c, struct identity *identity, const char *epoch,
-                     int64_t *ret_began_ms, struct err *e)
+bool rebuild_if_lost(const struct conf *c, struct identity *identity, const struct epochs *epochs,
+                     bool surely, int64_t *ret_began_ms, struct err *e)
 {
-    struct kv *kv = kv_new(c->redis_url, e);
-    if (kv == NULL)
-        return false;
-    struct rebuild b = {.conf = c, .kv = kv, .held_at = json_object()};
-    identity_name(identity, b.name);
-    b.db = db_new(c->database_url, "chronos-rebuild");
-    b.putback = (struct putback){.conf = c, .kv = b.kv, .db = b.db, .name = b.name};
-    bool ok = db_begin(b.db, e) && rebuild_locked(&b, epoch, ret_began_ms, e) && db_commit(b.db, e);
-    if (!ok)
-        db_rollback(b.db);
-    release(&b);
-    return ok;
+    struct rebuild b = {.conf = c};
+    bool ok = open_rebuild(&b, identity, e) && rebuild_locked(&b, epochs, surely, ret_began_ms, e);
+    return close_rebuild(&b, ok, e);
+}
+
+bool rebuild_forgotten(const struct conf *c, struct identity *identity, const atomic_bool *stopping,
+                       struct err *e)
+{
+    struct rebuild b = {.conf = c, .stopping = stopping, .since_ms = wall_ms() - LATELY_MS};
+    bool ok = open_rebuild(&b, identity, e) && restore(&b, e);
+    return close_rebuild(&b, ok, e);
 }

@@ -27,6 +27,7 @@ struct recorder {
     pthread_cond_t work, room;
     struct record *first, **last;
     size_t waiting, waiting_bytes;
+    uint64_t taken, written; /* records */
     bool stopping;
     int64_t stop_by_ms;
 
@@ -204,6 +205,9 @@ static void record_list(struct recorder *rec, struct record *list)
             sleep_ms(200);
         }
         record_free(r);
+        (void)pthread_mutex_lock(&rec->lock);
+        rec->written++;
+        (void)pthread_mutex_unlock(&rec->lock);
     }
 }
 
@@ -271,9 +275,26 @@ void recorder_submit(struct recorder *rec, struct record *r)
     *rec->last = r;
     rec->last = &r->next;
     rec->waiting++;
+    rec->taken++;
     rec->waiting_bytes += r->bytes;
     (void)pthread_cond_signal(&rec->work);
     (void)pthread_mutex_unlock(&rec->lock);
+}
+
+uint64_t recorder_taken(struct recorder *rec)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    uint64_t taken = rec->taken;
+    (void)pthread_mutex_unlock(&rec->lock);
+    return taken;
+}
+
+bool recorder_has_written(struct recorder *rec, uint64_t count)
+{
+    (void)pthread_mutex_lock(&rec->lock);
+    bool written = rec->written >= count;
+    (void)pthread_mutex_unlock(&rec->lock);
+    return written;
 }
 
 void recorder_stop(struct recorder *rec)

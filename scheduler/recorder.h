@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "conf.h"
 #include "err.h"
@@ -15,5 +16,8 @@ struct recorder;
 struct recorder *recorder_start(const struct conf *c, const atomic_bool *stopping, struct err *e);
 /* Takes the record. Blocks while too many wait. */
 void recorder_submit(struct recorder *rec, struct record *r);
+/* How many records were taken so far, and whether the first `count` of them are written. */
+uint64_t recorder_taken(struct recorder *rec);
+bool recorder_has_written(struct recorder *rec, uint64_t count);
 /* Writes what is left, for a few seconds at most. */
 void recorder_stop(struct recorder *rec);

@@ -6,21 +6,29 @@
 
 #include "clock.h"
 #include "log.h"
+#include "reader.h"
 
 enum {
     BLOCK_MS = 1000,
     RETRY_MS = 200,
     REFRESH_MS = 1000,
+    WARN_MS = 1000,
+    SENT_AGAIN_MS = 60000,
+    SUSPECT_MS = 2000,     /* by which the clocks of Redis and ours may differ */
     MANY_BYTES = 64 << 20, /* in one batch: the next takes fewer events */
 };
 
 struct router {
     pthread_t thread;
     struct routing routing;
+    struct reader *reader;
     int64_t refreshed_ms; /* monotonic */
     long count;           /* events to read at once from each stream */
-    bool
-        unsure; /* a read failed and may have been applied: what it delivered is pending under our name */
+    int64_t warned_ms;
+    unsigned disturbances; /* kv's, when it was looked at last */
+    int64_t suspect_ms;    /* wall clock: entries up to then may come a second time as new */
+    /* a read was lost and may have been applied: what it delivered is pending under our name */
+    bool unsure;
 };
 
 /* ---- reading ---- */
@@ -45,38 +53,22 @@ static int stream_index(const struct streams *s, const char *name)
     return 0;
 }
 
-static redisReply *call_read(struct router *r, struct err *e)
+/* A replica that is promoted may have forgotten that entries were delivered, and even that they left: their runs may be over. */
+static bool is_suspect(const struct router *r, const redisReply *reply)
 {
-    const struct streams *streams = r->routing.streams;
-    struct kv_args a;
-    kv_args_init(&a);
-    kv_adds(&a, "XREADGROUP");
-    kv_adds(&a, "GROUP");
-    kv_adds(&a, GROUP_SCHEDULER);
-    kv_adds(&a, r->routing.name);
-    kv_adds(&a, "COUNT");
-    kv_addi(&a, r->count);
-    kv_adds(&a, "BLOCK");
-    kv_addi(&a, BLOCK_MS);
-    kv_adds(&a, "STREAMS");
-    for (int i = 0; i < streams->count; i++)
-        kv_adds(&a, streams->names[i]);
-    for (int i = 0; i < streams->count; i++)
-        kv_adds(&a, ">");
-    redisReply *reply = kv_call(r->routing.kv, &a, BLOCK_MS, e);
-    kv_args_release(&a);
-    return reply;
+    for (size_t s = 0; s < reply->elements && r->suspect_ms > 0; s++) {
+        const redisReply *entries = reply->element[s]->element[1];
+        if (entries->elements > 0 &&
+            strtoll(entries->element[0]->element[0]->str, NULL, 10) <= r->suspect_ms)
+            return true;
+    }
+    return false;
 }
 
-static bool read_new(struct router *r, struct err *e)
+/* Routes what a read has brought; takes the reply. */
+static void route_reply(struct router *r, redisReply *reply)
 {
-    redisReply *reply = call_read(r, e);
-    if (reply == NULL)
-        return false;
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        freeReplyObject(reply);
-        return true;
-    }
+    bool again = is_suspect(r, reply);
     adapt(r, reply);
     size_t total = 0;
     for (size_t s = 0; s < reply->elements; s++)
@@ -85,11 +77,10 @@ static bool read_new(struct router *r, struct err *e)
     for (size_t s = 0; s < reply->elements; s++)
         batch_read(b, reply->element[s]->element[1],
                    stream_index(r->routing.streams, reply->element[s]->element[0]->str));
-    batch_route(b, false);
-    return true;
+    batch_route(b, again);
 }
 
-/* ---- the thread ---- */
+/* ---- groups ---- */
 
 static bool has_group(struct routing *r, const char *stream)
 {
@@ -106,15 +97,45 @@ static bool has_group(struct routing *r, const char *stream)
 /* Looks first: a full Redis refuses to make a group even where it is there already. */
 static bool make_groups(struct routing *r, struct err *e)
 {
+    bool ok = true;
     for (int i = 0; i < r->streams->count; i++) {
+        struct err why;
         if (has_group(r, r->streams->names[i]))
             continue;
-        auto_reply *reply = kv_cmd(r->kv, e, "XGROUP CREATE %s %s 0 MKSTREAM", r->streams->names[i],
-                                   GROUP_SCHEDULER);
-        if (reply == NULL && strstr(e->msg, "BUSYGROUP") == NULL)
-            return false;
+        auto_reply *reply = kv_cmd(r->kv, &why, "XGROUP CREATE %s %s 0 MKSTREAM",
+                                   r->streams->names[i], GROUP_SCHEDULER);
+        if (reply == NULL && strstr(why.msg, "BUSYGROUP") == NULL) {
+            *e = why;
+            ok = false; /* the others may be on another server */
+        }
     }
-    return true;
+    return ok;
+}
+
+/* ---- the thread ---- */
+
+/* One stream's reads fail; those of the others may go on. */
+static void note_failed_read(struct router *r, const struct err *e)
+{
+    struct err again;
+    if (strstr(e->msg, "NOGROUP") != NULL && make_groups(&r->routing, &again))
+        return;
+    if (mono_ms() - r->warned_ms >= WARN_MS) {
+        r->warned_ms = mono_ms();
+        log_warn("reading events failed", "error", e->msg, LOG_END);
+    }
+}
+
+/* Under the name by which the entries will be routed: nobody may start them in the name of somebody else. */
+static void read_new(struct router *r)
+{
+    struct err e;
+    redisReply *reply;
+    reader_consume(r->reader, GROUP_SCHEDULER, r->routing.name);
+    if (!reader_next(r->reader, r->count, BLOCK_MS, &reply, &e))
+        note_failed_read(r, &e);
+    else if (reply != NULL)
+        route_reply(r, reply);
 }
 
 static bool refresh(struct router *r, struct err *e)
@@ -125,10 +146,29 @@ static bool refresh(struct router *r, struct err *e)
     return true;
 }
 
+/* Events that bring their ids may be sent again by whoever sent them. */
+static void suspect(struct router *r)
+{
+    r->suspect_ms = wall_ms() + SUSPECT_MS;
+    if (r->routing.epoch_began_ms < r->suspect_ms + SENT_AGAIN_MS)
+        r->routing.epoch_began_ms = r->suspect_ms + SENT_AGAIN_MS;
+}
+
+static void note_disturbances(struct router *r)
+{
+    bool lost = reader_was_lost(r->reader);
+    unsigned now = kv_disturbances(r->routing.kv);
+    r->unsure = r->unsure || lost;
+    if (lost || now != r->disturbances)
+        suspect(r);
+    r->disturbances = now;
+}
+
 static bool one_turn(struct router *r, struct err *e)
 {
     struct routing *routing = &r->routing;
     identity_name(routing->identity, routing->name);
+    note_disturbances(r);
     if (r->unsure) {
         /* Under a new name; what is pending under the old one is inherited when its heartbeat has run out. */
         if (!identity_renew(routing->identity, routing->name, routing->kv, e))
@@ -143,7 +183,18 @@ static bool one_turn(struct router *r, struct err *e)
         sleep_ms(RETRY_MS);
         return refresh(r, e);
     }
-    return read_new(r, e);
+    read_new(r);
+    return true;
+}
+
+/* The reads that are outstanding at the stop: what they bring is ours. */
+static void finish_reads(struct router *r)
+{
+    struct err e;
+    redisReply *reply;
+    reader_consume(r->reader, GROUP_SCHEDULER, r->routing.name);
+    while (reader_finish(r->reader, &reply, &e) && reply != NULL)
+        route_reply(r, reply);
 }
 
 static void *route_loop(void *arg)
@@ -153,14 +204,18 @@ static void *route_loop(void *arg)
         struct err e;
         if (one_turn(r, &e))
             continue;
-        struct err again;
-        if (strstr(e.msg, "NOGROUP") != NULL && make_groups(&r->routing, &again))
-            continue;
-        r->unsure = true;
-        log_warn("reading events failed", "error", e.msg, LOG_END);
+        log_warn("events cannot be read yet", "error", e.msg, LOG_END);
         sleep_ms(RETRY_MS);
     }
+    finish_reads(r);
     return NULL;
+}
+
+static void release(struct router *r)
+{
+    reader_free(r->reader);
+    routing_close(&r->routing);
+    free(r);
 }
 
 struct router *router_start(const struct routing *routing, struct err *e)
@@ -171,10 +226,13 @@ struct router *router_start(const struct routing *routing, struct err *e)
     r->routing = *routing;
     r->count = routing->conf->route_batch;
     if (!routing_open(&r->routing, "chronos-route", e) || !make_groups(&r->routing, e)) {
-        routing_close(&r->routing);
-        free(r);
+        release(r);
         return NULL;
     }
+    r->disturbances = kv_disturbances(r->routing.kv);
+    r->reader = reader_new(r->routing.kv, BLOCK_MS);
+    for (int i = 0; i < routing->streams->count; i++)
+        (void)reader_add(r->reader, routing->streams->names[i]);
     if (pthread_create(&r->thread, NULL, route_loop, r) != 0)
         abort(); /* at start */
     return r;
@@ -183,6 +241,5 @@ struct router *router_start(const struct routing *routing, struct err *e)
 void router_stop(struct router *r)
 {
     (void)pthread_join(r->thread, NULL);
-    routing_close(&r->routing);
-    free(r);
+    release(r);
 }

@@ -2,13 +2,15 @@
 
 #include <stdio.h>
 
-void streams_init(struct streams *s, int partitions)
+void streams_init(struct streams *s, int partitions, const struct epochs *epochs)
 {
     s->count = 0;
+    s->epochs[s->count] = epochs_of_door(epochs);
     (void)snprintf(s->names[s->count++], KEY_SIZE, "%s", KEY_EVENTS);
     for (int p = 0; p < partitions && s->count < MAX_STREAMS; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
+        s->epochs[s->count] = epochs_of_partition(epochs, p);
         key2(s->names[s->count++], prefix, "events");
     }
 }

@@ -8,6 +8,7 @@
 #include "conditions.h"
 #include "conf.h"
 #include "db.h"
+#include "epochs.h"
 #include "err.h"
 #include "functions.h"
 #include "identity.h"
@@ -20,9 +21,10 @@ enum { MAX_STREAMS = 257 };
 /* The public door, then one stream per partition for what the engine and its steps send. Outlives every batch and record. */
 struct streams {
     char names[MAX_STREAMS][KEY_SIZE];
+    const char *epochs[MAX_STREAMS]; /* of the data that each is part of */
     int count;
 };
-void streams_init(struct streams *s, int partitions);
+void streams_init(struct streams *s, int partitions, const struct epochs *epochs);
 
 struct routing {
     /* set by the thread that starts it */
@@ -30,7 +32,7 @@ struct routing {
     struct identity *identity;
     struct recorder *recorder;
     const struct streams *streams;
-    const char *epoch;
+    const struct epochs *epochs;
     int64_t
         epoch_began_ms; /* wall clock; what is older may have been lost with another Redis and rebuilt */
     const atomic_bool *stopping;

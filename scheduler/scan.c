@@ -10,11 +10,17 @@ void scan_init(struct scan *s)
 
 redisReply *scan_next(struct scan *s, struct kv *kv, const char *pattern, int count, struct err *e)
 {
-    redisReply *r = kv_cmd(kv, e, "SCAN %s MATCH %s COUNT %d", s->cursor, pattern, count);
-    if (r == NULL)
+    if (s->servers == 0 && !kv_servers(kv, &s->servers, e))
         return NULL;
+    redisReply *r =
+        kv_cmd_at(kv, s->server, e, "SCAN %s MATCH %s COUNT %d", s->cursor, pattern, count);
+    if (r == NULL) {
+        scan_init(s); /* slots may have moved: a cursor belongs to one server */
+        return NULL;
+    }
     (void)snprintf(s->cursor, sizeof(s->cursor), "%s", r->element[0]->str);
-    s->done = strcmp(s->cursor, "0") == 0;
+    s->server += strcmp(s->cursor, "0") == 0;
+    s->done = s->server == s->servers;
     /* the page alone: hiredis frees what is left in the reply with it */
     redisReply *page = r->element[1];
     r->element[1] = NULL;
@@ -35,9 +41,16 @@ const char *scan_name(const char *key, const char *kind, char ret_prefix[PREFIX_
 
 bool scan_size(struct kv *kv, long long *ret_keys, struct err *e)
 {
-    auto_reply *r = kv_cmd(kv, e, "DBSIZE");
-    if (r == NULL)
+    int servers;
+    long long keys = 0;
+    if (!kv_servers(kv, &servers, e))
         return false;
-    *ret_keys = r->integer;
+    for (int i = 0; i < servers; i++) {
+        auto_reply *r = kv_cmd_at(kv, i, e, "DBSIZE");
+        if (r == NULL)
+            return false;
+        keys += r->integer;
+    }
+    *ret_keys = keys;
     return true;
 }

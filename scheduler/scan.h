@@ -8,7 +8,7 @@
 #include "kv.h"
 
 struct scan {
-    int server;
+    int server, servers; /* which is looked through, of how many; 0 = not counted yet */
     char cursor[32];
     bool done; /* the last page was given */
 };
@@ -16,7 +16,7 @@ struct scan {
 void scan_init(struct scan *s);
 
 /* The next page, an array of keys, which may be empty; about as many as `count` keys of any name are looked at. NULL on failure:
- * one may ask again, or begin again. */
+ * asked again, it begins again. */
 redisReply *scan_next(struct scan *s, struct kv *kv, const char *pattern, int count, struct err *e);
 
 /* Splits "{c<i>}:<kind>:<name>" of that kind: copies the prefix "{c<i>}", and gives the name, borrowed; NULL when the key is no

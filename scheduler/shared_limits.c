@@ -35,14 +35,14 @@ void shared_limits_release(struct shared_limits *s)
 
 /* ---- what functions declare ---- */
 
-/* A name ends in ":$" or ":$1" when it is counted by owner, whose work is in one partition: nothing is shared. ":$2" and so on:
- * by another part of the key. */
-static bool is_shared(const char *name, size_t *ret_len, bool *ret_keyed)
+/* As manifest_parse has it. A name ends in ":$" when it is counted by owner, whose work is in one partition: nothing is
+ * shared. In ":$2" and so on: by another part of the key. */
+static bool is_shared(const json_t *limit, const char *name, size_t *ret_len, bool *ret_keyed)
 {
     const char *part = strstr(name, ":$");
     *ret_keyed = part != NULL;
     *ret_len = part != NULL ? (size_t)(part - name) : strlen(name);
-    return part == NULL || strtol(part + 2, NULL, 10) > 1;
+    return js_bool(limit, "share", part == NULL || part[2] != '\0');
 }
 
 /* Functions that share a limit give it the same maximum; while they are being replaced the smaller one holds. */
@@ -72,7 +72,7 @@ static void declare_all(struct shared_limits *s, const redisReply *manifest)
     auto_json *j = js_parse(manifest->str, manifest->len, &e);
     json_array_foreach (js_get(j, "limits"), i, limit) {
         const char *name = js_str(limit, "name");
-        if (name != NULL && is_shared(name, &len, &keyed))
+        if (name != NULL && is_shared(limit, name, &len, &keyed))
             declare(s, name, len, keyed, (long)js_int(limit, "max", 0));
     }
 }

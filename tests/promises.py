@@ -15,9 +15,10 @@ from steps_log import StepsLog
 
 # Keys that stay in an idle Redis. The streams are empty then.
 IDLE_KEYS = re.compile(
-    r"chronos:(functions|epoch|events:rejected|worker:.*|scheduler:.*|seen:.*|came:.*|maxima|auditor)"
-    r"|\{c0\}:(limits|schedulers|seq|controls|schedules|cron|once:.*|rate:.*|throttle:.*|joined:.*|spent:.*)")
-IDLE_STREAMS = re.compile(r"chronos:events|\{c0\}:(events|history|ready:.*)")
+    r"chronos:(functions|partitions|events:rejected|worker:.*|scheduler:.*|seen:.*|came:.*|maxima|auditor)"
+    r"|\{chronos:.*\}:epoch|\{c\d+\}:(epoch|limits|schedulers|seq|controls|schedules|cron|share:.*|once:.*|rate:.*"
+    r"|throttle:.*|joined:.*|spent:.*)")
+IDLE_STREAMS = re.compile(r"chronos:events|\{c\d+\}:(events|history|ready:.*)")
 
 # limit per creator of the functions that trace "start" and "end"
 PER_CREATOR = {"test-slow": 20, "test-deaf": 20, "test-limited": 2}
@@ -80,21 +81,39 @@ class Engine(Chronos):
         return {r["id"] for r in self.rows("select id from chronos.runs where function_id = %s", function)}
 
     # ---- Redis ----
+    @property
+    def prefixes(self):
+        """Of the partitions: ["{c0}", …]"""
+        return [f"{{c{i}}}" for i in range(int(self.stack.environment.get("CHRONOS_PARTITIONS", 1)))]
+
+    def home(self, creator=""):
+        """The prefix of the creator's partition."""
+        return self.prefixes[partition_of(creator, len(self.prefixes))]
+
+    def keys(self, pattern):
+        """Of all partitions: keys("input:*")"""
+        return list(self.redis.scan_iter("{c*}:" + pattern, count=1000))
+
+    def history_length(self):
+        return sum(self.redis.xlen(p + ":history") for p in self.prefixes)
+
     def slots(self):
-        """Limit -> number of holders."""
-        keys = list(self.redis.scan_iter("{c0}:slots:*", count=1000))
-        return {k.split(":slots:")[1]: self.redis.scard(k) for k in keys}
+        """Limit -> number of holders, over all partitions."""
+        found = collections.Counter()
+        for key in self.keys("slots:*"):
+            found[key.split(":slots:")[1]] += self.redis.scard(key)
+        return found
 
     def unfinished(self):
         """What still stands between here and quiet; "" when all is quiet."""
-        for stream in ("chronos:events", "{c0}:events", "{c0}:history"):
+        for stream in ("chronos:events", *[p + s for p in self.prefixes for s in (":events", ":history")]):
             n = self.redis.xlen(stream)
             if n:
                 return f"{n} entries in {stream}"
-        for key in self.redis.scan_iter("{c0}:*", count=1000):
+        for key in self.keys("*"):
             if not IDLE_KEYS.fullmatch(key) and not IDLE_STREAMS.fullmatch(key):
                 return f"key {key}"
-            if key.startswith("{c0}:ready:") and self.redis.xlen(key):
+            if ":ready:" in key and self.redis.xlen(key):
                 return f"entries in {key}"
         missing = self.rows("""
             select run_id from (select unnest(run_ids) as run_id from chronos.events where outcome = 'accepted') e
@@ -113,6 +132,19 @@ class Engine(Chronos):
             return not last[0]
 
         wait_until(quiet, deadline, "all to be quiet", logs=self.stack.logs(), interval=0.1, seen=lambda: last[0])
+
+
+def partition_of(creator, partitions):
+    """As engine/id.c computes it."""
+    mask = (1 << 64) - 1
+    text = creator.encode()
+    h = 3 ^ 0xCBF29CE484222325
+    for byte in text:
+        h = (h ^ byte) * 0x100000001B3 & mask
+    x = h ^ len(text)
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & mask
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & mask
+    return (x ^ x >> 31) % partitions
 
 
 def overlap(happenings, begin=("start",), end=("end", "cancelled")):
@@ -197,7 +229,7 @@ def check_promises(engine, deadline=30, allow_errors=()):
 
 def recorded_bytes(engine, entry):
     """The fields that were kept of a rejected entry, as bytes: {field: value}."""
-    raw = redis.Redis.from_url(engine.stack.redis_url)
+    raw = engine.new_redis(decode_responses=False)
     try:
         for _, fields in raw.xrange("chronos:events:rejected"):
             if fields.get(b"rejected_entry") == entry.encode():

@@ -75,7 +75,7 @@ static void send_again(struct committer *c, struct outcome *o)
 static void finish(struct committer *c, struct outcome *o, enum commit_code code)
 {
     if (o->op != OUTCOME_NEXT || code == COMMIT_STALE || code == COMMIT_CANCELLED)
-        inhand_remove(c->inhand, o->fn, o->entry);
+        inhand_remove(c->inhand, o->partition, o->fn, o->entry);
     o->code = code;
     if (o->done != NULL)
         (void)sem_post(o->done);

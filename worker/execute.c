@@ -59,8 +59,10 @@ static void finish_lost(struct executor *x, struct run *run, const struct work *
         message = "no reason was given";
     if (w->def->parallel > 0)
         (void)err_set(&e, err_find(name, ERR_PERMANENT), "%s", message);
-    else
+    else if (run->callee[0] != '\0')
         (void)err_set(&e, ERR_PERMANENT, "function %s failed: %s", run->callee, message);
+    else
+        (void)err_set(&e, ERR_PERMANENT, "the invoked function failed: %s", message);
     finish_failed(x, run, w, NULL, &e);
 }
 

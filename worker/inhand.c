@@ -18,9 +18,9 @@ struct inhand {
     struct inhand_snapshot all;
 };
 
-static void make_name(char out[NAME_SIZE], const char *fn, const char *entry)
+static void make_name(char out[NAME_SIZE], int partition, const char *fn, const char *entry)
 {
-    (void)snprintf(out, NAME_SIZE, "%s/%s", fn, entry);
+    (void)snprintf(out, NAME_SIZE, "%d/%s/%s", partition, fn, entry);
 }
 
 struct inhand *inhand_new(void)
@@ -39,30 +39,47 @@ void inhand_free(struct inhand *h)
     free(h);
 }
 
-void inhand_add(struct inhand *h, const char *fn, const char *entry)
+/* Where it is; -1 when it is not there. */
+static ssize_t find(const struct inhand_snapshot *s, const char *name)
 {
-    (void)pthread_mutex_lock(&h->lock);
-    if (h->all.len == h->all.cap) {
-        h->all.cap = h->all.cap > 0 ? h->all.cap * 2 : 64;
-        h->all.names = realloc(h->all.names, h->all.cap * sizeof(*h->all.names));
-        if (h->all.names == NULL)
-            abort();
+    for (size_t i = 0; i < s->len; i++) {
+        if (strcmp(s->names[i], name) == 0)
+            return (ssize_t)i;
     }
-    make_name(h->all.names[h->all.len++], fn, entry);
-    (void)pthread_mutex_unlock(&h->lock);
+    return -1;
 }
 
-void inhand_remove(struct inhand *h, const char *fn, const char *entry)
+static char *new_place(struct inhand_snapshot *s)
+{
+    if (s->len == s->cap) {
+        s->cap = s->cap > 0 ? s->cap * 2 : 64;
+        s->names = realloc(s->names, s->cap * sizeof(*s->names));
+        if (s->names == NULL)
+            abort();
+    }
+    return s->names[s->len++];
+}
+
+bool inhand_add(struct inhand *h, int partition, const char *fn, const char *entry, bool once)
 {
     char name[NAME_SIZE];
-    make_name(name, fn, entry);
+    make_name(name, partition, fn, entry);
     (void)pthread_mutex_lock(&h->lock);
-    for (size_t i = 0; i < h->all.len; i++) {
-        if (strcmp(h->all.names[i], name) == 0) {
-            memmove(h->all.names[i], h->all.names[--h->all.len], NAME_SIZE);
-            break;
-        }
-    }
+    bool add = !once || find(&h->all, name) < 0;
+    if (add)
+        memcpy(new_place(&h->all), name, NAME_SIZE);
+    (void)pthread_mutex_unlock(&h->lock);
+    return add;
+}
+
+void inhand_remove(struct inhand *h, int partition, const char *fn, const char *entry)
+{
+    char name[NAME_SIZE];
+    make_name(name, partition, fn, entry);
+    (void)pthread_mutex_lock(&h->lock);
+    ssize_t at = find(&h->all, name);
+    if (at >= 0 && (size_t)at != --h->all.len)
+        memcpy(h->all.names[at], h->all.names[h->all.len], NAME_SIZE);
     (void)pthread_mutex_unlock(&h->lock);
 }
 
@@ -82,15 +99,11 @@ struct inhand_snapshot *inhand_snapshot(struct inhand *h)
     return s;
 }
 
-bool inhand_has(const struct inhand_snapshot *s, const char *fn, const char *entry)
+bool inhand_has(const struct inhand_snapshot *s, int partition, const char *fn, const char *entry)
 {
     char name[NAME_SIZE];
-    make_name(name, fn, entry);
-    for (size_t i = 0; i < s->len; i++) {
-        if (strcmp(s->names[i], name) == 0)
-            return true;
-    }
-    return false;
+    make_name(name, partition, fn, entry);
+    return find(s, name) >= 0;
 }
 
 void inhand_snapshot_free(struct inhand_snapshot *s)

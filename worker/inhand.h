@@ -11,11 +11,12 @@ struct inhand;
 
 struct inhand *inhand_new(void);
 void inhand_free(struct inhand *h);
-void inhand_add(struct inhand *h, const char *fn, const char *entry);
-void inhand_remove(struct inhand *h, const char *fn, const char *entry);
+/* once: an entry that is there already is not added, and it is false. */
+bool inhand_add(struct inhand *h, int partition, const char *fn, const char *entry, bool once);
+void inhand_remove(struct inhand *h, int partition, const char *fn, const char *entry);
 
 /* What is in hand at this moment, for inhand_has; freed with inhand_snapshot_free. */
 struct inhand_snapshot;
 struct inhand_snapshot *inhand_snapshot(struct inhand *h);
-bool inhand_has(const struct inhand_snapshot *s, const char *fn, const char *entry);
+bool inhand_has(const struct inhand_snapshot *s, int partition, const char *fn, const char *entry);
 void inhand_snapshot_free(struct inhand_snapshot *s);

@@ -73,11 +73,22 @@ local function stand_behind(limit, queue, owner)
   end
 end
 
+-- The first limit whose room is not for newcomers: it came free in this call and belongs to those who stand behind it, who are
+-- looked at when the call ends. Else a run whose branches begin one after another would keep its place for ever.
+local function first_promised(limits)
+  for _, limit in ipairs(limits) do
+    if given_back[limit.name] and is_crowded(limit.name) then
+      return limit
+    end
+  end
+  return nil
+end
+
 -- Admits the run now or puts it behind the others of its queue; `fields` (name, value…) go into its hash either way.
 -- Returns true when admitted.
 local function admit_or_wait(id, fn, key, order, begun, fields)
   local limits = limits_of(fn, key)
-  local full = first_full(limits, fn, begun)
+  local full = first_full(limits, fn, begun) or first_promised(limits)
   local queue, waiting = fn .. (begun and '+:' or ':') .. key, 0
   if full ~= nil or #limits > 0 then
     waiting = redis.call('ZCARD', p .. ':wait:' .. queue)
@@ -87,7 +98,7 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
     take_slots(id, limits)
     fields[#fields + 1] = 'entry'
     fields[#fields + 1] = make_ready(id, fn)
-    if #limits > 0 then
+    if #limits > 0 or #fields == 2 then -- one that was admitted before remembers others
       fields[#fields + 1] = 'limits'
       fields[#fields + 1] = limits.text
     end
@@ -101,6 +112,24 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
     stand_behind(full, queue, owner_of(key))
   end
   return admitted
+end
+
+-- A run that was admitted, and that no worker works on, goes back to waiting when its function is paused by now: returns
+-- whether it is so. What it gives back is noted in `freed`.
+local function put_back(id, fn, freed)
+  if not control('pause/' .. fn) then
+    return false
+  end
+  local run_key = p .. ':run:' .. id
+  local run = redis.call('HMGET', run_key, 'key', 'seq', 'limits', 'st', 'begun', 'parent_run')
+  local key, begun = run[1], (run[4] or run[5] or run[6]) and true or false
+  if not key or not is_paused(fn, begun) then
+    return false
+  end
+  redis.call('HSET', run_key, 'entry', '')
+  release_slots(id, limits_held(fn, key, run[3]), freed)
+  admit_or_wait(id, fn, key, tonumber(run[2]), begun, {})
+  return true
 end
 
 -- The queue's next run is admitted; the queue then stands a turn later, or nowhere when it is empty.
@@ -208,6 +237,7 @@ end
 -- could not be finished is left in <p>:unsettled for the next turn of the timers. Returns the number admitted.
 local function admit_waiting(freed, budget)
   local names, open, admitted = {}, {}, 0
+  given_back = {}
   for name in pairs(freed) do
     names[#names + 1] = name
     open[name] = true
@@ -243,10 +273,11 @@ end
 
 -- A waiting run leaves its queue without having been served (it was cancelled). Nothing when it does not wait.
 local function leave_queue(id, fn, key)
-  for _, queue in ipairs({ fn .. ':' .. key, fn .. '+:' .. key }) do
+  for _, begun in ipairs({ false, true }) do
+    local queue = fn .. (begun and '+:' or ':') .. key
     local wait_key = p .. ':wait:' .. queue
     if redis.call('ZREM', wait_key, id) == 1 and redis.call('EXISTS', wait_key) == 0 then
-      local names = { 'paused/' .. fn }
+      local names = { paused_name(fn, begun) }
       for _, limit in ipairs(limits_of(fn, key)) do
         names[#names + 1] = limit.name
       end

@@ -41,7 +41,7 @@ end
 local function is_over_budget(limit, running)
   local spent = spending_of(limit.owner).sum
   return spent >= limit.cap
-    or limit.reserve > 0 and running > 0 and spent + (running + 1) * limit.reserve > limit.cap
+    or limit.reserve > 0 and (running > 0 or spent > 0) and spent + (running + 1) * limit.reserve > limit.cap
 end
 
 -- Who waits for the budget is looked at again when enough of it has become an hour old.

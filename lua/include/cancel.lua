@@ -6,8 +6,9 @@ local CANCELLED, CANCELLING, ENDED, NOT_HERE = 0, 1, 2, 3
 local function emit_cancelled(id, fn, reason)
   local input = redis.call('GET', p .. ':input:' .. id) or 'null'
   local member = string.sub(input, 1, 1) == '[' and 'events' or 'event'
-  redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.cancelled', 'data', string.format(
-    '{"function_id":"chronos-%s","run_id":"%s","reason":%s,"%s":%s}', fn, id, cjson.encode(reason), member, input))
+  -- not string.format, which ends a text at its first NUL
+  redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.cancelled', 'data', '{"function_id":"chronos-' .. fn
+    .. '","run_id":"' .. id .. '","reason":' .. cjson.encode(reason) .. ',"' .. member .. '":' .. input .. '}')
 end
 
 -- The run holds no lease any more. What it held is noted in `freed`.
@@ -33,8 +34,10 @@ local function read_run(id)
   return run
 end
 
-local function is_leased(run)
-  return #redis.call('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1) > 0
+-- XPENDING's row when a worker holds the run, else nil. Nobody does before the first worker has made the group.
+local function lease_of(run)
+  local pending = redis.pcall('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1)
+  return pending.err == nil and pending[1] or nil
 end
 
 -- 'leased', 'ready', or false when the run is elsewhere
@@ -42,7 +45,7 @@ local function place_of(run)
   if not run.entry or run.entry == '' then
     return false
   end
-  return is_leased(run) and 'leased' or 'ready'
+  return lease_of(run) and 'leased' or 'ready'
 end
 
 local function cancel_one(id, run, reason, freed)
@@ -54,7 +57,8 @@ local function cancel_one(id, run, reason, freed)
     redis.call('XDEL', p .. ':ready:' .. run.fn, run.entry)
   else
     redis.call('ZREM', p .. ':timers', id)
-    leave_queue(id, run.fn, run.key)
+    leave_queue(id, run.fn, run.key or '')
+    unlisten(id, 'w')
   end
   end_cancelled(id, run, reason, freed)
   return CANCELLED

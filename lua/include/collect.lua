@@ -22,15 +22,16 @@ local function collector_of(fn, rule)
   return id and redis.call('HEXISTS', p .. ':run:' .. id, 'collect') == 1 and id or nil
 end
 
--- Begins to collect: the fields for the run's hash are added to `fields`. Returns what `ends` has to undo.
-local function begin_collecting(id, fn, rule, input, fields)
+-- Begins to collect, from when the event is due: the fields for the run's hash are added to `fields`. Returns what `ends`
+-- has to undo.
+local function begin_collecting(id, fn, rule, input, from_ms, fields)
   redis.call('SET', p .. ':collect:' .. fn .. ':' .. rule.key, id)
-  redis.call('ZADD', p .. ':timers', now_ms + rule.period_ms, id)
+  redis.call('ZADD', p .. ':timers', from_ms + rule.period_ms, id)
   if rule.keep then
     redis.call('RPUSH', p .. ':gather:' .. id, input)
   end
   for _, word in ipairs({
-    'collect', rule.kind, 'collect_since', exact(now_ms), 'collect_ts', rule.ts or 0, 'collect_bytes', #input,
+    'collect', rule.kind, 'collect_since', exact(from_ms), 'collect_ts', rule.ts or 0, 'collect_bytes', #input,
   }) do
     fields[#fields + 1] = word
   end
@@ -48,8 +49,8 @@ local function end_collecting(id, fn, ends)
   redis.call('HDEL', run_key, 'collect', 'collect_since', 'collect_ts', 'collect_bytes')
 end
 
--- The event becomes part of the run that collects. Returns whether that has to start now.
-local function join(leader, id, rule, input)
+-- The event, due at `from_ms`, becomes part of the run that collects. Returns whether that has to start now.
+local function join(leader, id, rule, input, from_ms)
   local run_key = p .. ':run:' .. leader
   local since, ts = unpack(redis.call('HMGET', run_key, 'collect_since', 'collect_ts'))
   redis.call('SET', p .. ':joined:' .. id, leader, 'PX', JOINED_MS)
@@ -62,7 +63,7 @@ local function join(leader, id, rule, input)
     redis.call('HSET', run_key, 'collect_ts', rule.ts)
   end
   if rule.kind == 'debounce' then
-    local due_ms = now_ms + rule.period_ms
+    local due_ms = math.max(from_ms, tonumber(since)) + rule.period_ms
     if rule.longest_ms > 0 then
       due_ms = math.min(due_ms, tonumber(since) + rule.longest_ms)
     end

@@ -47,7 +47,11 @@ end
 
 local function start_branches(id, fn, total, width)
   local run = redis.call('HMGET', p .. ':run:' .. id, 'key', 'seq', 'at')
-  local first = math.min(total, width)
+  local first = math.min(total, math.max(width, 1))
+  if total <= 0 then
+    admit_or_wait(id, fn, run[1], tonumber(run[2]), true, {})
+    return
+  end
   redis.call('HSET', p .. ':run:' .. id, 'fan_left', total, 'fan_next', first, 'fan_total', total)
   for index = 0, first - 1 do
     start_branch(id, index, fn, run[1], tonumber(run[2]), run[3])

@@ -7,6 +7,7 @@
 -- A run remembers the template it was admitted by, and gives back what that one names: a function's limits may change
 -- while its runs are under way, and those who wait behind a limit that is no more are let go by its last holders.
 local templates, lists, texts, used = {}, {}, {}, {}
+local given_back = {} -- limits of which this call gave slots back that nobody has got yet
 
 -- Where a queue stands first when several are full, and which way it may move: what fewer share comes first.
 local function rank_of(limit)
@@ -66,9 +67,8 @@ end
 
 -- The template's limits for the key, those first that fewer share.
 local function limits_in(text, key)
-  templates[text] = templates[text] or parse(text)
-  local id = text .. key
-  if lists[id] == nil then
+  templates[text], lists[text] = templates[text] or parse(text), lists[text] or {}
+  if lists[text][key] == nil then
     local list, parts = { text = text }, parts_of(key)
     for i, limit in ipairs(templates[text]) do
       local name = limit.part and limit.base .. (parts[limit.part] or '') or limit.name
@@ -78,9 +78,9 @@ local function limits_in(text, key)
         cap = limit.cap and max, reserve = limit.reserve, owner = parts[1],
       }
     end
-    lists[id] = list
+    lists[text][key] = list
   end
-  return lists[id]
+  return lists[text][key]
 end
 
 local function limits_of(fn, key)
@@ -109,12 +109,21 @@ local function is_full(limit)
   return holders(limit.name) >= limit.max
 end
 
--- The first limit without room for one more run, or nil. A function that is paused is as one without room; one that is
--- drained, for runs that have not begun.
-local function first_full(limits, fn, begun)
+-- Runs that have begun stand apart from the others, since a drain lets them go.
+local function paused_name(fn, begun)
+  return 'paused/' .. fn .. (begun and '+' or '')
+end
+
+-- A function that is drained is paused for runs that have not begun.
+local function is_paused(fn, begun)
   local pause = control('pause/' .. fn)
-  if pause == 'pause' or pause == 'drain' and not begun then
-    return { name = 'paused/' .. fn, max = 0, own = true }
+  return pause == 'pause' or pause == 'drain' and not begun
+end
+
+-- The first limit without room for one more run, or nil. A function that is paused is as one without room.
+local function first_full(limits, fn, begun)
+  if is_paused(fn, begun) then
+    return { name = paused_name(fn, begun), max = 0, own = true }
   end
   for _, limit in ipairs(limits) do
     if is_full(limit) then
@@ -124,10 +133,15 @@ local function first_full(limits, fn, begun)
   return nil
 end
 
+-- Returns how many of the slots the run did not hold before.
 local function take_slots(id, limits)
+  local taken = 0
   for _, limit in ipairs(limits) do
-    used[limit.name] = holders(limit.name) + redis.call('SADD', p .. ':slots:' .. limit.name, id)
+    local before = holders(limit.name)
+    used[limit.name] = before + redis.call('SADD', p .. ':slots:' .. limit.name, id)
+    taken = taken + used[limit.name] - before
   end
+  return taken
 end
 
 -- Gives back every slot of the run and notes in `freed` (name -> true) where room came free.
@@ -138,7 +152,7 @@ local function release_slots(id, limits, freed)
       if used[limit.name] ~= nil then
         used[limit.name] = used[limit.name] - 1
       end
-      freed[limit.name] = true
+      freed[limit.name], given_back[limit.name] = true, true
     end
   end
 end

@@ -8,9 +8,9 @@ local function filed_under(event, path, value)
   return p .. ':hear:' .. event .. '\n' .. path .. '\n' .. value
 end
 
--- event, path, value, until, own event id, expression (which may have lines of its own)
+-- event, path, value, until, own event id, expression (which may have lines of its own); nil when it is none of ours
 local function read_listener(record)
-  return string.match(record, '^([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)$')
+  return string.match(record, '^([^\n]*)\n([^\n]*)\n([^\n]*)\n(%d+)\n([^\n]*)\n(.*)$')
 end
 
 local function listen(id, slot, event, path, value, until_ms, own_event, expression)
@@ -21,6 +21,13 @@ local function listen(id, slot, event, path, value, until_ms, own_event, express
   end
 end
 
+local function unfile(event, path, value, name)
+  if redis.call('ZREM', filed_under(event, path, value), name) == 1
+    and redis.call('HINCRBY', p .. ':heard:' .. event, path, -1) <= 0 then
+    redis.call('HDEL', p .. ':heard:' .. event, path)
+  end
+end
+
 local function unlisten(id, slot)
   local key, name = p .. ':listener:' .. id, id .. '/' .. slot
   local record = redis.call('HGET', key, slot)
@@ -28,9 +35,8 @@ local function unlisten(id, slot)
     return
   end
   local event, path, value = read_listener(record)
-  if redis.call('ZREM', filed_under(event, path, value), name) == 1
-    and redis.call('HINCRBY', p .. ':heard:' .. event, path, -1) <= 0 then
-    redis.call('HDEL', p .. ':heard:' .. event, path)
+  if event then
+    unfile(event, path, value, name)
   end
   redis.call('HDEL', key, slot)
   redis.call('SREM', p .. ':lookbacks', name)

@@ -22,7 +22,8 @@ end
 local function wake(id)
   local run_key = p .. ':run:' .. id
   local run = redis.call('HMGET', run_key,
-    'fn', 'key', 'seq', 'done', 'st', 'begun', 'collect', 'wait', 'invoke', 'throttle', 'ends')
+    'fn', 'key', 'seq', 'done', 'st', 'begun', 'collect', 'wait', 'invoke', 'throttle', 'ends',
+    'parent_run')
   local fn, key, order, step = run[1], run[2], tonumber(run[3]), run[8]
   if not fn or run[4] then
     return false
@@ -45,5 +46,5 @@ local function wake(id)
       return false
     end
   end
-  return admit_or_wait(id, fn, key, order, (run[5] or run[6]) and true or false, {})
+  return admit_or_wait(id, fn, key, order, (run[5] or run[6] or run[12]) and true or false, {})
 end

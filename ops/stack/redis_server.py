@@ -32,6 +32,10 @@ class RedisServer:
         self.process = Process(state, folder, name)
 
     @property
+    def processes(self):
+        return [self.process]
+
+    @property
     def port(self):
         return self.state.get(self.name, {}).get("port")
 

@@ -6,11 +6,17 @@ import shutil
 from .daemons import Daemon, Sandbox, provider_environment
 from .postgres_server import PostgresServer
 from .process import Process
+from .redis_cluster import RedisCluster
 from .redis_server import RedisServer
 from .state import State
 from .waiting import StackError, wait_until
 
 SERVERS = ("redis", "postgres", "sandbox")
+
+
+def is_server(name):
+    """By the name of a process; the nodes of a cluster are redis-1, redis-2, …"""
+    return name.partition("-")[0] in SERVERS
 
 
 def repository():
@@ -20,10 +26,12 @@ def repository():
 
 class Stack:
     """redis_url, database_url and sandbox_url name parts that are not this stack's own. `environment` is added to
-    what every daemon of the stack gets. `worker` is the file name of the worker's program."""
+    what every daemon of the stack gets. `worker` is the file name of the worker's program. `redis` is "single",
+    "cluster" for six processes that are a Redis Cluster, or one of another stack, which is used and not ended."""
 
     def __init__(self, folder, variant="release", redis_url=None, database_url=None, sandbox_url=None,
-                 environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker"):
+                 environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker",
+                 redis="single"):
         self.folder = os.path.abspath(folder)
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
         self.name = os.path.basename(self.folder)
@@ -32,7 +40,10 @@ class Stack:
         self.programs = {"scheduler": "chronos-scheduler", "worker": worker}
         self.given = {"redis": redis_url, "database": database_url, "sandbox": sandbox_url}
         self.environment = dict(environment or {})
-        self.redis = RedisServer(self.state, self.folder, settings=redis_settings)
+        self.redis = redis
+        if isinstance(redis, str):
+            kind = {"single": RedisServer, "cluster": RedisCluster}[redis]
+            self.redis = kind(self.state, self.folder, settings=redis_settings)
         self.postgres = PostgresServer(self.state, self.folder, settings=postgres_settings)
         self.sandbox = Sandbox(self.state, self.folder, repository())
         self.daemons = {}
@@ -110,9 +121,10 @@ class Stack:
         return found
 
     def process(self, name):
-        for part in (self.redis, self.postgres, self.sandbox, *self.daemons.values()):
-            if part.process.name == name:
-                return part.process
+        parts = (self.postgres, self.sandbox, *self.daemons.values())
+        for process in (*self.redis.processes, *[part.process for part in parts]):
+            if process.name == name:
+                return process
         return None
 
     def is_running(self):
@@ -121,14 +133,14 @@ class Stack:
     def logs(self):
         """Every log of the stack, the daemons' first."""
         names = [n for n in os.listdir(self.folder) if n.endswith(".log")] if os.path.isdir(self.folder) else []
-        return [os.path.join(self.folder, n) for n in sorted(names, key=lambda n: (n[:-4] in SERVERS, n))]
+        return [os.path.join(self.folder, n) for n in sorted(names, key=lambda n: (is_server(n[:-4]), n))]
 
     # ---- ending ----
     def stop(self):
         """Stops what was started: the daemons first, so that they can still say goodbye to their servers. What
         cannot be stopped does not keep the rest running."""
         problems = []
-        for process in sorted(self.processes(), key=lambda p: p.name in SERVERS):
+        for process in sorted(self.processes(), key=lambda p: is_server(p.name)):
             try:
                 process.stop()
             except StackError as e:

@@ -19,6 +19,13 @@ insert into chronos.meta (key, value)
 values ($1::text, $2::text)
 on conflict (key) do update set value = excluded.value
 
+-- name: set_meta_once :exec
+-- What is there already stays.
+-- $1 key, $2 value
+insert into chronos.meta (key, value)
+values ($1::text, $2::text)
+on conflict (key) do nothing
+
 -- name: get_meta :maybe
 -- $1 key
 select value

@@ -1,5 +1,11 @@
 -- What the scheduler needs to put live work back into a Redis that has lost it.
 
+-- name: set_live_since :exec
+-- Before that: runs before this id are not looked at. A run's id begins with the time of its first event. (A cursor takes no
+-- parameter of a prepared statement.)
+-- $1 the beginning of an id, "" for all
+select set_config('chronos.live_since', $1::text, true)
+
 -- name: open_live_runs :exec
 -- Accepted runs that have not ended, with the events that each began with, in the order in which they were accepted. A run
 -- of several events is as old as the first of them, which the first ten characters of its id tell; the rows of such a run
@@ -10,6 +16,8 @@ with live as (
     from chronos.events e
     cross join lateral unnest(e.run_ids, e.function_ids) as r (run_id, function_id)
     where e.outcome = 'accepted'
+        and e.id >= current_setting('chronos.live_since')
+        and r.run_id >= current_setting('chronos.live_since')
         and not exists (
             select from chronos.runs done
             where done.id = r.run_id
@@ -103,6 +111,12 @@ order by s.step, chain.depth, s.status = 'completed' desc, s.attempt desc
 -- The manifests as workers published them last.
 select id, manifest::text as manifest
 from chronos.functions
+
+-- name: stored_epochs :many
+-- The data sets of Redis that this database goes with.
+select key, value
+from chronos.meta
+where key like 'redis\_epoch%'
 
 -- name: lock_rebuild :exec
 -- One scheduler rebuilds, the others wait for it. Held until the transaction ends.

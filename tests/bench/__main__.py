@@ -12,13 +12,14 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import backlog, latency, memory, profile
+from . import backlog, latency, memory, profile, scheduling
 from .bench import Bench
 from .resp import RespError
 
-PARTS = ("noop", "three", "idle", "half", "profile", "memory")
+PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "profile", "memory")
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
+LIMITS_RUNS = 50000
 
 
 def spread(values):
@@ -86,6 +87,37 @@ def measure_half(bench, figures, _):
     progress(f"latency at half load: {figures['half_load_latency_ms']}")
 
 
+def measure_limits(bench, figures, count):
+    ratios = scheduling.limits_ratio(bench, count, REPETITIONS)
+    figures["limited_to_unlimited"] = spread(ratios)
+    progress(f"with limits and 10,000 owners waiting, against without: {ratios}")
+
+
+def measure_admission(bench, figures, _):
+    figures["admission_redis_cpu_us"] = scheduling.admission(bench)
+    progress(f"admission: {figures['admission_redis_cpu_us']}")
+
+
+def measure_timers(bench, figures, _):
+    figures["timer_lateness_ms"] = scheduling.timer_precision(bench)
+    progress(f"timers: {figures['timer_lateness_ms']}")
+
+
+def measure_slots(bench, figures, _):
+    figures["slot_reuse_ms"] = scheduling.slot_reuse(bench)
+    progress(f"slots: {figures['slot_reuse_ms']}")
+
+
+def measure_cron(bench, figures, _):
+    figures["cron_tick_ten_schedulers"] = scheduling.cron_tick(bench)
+    progress(f"cron: {figures['cron_tick_ten_schedulers']}")
+
+
+def measure_kill(bench, figures, _):
+    figures["kill_to_next_attempt_ms"] = scheduling.kill_to_next_attempt(bench)
+    progress(f"kill -9: {figures['kill_to_next_attempt_ms']}")
+
+
 def measure_profile(bench, figures, _):
     figures["profile"] = profile.measure(bench)
 
@@ -95,7 +127,9 @@ def measure_memory(bench, figures, _):
 
 
 MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RUNS), "idle": (measure_idle, 0),
-            "half": (measure_half, 0), "profile": (measure_profile, 0), "memory": (measure_memory, 0)}
+            "half": (measure_half, 0), "limits": (measure_limits, LIMITS_RUNS),
+            "admission": (measure_admission, 0), "timers": (measure_timers, 0), "slots": (measure_slots, 0),
+            "cron": (measure_cron, 0), "kill": (measure_kill, 0), "profile": (measure_profile, 0), "memory": (measure_memory, 0)}
 
 
 # ---- output ----

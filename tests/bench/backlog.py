@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from .bench import event_data
+from .bench import CREATORS, event_data
 from .processes import CpuMeter, busiest_thread, cpu_of
 from .resp import xadd
 
@@ -15,13 +15,13 @@ ONE_BY_ONE = (1, 1, 64)
 BATCHED = (256, 64, 4)
 
 
-def drain(bench, event, function, count):
+def drain(bench, event, function, count, owners=CREATORS, **settings):
     """One repetition: everything is in the stream before the daemons are launched."""
     bench.forget_history()
-    sending = bench.send([xadd(event, event_data(i)) for i in range(count)])
+    sending = bench.send([xadd(event, event_data(i, owners)) for i in range(count)])
     meter = CpuMeter(bench.stack)
     begin = time.monotonic()
-    bench.start_daemons(wait=False)
+    bench.start_daemons(wait=False, **settings)
     seconds = bench.wait_archived(function, count) - begin
     used, others = meter.read(bench.scheduler, bench.worker)
     threads = {name: busiest_thread(d.process.pid) / seconds
@@ -40,7 +40,7 @@ def redis_limit(bench, shape, runs=LIMIT_RUNS):
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
-    return runs / sum(float(s) for s in done.stdout.split()), (cpu_of(redis) - before) / runs * 1e6
+    return runs / sum(float(s) for s in done.stdout.split()[:2]), (cpu_of(redis) - before) / runs * 1e6
 
 
 def bounded_by(repetition):

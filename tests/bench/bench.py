@@ -32,11 +32,11 @@ class Bench:
         self.wait_archived("test-noop", 100)
         self.stop_daemons()
 
-    def start_daemons(self, wait, worker=True):
-        """Without `wait` they are only launched."""
+    def start_daemons(self, wait, worker=True, **settings):
+        """Without `wait` they are only launched. `settings` are the worker's."""
         self.scheduler = self.stack.daemon("scheduler", "scheduler").start(wait=False)
         if worker:
-            self.worker = self.stack.daemon("worker", "worker").start(wait=False)
+            self.worker = self.stack.daemon("worker", "worker", **settings).start(wait=False)
         if wait:
             self.scheduler.wait_ready()
             if worker:
@@ -92,5 +92,5 @@ class Bench:
         return seen["at"]
 
 
-def event_data(i, **more):
-    return json.dumps({"creatorId": f"creator-{i % CREATORS}", **more}, separators=(",", ":"))
+def event_data(i, owners=CREATORS, **more):
+    return json.dumps({"creatorId": f"creator-{i % owners}", **more}, separators=(",", ":"))

@@ -3,9 +3,10 @@
  * and finished by the scripts the daemons use.
  *
  *   redis_limit <port> <database> <runs> <runs per enqueue> <runs per claim and commit> <calls in flight>
- *               [<owners> <most runs of an owner at a time, 0 = no limit>]
+ *               [<owners> <most runs of an owner at a time, 0 = no limit> [<most runs of all together> <runs to finish>]]
  *
- * Prints the seconds that enqueueing took and the seconds that claiming and finishing took. */
+ * Prints the seconds that enqueueing took and the seconds that claiming and finishing took, and the CPU seconds of Redis for
+ * either. */
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static const char body_format[] =
 
 struct limit {
     redisContext *redis;
-    int runs, per_enqueue, per_claim, flight, owners, owner_max;
+    int runs, per_enqueue, per_claim, flight, owners, owner_max, all_max, finish;
 };
 
 static void fail(const char *what, const char *why)
@@ -90,9 +91,12 @@ static void prepare(struct limit *l)
     simple(l, "FLUSHDB");
     struct kv_args a;
     kv_args_init(&a);
-    char template[64] = "";
+    char own[64] = "", all[64] = "", template[128];
     if (l->owner_max > 0)
-        (void)snprintf(template, sizeof(template), "%d fn/test-noop:$\n", l->owner_max);
+        (void)snprintf(own, sizeof(own), "%d fn/test-noop:$\n", l->owner_max);
+    if (l->all_max > 0)
+        (void)snprintf(all, sizeof(all), "%d all\n", l->all_max);
+    (void)snprintf(template, sizeof(template), "%s%s", own, all);
     const char *const limits[] = {"HSET", "{limit}:limits", function, template};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++)
         kv_adds(&a, limits[i]);
@@ -200,7 +204,7 @@ static void finish_all(struct limit *l)
     redisReply *claimed[MAX_FLIGHT];
     const int flight = l->flight;
     int finished = 0;
-    while (finished < l->runs) {
+    while (finished < l->finish) {
         int commits = 0, before = finished;
         for (int i = 0; i < flight; i++)
             send_claim(l);
@@ -240,20 +244,43 @@ static struct planned *plan(int runs, int owners)
     return list;
 }
 
+/* Used by the server so far. */
+static double cpu_seconds(struct limit *l)
+{
+    if (redisAppendCommand(l->redis, "INFO cpu") != REDIS_OK)
+        fail("INFO", l->redis->errstr);
+    redisReply *r = next_reply(l, "INFO");
+    double sum = 0;
+    static const char *const names[] = {"used_cpu_sys:", "used_cpu_user:"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *at = strstr(r->str, names[i]);
+        sum += at != NULL ? strtod(at + strlen(names[i]), NULL) : 0;
+    }
+    freeReplyObject(r);
+    return sum;
+}
+
+static int argument(int argc, char **argv, int at, int otherwise)
+{
+    return at < argc ? atoi(argv[at]) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 7 && argc != 9)
+    if (argc != 7 && argc != 9 && argc != 11)
         fail("usage", "redis_limit <port> <database> <runs> <per enqueue> <per claim> <calls in "
-                      "flight> [<owners> <most of an owner>]");
+                      "flight> [<owners> <most of an owner> [<most of all> <finish>]]");
     struct limit l = {.runs = atoi(argv[3]),
                       .per_enqueue = atoi(argv[4]),
                       .per_claim = atoi(argv[5]),
                       .flight = atoi(argv[6]),
-                      .owners = argc == 9 ? atoi(argv[7]) : OWNERS,
-                      .owner_max = argc == 9 ? atoi(argv[8]) : OWNER_MAX};
+                      .owners = argument(argc, argv, 7, OWNERS),
+                      .owner_max = argument(argc, argv, 8, OWNER_MAX),
+                      .all_max = argument(argc, argv, 9, 0),
+                      .finish = argument(argc, argv, 10, atoi(argv[3]))};
     if (l.runs < 1 || l.per_enqueue < 1 || l.per_claim < 1 || l.per_claim > MAX_BATCH ||
         l.flight < 1 || l.flight > MAX_FLIGHT ||
-        l.owners < 1 || l.owner_max < 0)
+        l.owners < 1 || l.owner_max < 0 || l.all_max < 0 || l.finish < 1 || l.finish > l.runs)
         fail("arguments", "out of range");
     l.redis = redisConnect("127.0.0.1", atoi(argv[1]));
     if (l.redis == NULL || l.redis->err != 0)
@@ -263,12 +290,16 @@ int main(int argc, char **argv)
     simple(&l, select);
     struct planned *runs = plan(l.runs, l.owners);
     prepare(&l);
+    double c0 = cpu_seconds(&l);
     int64_t t0 = mono_us();
     enqueue_all(&l, runs);
     int64_t t1 = mono_us();
-    finish_all(&l);
+    double c1 = cpu_seconds(&l);
     int64_t t2 = mono_us();
-    (void)printf("%.6f %.6f\n", (double)(t1 - t0) / 1e6, (double)(t2 - t1) / 1e6);
+    finish_all(&l);
+    int64_t t3 = mono_us();
+    (void)printf("%.6f %.6f %.6f %.6f\n", (double)(t1 - t0) / 1e6, (double)(t3 - t2) / 1e6,
+                 c1 - c0, cpu_seconds(&l) - c1);
     simple(&l, "FLUSHDB");
     free(runs);
     redisFree(l.redis);

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from chaos.proxy import Proxy
-from harness.fixtures import WORKER, finish, variant
+from harness.fixtures import WORKER, finish, redis_options, start_redis, variant
 from ops.stack import Stack
 from promises import Engine
 
@@ -26,10 +26,12 @@ def seed():
 
 
 @pytest.fixture
-def engine(test_folder, database):
-    e = Engine(Stack(test_folder, variant(), worker=WORKER, database_url=database, environment=QUICK))
+def engine(test_folder, database, request):
+    options = redis_options(request)
+    options["environment"] = {**QUICK, **options["environment"]}
+    e = Engine(Stack(test_folder, variant(), worker=WORKER, database_url=database, **options))
     try:
-        e.stack.start_redis()
+        start_redis(e.stack)
         yield e
     finally:
         finish(e)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 class Proxy:
     """`lose_reply`: with that probability a request that contains one of `patterns` is done, its reply is not
     delivered and the connection is cut. `lose_request`: it is cut before the request is passed on. `cut_every`:
-    seconds between cuts of a random connection, 0 for never. All may be changed at any time."""
+    seconds between cuts of a random connection, 0 for never. `silent`: nothing is passed on either way while connections
+    stay open; those are cut when it ends, as bytes are missing. All may be changed at any time."""
 
     def __init__(self, url, seed, patterns=(), lose_reply=0.0, lose_request=0.0, cut_every=0.0):
         parts = urlsplit(url)
@@ -18,6 +19,7 @@ class Proxy:
         self.lose_reply = lose_reply
         self.lose_request = lose_request
         self.cut_every = cut_every
+        self.silent = False
         self.random = random.Random(seed)
         self.lost = 0  # what went wrong so far
         self.connections = set()
@@ -26,8 +28,8 @@ class Proxy:
         self.thread = threading.Thread(target=self.main, args=(started,), daemon=True)
         self.thread.start()
         started.wait(10)
-        user = parts.username + "@" if parts.username else ""
-        self.url = urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{self.port}"))
+        user, at, _ = parts.netloc.rpartition("@")
+        self.url = urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{self.port}"))
 
     def main(self, started):
         asyncio.set_event_loop(self.loop)
@@ -40,6 +42,14 @@ class Proxy:
     def calm(self):
         """From now on everything is passed on."""
         self.lose_reply = self.lose_request = self.cut_every = 0.0
+        if self.silent:
+            self.loop.call_soon_threadsafe(self.end_silence)
+
+    def end_silence(self):
+        self.silent = False
+        self.lost += len(self.connections)
+        for transport in list(self.connections):
+            transport.abort()
 
     def stop(self):
         self.calm()
@@ -64,10 +74,11 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        drop = asyncio.Event()
+        drop, torn = asyncio.Event(), asyncio.Event()
         self.connections.add(writer.transport)
         try:
-            await asyncio.gather(self.requests(reader, target_writer, drop), self.replies(target_reader, writer, drop))
+            await asyncio.gather(self.requests(reader, target_writer, drop, torn),
+                                 self.replies(target_reader, writer, drop, torn))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -75,8 +86,18 @@ class Proxy:
             writer.transport.abort()
             target_writer.transport.abort()
 
-    async def requests(self, reader, target, drop):
+    def swallows(self, torn):
+        """While it is silent; a connection that has lost bytes is no good afterwards."""
+        if self.silent:
+            torn.set()
+        elif torn.is_set():
+            raise ConnectionResetError
+        return self.silent
+
+    async def requests(self, reader, target, drop, torn):
         while data := await reader.read(1 << 20):
+            if self.swallows(torn):
+                continue
             if any(p in data for p in self.patterns):
                 dice = self.random.random()
                 if dice < self.lose_request:
@@ -88,8 +109,10 @@ class Proxy:
             await target.drain()
         raise ConnectionResetError
 
-    async def replies(self, target, client, drop):
+    async def replies(self, target, client, drop, torn):
         while data := await target.read(1 << 20):
+            if self.swallows(torn):
+                continue
             if drop.is_set():
                 self.lost += 1
                 raise ConnectionResetError

@@ -231,14 +231,14 @@ def test_a_full_redis_refuses_new_work_and_finishes_old(engine):
     entries += [engine.send("test/again", {"creatorId": "again", "count": 10, "ms": 100}) for _ in range(25)]
     engine.wait_for(5, function="test-again", what="turn")
     engine.wait_until(lambda: engine.redis.xlen("chronos:events") == 0, 20, "all events to be routed")
-    engine.redis.config_set("maxmemory", "1mb")
+    engine.configure_redis("maxmemory", "1mb")
     with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
         engine.send("test/slow", {"ms": 1})
     for entry in entries + long_ones:
         engine.wait_for_run(entry, status="completed", deadline=20)
     assert engine.value("select max(deaths) from chronos.runs") == 0
     assert engine.redis.config_get("maxmemory")["maxmemory"] == str(1 << 20)
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.configure_redis("maxmemory", "1gb")
     engine.run("test/slow", {"ms": 1})
     check_promises(engine)
 
@@ -250,47 +250,24 @@ def test_a_bad_event_is_kept_although_redis_is_full_and_the_scheduler_dies(engin
     engine.run("test/slow", {"ms": 1})
     engine.daemon("scheduler-1").pause()
     bad = engine.send_raw({"name": "test/slow", "data": b"\xff\0 no JSON"})
-    engine.redis.config_set("maxmemory", "1mb")
+    engine.configure_redis("maxmemory", "1mb")
     engine.daemon("scheduler-1").resume()
     engine.wait_until(lambda: engine.log_contains("event rejected", "scheduler-1"), 15, "the rejection")
     engine.wait_until(lambda: engine.log_contains("could not leave the stream", "scheduler-1"), 15, "the refusal by Redis")
     engine.daemon("scheduler-1").kill()
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.configure_redis("maxmemory", "1gb")
     engine.daemon("scheduler-1").start()
     engine.wait_until(lambda: recorded_bytes(engine, bad), 15, "the bad event's bytes")
     assert recorded_bytes(engine, bad) == {b"name": b"test/slow", b"data": b"\xff\0 no JSON"}
     check_promises(engine)
 
 
-def test_random_kills(whole, seed):
-    """Anything may die at any time: CHRONOS_TEST_CHAOS_SECONDS of it, with the dice of CHRONOS_TEST_SEED."""
-    dice = random.Random(seed)
-    for _ in range(2):
-        whole.stack.start_worker(wait=False, CHRONOS_MAX_DEATHS=100)
-        whole.stack.start_scheduler(wait=False)
-    whole.stack.wait_migrated()
-    ids = make_video(whole)
-    load = Background(whole, ids)
-    end = time.monotonic() + float(os.environ.get("CHRONOS_TEST_CHAOS_SECONDS") or 25)
-    did = []
-    while time.monotonic() < end:
-        time.sleep(dice.uniform(0.1, 1.2))
-        name = dice.choice(["worker-1", "worker-2", "scheduler-1", "scheduler-2", "redis", "postgres"])
-        part = whole.stack.daemons.get(name) or getattr(whole.stack, name)
-        how = dice.choice(["kill", "kill", "stop", "pause"])
-        did.append(f"{how} {name}")
-        if how == "pause":
-            part.process.pause()
-            time.sleep(dice.uniform(0.1, 2 * LEASE_S))
-            part.process.resume()
-            continue
-        getattr(part, how)()
-        time.sleep(dice.uniform(0, 1))
-        part.start(**({"wait": False} if name in whole.stack.daemons else {}))
-    load.stop()
-    reconnect(whole)
-    try:
-        check_promises(whole, deadline=60)
-    except Exception:
-        print(f"CHRONOS_TEST_SEED={seed}:", ", ".join(did))
-        raise
+@pytest.mark.xfail(strict=True, reason="the worker exits when Redis refuses its first heartbeat")
+def test_a_worker_that_starts_while_redis_refuses_writes_waits(engine):
+    """A daemon that cannot work yet at its start says so and waits."""
+    engine.stack.start_scheduler()
+    engine.redis.slaveof("127.0.0.1", "1")
+    worker = engine.stack.start_worker(wait=False)
+    engine.wait_until(lambda: engine.log_contains("READONLY", "worker-1"), 20, "the worker to be refused")
+    engine.redis.slaveof()
+    worker.wait_ready()

@@ -29,13 +29,29 @@ class Chronos:
         self.clients = {}
 
     # ---- parts ----
+    def new_redis(self, decode_responses=True):
+        """A redis-py client of a single server or of a cluster."""
+        url = self.stack.redis_url
+        options = {"decode_responses": decode_responses, "socket_timeout": 10}
+        if "," not in url:
+            return redis.Redis.from_url(url, **options)
+        addresses = [address.split(":") for address in url.removeprefix("redis://").split(",")]
+        nodes = [redis.cluster.ClusterNode(host, int(port)) for host, port in addresses]
+        return redis.RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=1, **options)
+
     @property
     def redis(self):
-        """A redis-py client; its connections come back by themselves after a restart."""
+        """A client whose connections come back by themselves after a restart."""
         if "redis" not in self.clients:
-            self.clients["redis"] = redis.Redis.from_url(self.stack.redis_url, decode_responses=True,
-                                                         socket_timeout=10)
+            self.clients["redis"] = self.new_redis()
         return self.clients["redis"]
+
+    def configure_redis(self, setting, value):
+        """On every server that holds data."""
+        if isinstance(self.redis, redis.RedisCluster):
+            self.redis.config_set(setting, value, target_nodes=redis.RedisCluster.PRIMARIES)
+        else:
+            self.redis.config_set(setting, value)
 
     @property
     def db(self):

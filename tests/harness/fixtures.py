@@ -10,7 +10,9 @@
     sandbox         the sandbox of the session, without faults at the start of each test
     make_stack      makes private stacks for tests of whole servers (durable settings, restarts, kill -9)
 
-The binaries are those of CHRONOS_TEST_VARIANT, else the sanitizers' build where there is one, else release."""
+The binaries are those of CHRONOS_TEST_VARIANT, else the sanitizers' build where there is one, else release. With
+CHRONOS_TEST_REDIS=cluster the Redis of chronos and running is a Redis Cluster that the whole session shares, emptied for
+each test, with CHRONOS_TEST_PARTITIONS partitions (4); without it that setting is 1."""
 
 import itertools
 import os
@@ -36,6 +38,22 @@ def variant():
         return chosen
     built = os.access(os.path.join(repository(), "build", "asan", WORKER), os.X_OK)
     return "asan" if built else "release"
+
+
+def on_cluster():
+    return os.environ.get("CHRONOS_TEST_REDIS", "single") == "cluster"
+
+
+def partitions():
+    return os.environ.get("CHRONOS_TEST_PARTITIONS") or ("4" if on_cluster() else "1")
+
+
+def redis_options(request):
+    """The arguments of Stack that say which Redis a test gets."""
+    options = {"environment": {"CHRONOS_PARTITIONS": partitions()}}
+    if on_cluster():
+        options["redis"] = request.getfixturevalue("session_cluster").renew()
+    return options
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +83,18 @@ def migrated(postgres, session_folder):
         stack.stop()
         stack.remove()
     assert postgres.sql("select count(*) from chronos.schema_migrations") != "0"
+    postgres.sql("delete from chronos.meta")  # it does not go with any Redis yet
     return "chronos"
+
+
+@pytest.fixture(scope="session")
+def session_cluster(session_folder):
+    stack = Stack(os.path.join(session_folder, "cluster"), redis="cluster")
+    try:
+        yield stack.start_redis()
+    finally:
+        stack.stop()
+        stack.remove()
 
 
 @pytest.fixture(scope="session")
@@ -110,10 +139,16 @@ def test_folder(session_folder, request):
     return os.path.join(session_folder, f"{next(numbers)}-{name}")
 
 
+def start_redis(stack):
+    """Unless it is the session's, which runs."""
+    if not any(p.is_running() for p in stack.redis.processes):
+        stack.start_redis()
+
+
 def repairs(chronos):
     """What the audit has mended in this stack's Redis: there must be nothing. A test that damages Redis deletes the keys
     when it has seen them. {} also when Redis is not there any more."""
-    if not chronos.stack.redis.process.is_running():
+    if not all(p.is_running() for p in chronos.stack.redis.processes):
         return {}
     try:
         return {key: chronos.redis.hgetall(key) for key in chronos.redis.scan_iter("{c*}:repairs", count=1000)}
@@ -148,12 +183,13 @@ def redis_only(test_folder):
 
 
 @pytest.fixture
-def chronos(test_folder, database, sandbox):
-    stack = Stack(test_folder, variant(), worker=WORKER, database_url=database, sandbox_url=sandbox.url)
+def chronos(test_folder, database, sandbox, request):
+    stack = Stack(test_folder, variant(), worker=WORKER, database_url=database, sandbox_url=sandbox.url,
+                  **redis_options(request))
     stack.sandbox = sandbox
     c = Chronos(stack)
     try:
-        stack.start_redis()
+        start_redis(stack)
         yield c
     finally:
         finish(c)

@@ -42,6 +42,7 @@ class Alone:
     def __init__(self, engine):
         self.engine = engine
         self.p = Partition(engine.stack.redis_url)
+        self.p.redis.set("chronos:partitions", 1)
         self.p.call("register_scheduler", SCHEDULER, 1)
         self.numbers = itertools.count(1)
         self.ended = threading.Event()
@@ -79,7 +80,8 @@ class Alone:
         return run_id
 
     def hear(self, run_id, event, slot="w"):
-        return self.p.call("hear_event", 1, f"{run_id}/{slot}", event["name"], json.dumps(event), "")[0]
+        step = self.hash(run_id).get("wait", "") if slot == "w" else ""
+        return self.p.call("hear_event", 1, f"{run_id}/{slot}", event["name"], step, json.dumps(event), "")[0]
 
     def resume(self, run_id, step, word, value):
         return self.p.call("resume_run", run_id, step, word, json.dumps(value), "")[0]

@@ -6,22 +6,24 @@ import os
 import pytest
 
 from alone import Alone
-from harness.fixtures import WORKER, finish, new_database, variant
+from harness.fixtures import (WORKER, finish, new_database, on_cluster, partitions, redis_options, start_redis,
+                              variant)
 from ops.stack import Stack
 from promises import Engine, check_promises
 
 QUICK = {"CHRONOS_RETRY_BASE_MS": 40, "CHRONOS_LEASE_MS": 2000}
 
 
-def make_engine(folder, database_url, **environment):
+def make_engine(folder, database_url, environment=None, **options):
     return Engine(Stack(folder, variant(), worker=WORKER, database_url=database_url,
-                        environment={k: str(v) for k, v in {**QUICK, **environment}.items()}))
+                        environment={k: str(v) for k, v in {**QUICK, **(environment or {})}.items()}, **options))
 
 
 @pytest.fixture(scope="session")
 def world(session_folder, postgres, migrated):
     name = new_database(postgres, migrated)
-    e = make_engine(os.path.join(session_folder, "world"), postgres.url(name))
+    e = make_engine(os.path.join(session_folder, "world"), postgres.url(name),
+                    {"CHRONOS_PARTITIONS": partitions()}, redis="cluster" if on_cluster() else "single")
     try:
         e.stack.start_redis()
         e.start(workers=2)
@@ -32,10 +34,10 @@ def world(session_folder, postgres, migrated):
 
 
 @pytest.fixture
-def engine(test_folder, database):
-    e = make_engine(test_folder, database)
+def engine(test_folder, database, request):
+    e = make_engine(test_folder, database, **redis_options(request))
     try:
-        e.stack.start_redis()
+        start_redis(e.stack)
         yield e
     finally:
         finish(e)

@@ -10,7 +10,7 @@ def test_a_run_whose_input_is_gone_fails_and_gives_its_slots_back(engine):
     worker.stop()
     entry = engine.send("test/limited", {"creatorId": "a"})
     engine.wait_until(lambda: len(engine.slots()) == 2, 10, "the run to be admitted", seen=engine.slots)
-    (key,) = engine.redis.keys("{c0}:input:*")
+    (key,) = engine.keys("input:*")
     run_id = key.split(":")[-1]
     assert engine.redis.delete(key) == 1
     worker.start()

@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-import redis
 
 from promises import check_promises, deep, recorded_bytes
 
@@ -25,7 +24,7 @@ def test_eight_clients_with_one_id_at_once_start_one_run(world):
         entries, barrier = [], threading.Barrier(8)
 
         def client(key=f"together-{n}", entries=entries, barrier=barrier):
-            own = redis.Redis.from_url(world.stack.redis_url, decode_responses=True)
+            own = world.new_redis()
             barrier.wait()
             entries.append(own.xadd("chronos:events", {"name": "test/echo", "data": "{}", "id": key}))
             own.close()

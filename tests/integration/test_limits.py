@@ -74,13 +74,13 @@ def test_a_lowered_limit_is_never_passed_and_a_raised_one_is_used(engine):
         engine.send("test/slow", {"creatorId": "c", "ms": 250})
     engine.wait_for(6, function="test-slow", what="start")
     engine.stack.start_worker(name="lower", CHRONOS_LIMITS="test-slow=2")
-    engine.wait_until(lambda: engine.redis.hget("{c0}:limits", "test-slow").startswith("2 "), 5, "the new limit")
+    engine.wait_until(lambda: engine.redis.hget(engine.home("c") + ":limits", "test-slow").startswith("2 "), 5, "the new limit")
     engine.wait_until(lambda: engine.slots().get("fn/test-slow:c", 0) <= 2, 5, "the runs above the limit to end")
     sampler = Sampler(engine)
     engine.wait_for(len(engine.happenings(function="test-slow", what="end")) + 6, function="test-slow", what="end")
     assert sampler.stop()["fn/test-slow:c"] == 2
     engine.stack.start_worker(name="higher", CHRONOS_LIMITS="test-slow=12")
-    engine.wait_until(lambda: engine.redis.scard("{c0}:slots:fn/test-slow:c") > 6, 5, "the raised limit to be used")
+    engine.wait_until(lambda: engine.redis.scard(engine.home("c") + ":slots:fn/test-slow:c") > 6, 5, "the raised limit to be used")
     check_promises(engine)
 
 
@@ -91,7 +91,7 @@ def test_runs_that_wait_under_a_limit_that_is_gone_go_on(engine):
     entries = [engine.send("test/sleeper", {"creatorId": "c", "ms": 1})]
     first = [engine.send("test/limited", {"creatorId": "c", "ms": 400}) for _ in range(8)]
     engine.wait_for(2, function="test-limited", what="start")
-    engine.wait_until(lambda: engine.redis.zcard("{c0}:wait:test-limited:c") == 6, 5, "six waiting runs")
+    engine.wait_until(lambda: engine.redis.zcard(engine.home("c") + ":wait:test-limited:c") == 6, 5, "six waiting runs")
     manifest = json.loads(engine.redis.hget("chronos:functions", "test-limited"))
     manifest["limits"] = [{"name": "fn/renamed:$", "max": 2}]
     engine.redis.hset("chronos:functions", "test-limited", json.dumps(manifest))

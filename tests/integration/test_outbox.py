@@ -54,13 +54,13 @@ def test_all_that_was_said_arrives(engine):
     call(engine, """send('test/echo', '{"n": 1, "text": "ü\\n\\"", "_inngest": {"x": 1}}', id => 'once', v => '7',
                     "user" => '{"who": [1, null]}', ts => '2020-01-02 03:04:05.678Z')""")
     run = run_of(engine, 1)
-    event = engine.row("select *, chronos.to_ms(ts) as ms from chronos.events")
+    event = engine.row("select *, chronos.to_ms(ts) as ms from chronos.events where name = 'test/echo'")
     assert event["data"] == {"n": 1, "text": 'ü\n"'} and event["user"] == {"who": [1, None]}
     assert (event["idempotency_key"], event["v"], event["ms"]) == ("once", "7", 1577934245678)
     assert event["run_ids"] == [run["id"]] and event["outcome"] == "accepted"
     call(engine, "send('test/echo', '{\"n\": 2}', id => 'once')")
     wait_delivered(engine)
-    assert [e["outcome"] for e in engine.rows("select outcome from chronos.events order by accepted_at")] == [
+    assert [e["outcome"] for e in engine.rows("select outcome from chronos.events where name = 'test/echo' order by accepted_at")] == [
         "accepted", "duplicate"]
     check_promises(engine)
 
@@ -69,9 +69,9 @@ def test_an_event_of_the_future_waits(engine):
     engine.start()
     engine.value("select chronos.send('test/echo', '{\"n\": 1, \"creatorId\": \"c\"}', ts => now() + interval '1 hour')")
     wait_delivered(engine)
-    assert not engine.rows("select * from chronos.runs")
-    run, = [k for k in engine.redis.scan_iter("{c0}:run:*")]
-    engine.redis.zadd("{c0}:timers", {run.split(":run:")[1]: 0})
+    assert not engine.rows("select * from chronos.runs where function_id = 'test-echo'")
+    run, = engine.keys("run:*")
+    engine.redis.zadd(engine.home("c") + ":timers", {run.split(":run:")[1]: 0})
     assert run_of(engine, 1)["status"] == "completed"
 
 
@@ -94,7 +94,7 @@ def test_the_schedulers_setting_reaches_send(engine):
 def test_rows_wait_while_redis_is_away(engine):
     engine.start()
     run = engine.run("test/echo", {"n": 0})
-    engine.stack.redis.process.kill()
+    engine.stack.redis.kill()
     for n in range(1, 6):
         send(engine, n)
     engine.wait_until(lambda: engine.log_contains("events wait in the outbox"), 10, "the warning")
@@ -110,12 +110,12 @@ def test_rows_wait_while_redis_is_away(engine):
 def test_rows_wait_while_redis_is_full(engine):
     engine.start()
     engine.run("test/echo", {"n": 0})
-    engine.redis.config_set("maxmemory", "1")
+    engine.configure_redis("maxmemory", "1")
     for n in range(1, 6):
         send(engine, n)
     engine.wait_until(lambda: engine.log_contains("events wait in the outbox"), 10, "the warning")
     assert engine.value("select count(*) from chronos.outbox where event_id is not null") == 0
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.configure_redis("maxmemory", "1gb")
     for n in range(1, 6):
         assert run_of(engine, n)["status"] == "completed"
     wait_delivered(engine)
@@ -192,8 +192,8 @@ def test_a_row_that_is_sent_twice_starts_one_run(engine):
     wait_delivered(engine)
     assert engine.value("select last_value from tries") >= 2
     assert engine.redis.xinfo_stream("{c0}:events")["entries-added"] >= 2
-    assert engine.value("select count(*) from chronos.events") == 1
-    assert engine.value("select count(*) from chronos.runs") == 1
+    assert engine.value("select count(*) from chronos.events where name = 'test/echo'") == 1
+    assert engine.value("select count(*) from chronos.runs where function_id = 'test-echo'") == 1
     check_promises(engine)
 
 
@@ -233,7 +233,7 @@ def test_a_redis_that_is_empty_gets_all_of_it_again(engine):
     for n in range(20):
         assert run_of(engine, n, deadline=40)["status"] == "completed"
     wait_delivered(engine)
-    assert engine.value("select count(*) from chronos.runs") == 20
+    assert engine.value("select count(*) from chronos.runs where function_id = 'test-echo'") == 20
     check_promises(engine)
 
 

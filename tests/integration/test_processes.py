@@ -52,7 +52,7 @@ def test_a_bad_setting_is_refused_with_its_name_value_and_bounds(engine, kind, n
     ("maxmemory-policy", "allkeys-lru", "noeviction"),
 ])
 def test_a_redis_that_could_lose_work_is_refused(engine, setting, value, told):
-    engine.redis.config_set(setting, value)
+    engine.configure_redis(setting, value)
     for kind in ("scheduler", "worker"):
         done = run_program(engine, kind)
         assert done.returncode == 1 and told in done.stderr
@@ -96,7 +96,7 @@ def test_a_worker_that_leaves_leaves_nothing_behind(engine):
     engine.daemon("worker-1").stop()
     engine.daemon("worker-2").stop()
     assert list(engine.redis.scan_iter("chronos:worker:*")) == []
-    consumers = [engine.redis.xinfo_consumers(k, "workers") for k in engine.redis.scan_iter("{c0}:ready:*")]
+    consumers = [engine.redis.xinfo_consumers(k, "workers") for k in engine.keys("ready:*")]
     assert consumers and not any(consumers)
 
 

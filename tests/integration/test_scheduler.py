@@ -20,8 +20,8 @@ def test_a_run_that_was_archived_but_not_forgotten_is_forgotten_later(engine):
     engine.rows("update chronos.archive_cursor set last_id = %s where partition = 0", old)
     engine.redis.xadd("{c0}:history", {"kind": "next", "run": "NEW", "at": "1", "body": ""})
     scheduler.start()
-    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
-    assert list(engine.redis.scan_iter("{c0}:*:OLD")) == []
+    engine.wait_until(lambda: engine.history_length() == 0, 10, "the history to be archived")
+    assert engine.keys("*:OLD") == []
     check_promises(engine)
 
 
@@ -32,13 +32,13 @@ def test_a_scheduler_that_starts_while_redis_is_full_makes_room(engine):
     entries = [engine.send("test/slow", {"ms": 1500}) for _ in range(5)]
     engine.wait_for(5, function="test-slow", what="start")
     engine.daemon("scheduler-1").kill()
-    engine.redis.config_set("maxmemory", "1mb")
+    engine.configure_redis("maxmemory", "1mb")
     engine.wait_for(5, function="test-slow", what="end")
     engine.daemon("scheduler-1").start()
     for entry in entries:
         engine.wait_for_run(entry, status="completed")
-    engine.wait_until(lambda: engine.redis.xlen("{c0}:history") == 0, 10, "the history to be archived")
-    engine.redis.config_set("maxmemory", "1gb")
+    engine.wait_until(lambda: engine.history_length() == 0, 10, "the history to be archived")
+    engine.configure_redis("maxmemory", "1gb")
     engine.run("test/echo")
     check_promises(engine)
 

@@ -257,6 +257,41 @@ def test_transactional_items_take_effect_once_each(alone):
     assert sorted(r["step"] for r in ledger) == [f"insert-{k}" for k in "abcde"]
 
 
+# ---- items one after the other ----
+
+def test_an_item_that_waits_holds_up_the_next(alone):
+    run = alone.start("test-each", {"items": [1, {"pause": "wait"}, {"pause": "sleep"}, 4]})
+    assert alone.wait_parked(run)["wait"] == "one-1"
+    assert not alone.engine.happenings(run=run, step="one-2")
+    go = alone.event("test/go", {})
+    assert alone.hear(run, go) == 1
+    end = alone.wait_end(run)
+    assert json.loads(end.output) == [{"item": 1, "attempt": 1}, go, None, {"item": 4, "attempt": 1}]
+
+
+def test_an_item_that_invokes(alone):
+    run = alone.start("test-each", {"items": [{"pause": "invoke"}, 2]})
+    assert alone.wait_parked(run)["wait"] == "one-0"
+    assert alone.resume(run, "one-0", "ok", {"twice": 0}) == 1
+    assert json.loads(alone.wait_end(run).output)[0] == {"twice": 0}
+    run = alone.start("test-each", {"items": [{"pause": "invoke"}, 2]})
+    alone.wait_parked(run)
+    assert alone.resume(run, "one-0", "error", {"name": "x", "message": "no"}) == 1
+    assert alone.wait_end(run, "failed").message == "function test-invoked failed: no"
+    assert not alone.engine.happenings(run=run, step="one-1")
+
+
+def test_an_item_may_finish_the_run(alone):
+    run = alone.start("test-each", {"items": [{"pause": "finish"}, 2]})
+    assert json.loads(alone.wait_end(run).output) == "finished"
+
+
+def test_an_item_cannot_ask_to_be_run_again(alone):
+    run = alone.start("test-each", {"items": [{"pause": "again"}, 2]})
+    end = alone.wait_end(run, "failed")
+    assert (end.code, end.message) == ("bug", "an item of an .each row cannot ask to be run again")
+
+
 # ---- several events ----
 
 def test_a_batch_is_seen_whole_and_called_by_its_first_event(alone):
@@ -368,16 +403,21 @@ def test_a_run_that_was_given_to_another_worker_is_let_go(alone):
 
 @pytest.fixture
 def locked_video(alone):
-    """A run that waits in Postgres for a row that the test holds: (the run, a function that lets go)."""
+    """A video whose row the test holds: (the data of an event about it, the connection that holds it)."""
     creator = alone.engine.make_creator()
     video = alone.engine.make_video("youtube", creator)
     holder = psycopg2.connect(alone.engine.stack.database_url)
     with holder.cursor() as c:
         c.execute("select 1 from public.videos where id = %s for update", (str(video["id"]),))
-    run = alone.start("test-tx", {"videoId": str(video["id"]), "creatorId": creator})
-    alone.wait(lambda: waiting_in_postgres(alone), "the step to wait for the row")
-    yield run, holder
+    yield {"videoId": str(video["id"]), "creatorId": creator}, holder
     holder.close()
+
+
+def start_waiting(alone, fn, data):
+    """A run whose step waits in Postgres."""
+    run = alone.start(fn, data)
+    alone.wait(lambda: waiting_in_postgres(alone), "the step to wait for the row")
+    return run
 
 
 def waiting_in_postgres(alone):
@@ -386,7 +426,7 @@ def waiting_in_postgres(alone):
 
 
 def test_a_statement_of_a_cancelled_run_is_ended(alone, locked_video):
-    run, _ = locked_video
+    run = start_waiting(alone, "test-tx", locked_video[0])
     begun = time.monotonic()
     assert alone.cancel(run) == 1
     alone.wait(lambda: alone.history("cancelled"), "the end of the run", deadline=6)
@@ -396,7 +436,8 @@ def test_a_statement_of_a_cancelled_run_is_ended(alone, locked_video):
 
 
 def test_a_statement_is_ended_when_the_worker_is_stopped(alone, locked_video):
-    run, holder = locked_video
+    data, holder = locked_video
+    run = start_waiting(alone, "test-tx", data)
     worker = alone.engine.daemon("worker-1")
     alone.engine.stack.start_worker()
     worker.process.signal(signal.SIGTERM)
@@ -410,19 +451,31 @@ def test_a_statement_is_ended_when_the_worker_is_stopped(alone, locked_video):
     assert end.attempts == "1"  # it was given back, and no attempt was used
 
 
+def test_a_statement_is_ended_with_the_time_of_its_step(alone, locked_video):
+    data, holder = locked_video
+    run = start_waiting(alone, "test-timeout-tx", data)
+    first = alone.wait(lambda: alone.steps(run), "the end of the first attempt", deadline=5)[0]
+    assert (first.status, first.message) == ("failed", "it ran longer than its limit of 400 ms")
+    assert float(first.us) < 2_000_000
+    holder.rollback()
+    end = alone.wait_end(run)
+    assert int(end.attempts) >= 2
+    assert alone.engine.value("select count(*) from public.video_analytics_events") == 1
+
+
 # ---- what is published ----
 
 def test_an_older_manifest_does_not_replace_a_newer_one(engine):
     newer = json.dumps({"id": "test-noop", "version": 99})
     engine.redis.hset("chronos:functions", "test-noop", newer)
-    engine.stack.start_worker()
+    engine.start()
     assert engine.redis.hget("chronos:functions", "test-noop") == newer
     assert json.loads(engine.redis.hget("chronos:functions", "test-echo"))["version"] == 1
     assert engine.log_contains("newer version of a function is published already.*test-noop")
 
 
 def test_what_the_operator_sets_is_published(engine):
-    engine.stack.start_worker(CHRONOS_BUDGET_USD_PER_HOUR="2.5", CHRONOS_LIMITS="test-keyed=7,test-keyed/2=4")
+    engine.start(CHRONOS_BUDGET_USD_PER_HOUR="2.5", CHRONOS_LIMITS="test-keyed=7,test-keyed/2=4")
     paid = json.loads(engine.redis.hget("chronos:functions", "test-paid"))
     assert paid["usd"] == {"cap": 2_500_000, "reserve": 0}
     keyed = json.loads(engine.redis.hget("chronos:functions", "test-keyed"))

@@ -4,7 +4,7 @@ A state is a dict from key (without the partition's prefix) to contents:
 
     string      "text"                              set     {"a", "b"}
     hash        {"field": "value"}                  zset    [("member", score), …] in the order of the set
-    stream      [{"field": "value"}, …]
+    stream      [{"field": "value"}, …]                list    ("item", …)
     ready:<fn>  {"entries": [(entry id, run id), …], "workers": {consumer: [entry id that is pending, …]}}
                 ("workers" is left out when the group is not there)
 
@@ -16,6 +16,7 @@ not UTF-8 goes in and comes out as it is (surrogateescape).
 
 import functools
 import os
+import re
 import subprocess
 
 import redis
@@ -94,7 +95,7 @@ def after(state, changes):
 
 
 def normal_entry(entry):
-    return "*" if entry and int(entry.split("-")[0]) > 10**9 else entry
+    return "*" if re.fullmatch(r"\d{10,}-\d+", entry) else entry
 
 
 class Partition:
@@ -159,6 +160,8 @@ class Partition:
             r.hset(key, mapping=value)
         elif isinstance(value, set):
             r.sadd(key, *value)
+        elif isinstance(value, tuple):
+            r.rpush(key, *value)
         elif isinstance(value, list) and isinstance(value[0], dict):
             for fields in value:
                 r.xadd(key, fields)
@@ -196,6 +199,8 @@ class Partition:
             return r.get(key)
         if kind == "set":
             return r.smembers(key)
+        if kind == "list":
+            return tuple(r.lrange(key, 0, -1))
         if kind == "zset":
             return r.zrange(key, 0, -1, withscores=True)
         if kind == "hash":

@@ -16,8 +16,8 @@ def entries(*runs):
 
 def admitted(before, *runs):
     """Their hashes, which remember by which limits they were admitted and where they are."""
-    limits = {"limits": before["limits"]["f"]} if "limits" in before else {}
-    return {f"run:{r}": {**before[f"run:{r}"], "entry": "*", **limits} for r in runs}
+    limits = before.get("limits", {}).get("f", "")
+    return {f"run:{r}": {**before[f"run:{r}"], "entry": "*", "limits": limits} for r in runs}
 
 
 def test_nothing_to_do(p):

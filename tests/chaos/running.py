@@ -1,0 +1,74 @@
+"""What ran at the same time, by what the steps wrote down themselves.
+
+A step runs from its line "start" to its line "end" or "cancelled", or to the death of its process. A process that is
+stopped does not run, and a step that it goes on with afterwards is nobody's any more: its run may have been given to
+another worker. So a step is taken as ended where its process was stopped, and what it did after that is told separately."""
+
+import collections
+
+END = ("end", "cancelled")
+Interval = collections.namedtuple("Interval", "begin end run function pid")
+Zombie = collections.namedtuple("Zombie", "run function pid slept woke seconds how")
+
+
+def life_of(lives, h):
+    """The incarnation that wrote a line; pids are used again."""
+    for life in lives.get(h.pid, ()):
+        if life.born - 5 <= h.at and (life.gone is None or h.at <= life.gone):
+            return life
+    return None
+
+
+def find_intervals(happenings, lives, functions):
+    """(intervals, zombies) of the functions, which write both lines."""
+    by_pid = collections.defaultdict(list)
+    for life in lives:
+        by_pid[life.pid].append(life)
+    open_at, intervals, zombies = {}, [], []
+
+    def close(key, at, how):
+        life, begin = open_at.pop(key)
+        stopped = [p for p in life.pauses if begin < p[0] < at] if life else []
+        if stopped:
+            slept, woke = stopped[0][0], stopped[-1][1]
+            zombies.append(Zombie(key[1], key[2], key[0], slept, woke, at - woke, how))
+            at = slept
+        intervals.append(Interval(begin, at, key[1], key[2], key[0]))
+
+    for h in happenings:
+        key = (h.pid, h.run, h.function)
+        if h.function not in functions or h.what not in ("start", *END):
+            continue
+        if key in open_at:
+            close(key, h.at, h.what)
+        if h.what == "start":
+            open_at[key] = (life_of(by_pid, h), h.at)
+    for key in list(open_at):
+        life = open_at[key][0]
+        close(key, life.gone if life and life.gone else float("inf"), "death")
+    return intervals, zombies
+
+
+def most_at_once(intervals):
+    """(most runs, when). A run that runs twice counts once."""
+    moments = sorted([(i.begin, 1, i.run) for i in intervals] + [(i.end, 0, i.run) for i in intervals])
+    running, most, when = collections.Counter(), 0, None
+    for at, begins, run in moments:
+        running[run] += 1 if begins else -1
+        if not running[run]:
+            del running[run]
+        if len(running) > most:
+            most, when = len(running), at
+    return most, when
+
+
+def late_zombies(happenings, zombies, most_s):
+    """Those that went on although another worker had begun with their run."""
+    starts = collections.defaultdict(list)
+    for h in happenings:
+        if h.what == "start":
+            starts[h.run].append(h)
+    for z in zombies:
+        others = [h for h in starts[z.run] if h.pid != z.pid and z.slept < h.at < z.woke]
+        if others and z.seconds > most_s:
+            yield z

@@ -83,6 +83,7 @@ local function limits_in(text, key)
         name = limit.base .. (parts[limit.part] or '')
       end
       local its = { name = name, max = maximum_of(limit, name), own = limit.part == 1 }
+      its.alone = limit.part ~= nil and not its.own
       if limit.cap then
         its.cap, its.reserve, its.owner = its.max, limit.reserve, owner_of(key)
       elseif limit.shared then

@@ -29,12 +29,12 @@ end
 
 local function reason_of(limit)
   if limit.cap then
-    return string.format('budget: %s has spent $%.2f of $%.2f in the last hour', limit.owner,
+    return 'budget: ' .. limit.owner .. string.format(' has spent $%.2f of $%.2f in the last hour',
       spending_of(limit.owner).sum / 1e6, limit.cap / 1e6)
   elseif string.find(limit.name, '^paused/') then
     return 'the function is paused or drained'
   end
-  return string.format('limit %s: %d of %d', limit.name, holders(limit.name), limit.max)
+  return 'limit ' .. limit.name .. string.format(': %d of %d', holders(limit.name), limit.max)
 end
 
 local function say_place(run, more)
@@ -47,7 +47,7 @@ local function say_place(run, more)
     say('worker', lease and lease[2])
   elseif run.fan_next then
     say('state', 'waiting for branches')
-    say('reason', more.fan_left .. ' of ' .. more.fan_total .. ' are not done')
+    say('reason', (more.fan_left or '?') .. ' of ' .. (more.fan_total or '?') .. ' are not done')
   elseif more.wait then
     say('state', more.invoke and 'waiting for a function' or 'waiting for an event')
     say('step', more.wait)
@@ -56,7 +56,7 @@ local function say_place(run, more)
     say('state', more.collect and 'collecting' or 'sleeping')
   else
     local begun = more.st or more.begun or run.parent_run
-    local full = first_full(limits_of(run.fn, run.key), run.fn, begun)
+    local full = first_full(limits_of(run.fn, run.key or ''), run.fn, begun)
     say('state', 'waiting')
     say('reason', full and reason_of(full) or 'its turn')
   end

@@ -6,8 +6,8 @@
 --   (s:<run> begun by then, f:<run> ended by then), <p>:run:<id> hash, <p>:unsettled set, <p>:lookbacks set, and what include/
 --   names
 -- ARGV[1] most timers to fire in this call
--- reply {fired, admitted, wait, look-backs}: wait = ms until the next timer or deadline, 0 when more are due now, -1 when
---   there is none; look-backs = listeners that wait for earlier events to be looked through
+-- reply {fired, admitted, wait, look-backs}: wait = ms until the next timer or deadline, 0 when there is more to do now, -1
+--   when there is nothing; look-backs = listeners that wait for earlier events to be looked through
 -- events waited, cancelled
 local p, most = KEYS[1], tonumber(ARGV[1])
 
@@ -65,7 +65,7 @@ if next(freed) ~= nil then
   admitted = admitted + admit_waiting(freed, 200)
 end
 
-local wait_ms = -1
+local wait_ms = redis.call('EXISTS', p .. ':unsettled') == 1 and 0 or -1
 for _, key in ipairs({ ':timers', ':deadlines' }) do
   local first = redis.call('ZRANGE', p .. key, 0, 0, 'WITHSCORES')
   if first[1] then

@@ -4,10 +4,11 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:share:<limit> hash (max, version)   this partition's share; not there = 0
---   <p>:slots:<limit> set, <p>:blocked:<limit> zset of queues, <p>:wait:<queue> zset   see include/limits and include/admit
+--   <p>:slots:<limit> set, <p>:blocked:<limit> zset of queues and lines, <p>:wait:<queue> zset, <p>:line:<fn>:<owner> zset
+--     see include/limits and include/admit
 --   <p>:starved set   shared limits behind which a run came to wait; added by include/admit
 -- ARGV[1] most names of <p>:starved to give
--- ARGV[2] most queues to count behind a limit: beyond it each queue counts as one run
+-- ARGV[2] most queues to count behind a limit: beyond it each queue counts as one run, as does each queue of a line
 -- ARGV[3…] names of limits, with their key
 -- reply {now ms, {name…}, {max, version, holders, waiting}…}: the names that starve, then what each limit that was asked for
 --   has here; version "0" = it never had a share
@@ -21,7 +22,8 @@ local function count_waiting(name)
   local queues = redis.call('ZRANGE', blocked, 0, most_queues - 1)
   local waiting = #queues == most_queues and redis.call('ZCARD', blocked) - most_queues or 0
   for _, queue in ipairs(queues) do
-    waiting = waiting + redis.call('ZCARD', p .. ':wait:' .. queue)
+    local line = string.match(queue, '^\n(.*)$')
+    waiting = waiting + redis.call('ZCARD', line and p .. ':line:' .. line or p .. ':wait:' .. queue)
   end
   return waiting
 end

@@ -65,6 +65,20 @@ static bool route(struct batch *b, bool again, struct err *e)
            answers_give(r, b->list, b->len, e) && listeners_tell(r, b->list, b->len, e);
 }
 
+/* A call that was not answered may be applied at any later time. If its runs were looked for, not found and then started by
+ * it, they could end and leave Redis before they are started once more: so the name it was sent under is fenced first. */
+static bool outrun_late_call(struct routing *r, struct err *e)
+{
+    if (!r->unanswered)
+        return true;
+    if (!identity_fence(r->conf, r->name, r->kv, e) ||
+        !identity_renew(r->identity, r->name, r->kv, e))
+        return false;
+    identity_name(r->identity, r->name);
+    r->unanswered = false;
+    return true;
+}
+
 /* Keeps trying while Redis or Postgres are away: a run whose reply was lost may have ended before the next try. false: given
  * up at the stop, or it is somebody else's now. */
 static bool route_patiently(struct batch *b, bool again)
@@ -72,7 +86,7 @@ static bool route_patiently(struct batch *b, bool again)
     struct routing *r = b->routing;
     for (;; again = true) {
         struct err e;
-        if (route(b, again, &e))
+        if (outrun_late_call(r, &e) && route(b, again, &e))
             return true;
         if (e.code == ERR_STALE) {
             log_warn("this scheduler was silent for too long; others took over what it had read",

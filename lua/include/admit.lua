@@ -1,10 +1,15 @@
--- admit: owns <p>:wait:<queue> (zset of run ids by their order), <p>:blocked:<limit> (zset of queues by tag), <p>:vt:<limit>
--- (zset: owner -> tag, and a line's end -> the tag that was served last) and <p>:unsettled (set of limits), and the fields `entry` and `limits` of <p>:run:<id>; appends to
--- <p>:ready:<fn>; adds to <p>:starved.
+-- admit: owns <p>:wait:<queue> (zset of run ids by their order), <p>:line:<fn>:<owner> (zset of queues by the order of their
+-- first runs), <p>:blocked:<limit> (zset of queues and lines by tag), <p>:vt:<limit> (zset: owner -> tag, and a line's end -> the
+-- tag that was served last) and <p>:unsettled (set of limits), and the fields `entry` and `limits` of <p>:run:<id>; appends
+-- to <p>:ready:<fn>; adds to <p>:starved.
 --
 -- A queue is "<fn>:<key>", or "<fn>+:<key>" for runs that have begun before. Every queue that has waiting runs stands in
 -- exactly one <p>:blocked:<limit>: that of a limit that was full when it was last tried. A released slot looks only at the
 -- queues that its own limits block, so the cost of an admission does not grow with the number of waiting keys.
+--
+-- A key may have more parts than its owner, and one owner a hundred thousand such queues. What is counted by the owner, or by
+-- nothing, is the same for all of them, so they stand behind it as one, a line, "\n<fn>:<owner>", in the order of their first
+-- runs. Only behind a limit that is counted by another part a queue stands alone.
 --
 -- Behind a limit, queues stand by tag and the least goes first (start-time fair queueing). Who is served stands again a
 -- turn later, 1 / weight of its owner; who comes new stands beside the one that was served last. Behind a limit that is
@@ -27,18 +32,24 @@ local function exact(number)
   return string.format('%.17g', number)
 end
 
-local function set_tag(name, queue, tag)
-  redis.call('ZADD', p .. ':blocked:' .. name, exact(tag), queue)
+-- `member`: a queue or a line
+local function set_tag(name, member, tag)
+  redis.call('ZADD', p .. ':blocked:' .. name, exact(tag), member)
   crowded[name] = true
 end
 
+local function leave(name, member)
+  redis.call('ZREM', p .. ':blocked:' .. name, member)
+  crowded[name] = nil
+end
+
 local function head_of(name)
-  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 1, 'WITHSCORES')
   crowded[name] = first[1] ~= nil
   if first[1] == nil then
     return nil
   end
-  return { queue = first[1], tag = tonumber(first[2]) }
+  return { member = first[1], tag = tonumber(first[2]), alone = first[3] == nil }
 end
 
 local function is_crowded(name)
@@ -61,15 +72,52 @@ local function newcomers_tag(limit, owner)
   return head and head.tag + NEWCOMER or 0
 end
 
--- A queue begins to wait behind the limit.
-local function stand_behind(limit, queue, owner)
+-- A queue or a line begins to wait behind the limit.
+local function stand_behind(limit, member, owner)
   local tag = newcomers_tag(limit, owner)
-  set_tag(limit.name, queue, tag)
+  set_tag(limit.name, member, tag)
   if limit.shared then
     redis.call('SADD', p .. ':starved', limit.name)
   end
   if limit.cap then
     wake_for_budget(limit)
+  end
+end
+
+-- The line that the queue belongs to, nil when its key is the owner alone.
+local function line_of(queue)
+  local first_end = string.find(queue, '\n', 1, true)
+  return first_end and string.sub(queue, 1, first_end - 1) or nil
+end
+
+-- The order of a queue's first run, nil when it has none.
+local function order_of_first(queue)
+  return redis.call('ZRANGE', p .. ':wait:' .. queue, 0, 0, 'WITHSCORES')[2]
+end
+
+-- The queue takes its place in its line: it has another first run by now, or none (`order` nil) and leaves. Returns whether
+-- anybody stands in the line.
+local function place_in_line(line, queue, order)
+  local line_key = p .. ':line:' .. line
+  if order ~= nil then
+    redis.call('ZADD', line_key, order, queue)
+    return true
+  end
+  redis.call('ZREM', line_key, queue)
+  return redis.call('EXISTS', line_key) == 1
+end
+
+-- A queue, whose first run has that order, begins to wait behind the limit or, with its line, behind what that waits for.
+local function stand(limit, queue, order, owner)
+  local line = line_of(queue)
+  if line == nil or limit.alone then
+    stand_behind(limit, queue, owner)
+    return
+  end
+  local was_there = redis.call('EXISTS', p .. ':line:' .. line) == 1
+  place_in_line(line, queue, order)
+  if not was_there then
+    stand_behind(limit, '\n' .. line, owner)
   end
 end
 
@@ -109,7 +157,9 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
     redis.call('HSET', p .. ':run:' .. id, unpack(fields))
   end
   if not admitted and waiting == 0 then
-    stand_behind(full, queue, owner_of(key))
+    stand(full, queue, exact(order), owner_of(key))
+  elseif not admitted and line_of(queue) then
+    redis.call('ZADD', p .. ':line:' .. line_of(queue), 'XX', 'LT', exact(order), queue)
   end
   return admitted
 end
@@ -117,7 +167,7 @@ end
 -- A run that was admitted, and that no worker works on, goes back to waiting when its function is paused by now: returns
 -- whether it is so. What it gives back is noted in `freed`.
 local function put_back(id, fn, freed)
-  if not control('pause/' .. fn) then
+  if not control('pause/', fn) then
     return false
   end
   local run_key = p .. ':run:' .. id
@@ -132,11 +182,11 @@ local function put_back(id, fn, freed)
   return true
 end
 
--- The queue's next run is admitted; the queue then stands a turn later, or nowhere when it is empty.
+-- The queue's next run is admitted; the queue, or its line, then stands a turn later, or nowhere when it is empty.
 local function serve(name, own, head, fn, owner, limits)
   local wait_key = p .. ':wait:' .. head.queue
-  local ids = redis.call('ZRANGE', wait_key, 0, 1)
-  local id = ids[1]
+  local runs = redis.call('ZRANGE', wait_key, 0, 1, 'WITHSCORES')
+  local id, next_order = runs[1], runs[4]
   if id ~= nil then
     redis.call('ZREM', wait_key, id)
     take_slots(id, limits)
@@ -144,14 +194,17 @@ local function serve(name, own, head, fn, owner, limits)
   end
   local turn = head.tag + 1
   if not own then
-    turn = head.tag + 1 / tonumber(control('weight/' .. owner) or 1)
+    turn = head.tag + 1 / tonumber(control('weight/', owner) or 1)
     redis.call('ZADD', p .. ':vt:' .. name, exact(turn), owner, exact(head.tag), LAST_SERVED)
   end
-  if ids[2] == nil then
-    redis.call('ZREM', p .. ':blocked:' .. name, head.queue)
-    crowded[name] = nil
-  else
-    set_tag(name, head.queue, turn + BEHIND)
+  local stays = next_order ~= nil
+  if head.line then
+    stays = place_in_line(head.line, head.queue, next_order)
+  end
+  if not stays then
+    leave(name, head.member)
+  elseif not (own and head.alone) then -- alone among an owner's own it keeps its place
+    set_tag(name, head.member, turn + BEHIND)
   end
   return id ~= nil
 end
@@ -191,10 +244,48 @@ local function forget_turns(name)
   end
 end
 
+-- The first queue needs a limit that the one it stands behind is not: it goes there.
+local function move_on(name, head, stop, owner)
+  if head.line and stop.alone then
+    if not place_in_line(head.line, head.queue, nil) then
+      leave(name, head.member)
+    end
+    stand_behind(stop, head.queue, owner)
+  elseif head.line then
+    leave(name, head.member)
+    stand_behind(stop, head.member, owner)
+  else
+    leave(name, head.member)
+    local order = order_of_first(head.queue)
+    if order ~= nil then
+      stand(stop, head.queue, order, owner)
+    end
+  end
+end
+
+-- Who stands first, and which queue that is; nil when nobody does.
+local function first_behind(name)
+  local head = head_of(name)
+  while head ~= nil do
+    if string.sub(head.member, 1, 1) ~= '\n' then
+      head.queue = head.member
+      return head
+    end
+    head.line = string.sub(head.member, 2)
+    head.queue = redis.call('ZRANGE', p .. ':line:' .. head.line, 0, 0)[1]
+    if head.queue ~= nil then
+      return head
+    end
+    leave(name, head.member)
+    head = head_of(name)
+  end
+  return nil
+end
+
 -- Looks at the first queue behind the limit. Returns 'served' or 'moved', or nil when nobody more can be served there; whether
 -- owners take turns there; where the queue went; whether a run was admitted.
 local function look_behind(name)
-  local head = head_of(name)
+  local head = first_behind(name)
   if head == nil then
     return nil
   end
@@ -216,14 +307,12 @@ local function look_behind(name)
     return nil, turns
   end
   if stop ~= nil then
-    redis.call('ZREM', p .. ':blocked:' .. name, head.queue)
-    crowded[name] = nil
-    stand_behind(stop, head.queue, owner)
+    move_on(name, head, stop, owner)
     return 'moved', turns, stop.name
   end
   local turn = own and head.tag or turn_of(name, owner)
   if turn > head.tag and redis.call('ZCARD', p .. ':blocked:' .. name) > 1 then
-    set_tag(name, head.queue, turn) -- another queue of this owner had the owner's turn meanwhile
+    set_tag(name, head.member, turn) -- another queue of this owner had the owner's turn meanwhile
     return 'moved', turns
   end
   local served = serve(name, own, head, fn, owner, limits)
@@ -271,21 +360,31 @@ local function admit_waiting(freed, budget)
   return admitted
 end
 
+local function leave_any(fn, key, begun, member)
+  local names = { paused_name(fn, begun) }
+  for _, limit in ipairs(limits_of(fn, key)) do
+    names[#names + 1] = limit.name
+  end
+  for _, name in ipairs(names) do
+    if redis.call('ZREM', p .. ':blocked:' .. name, member) == 1 then
+      crowded[name] = nil
+      forget_turns(name)
+    end
+  end
+end
+
 -- A waiting run leaves its queue without having been served (it was cancelled). Nothing when it does not wait.
 local function leave_queue(id, fn, key)
   for _, begun in ipairs({ false, true }) do
     local queue = fn .. (begun and '+:' or ':') .. key
-    local wait_key = p .. ':wait:' .. queue
-    if redis.call('ZREM', wait_key, id) == 1 and redis.call('EXISTS', wait_key) == 0 then
-      local names = { paused_name(fn, begun) }
-      for _, limit in ipairs(limits_of(fn, key)) do
-        names[#names + 1] = limit.name
-      end
-      for _, name in ipairs(names) do
-        if redis.call('ZREM', p .. ':blocked:' .. name, queue) == 1 then
-          crowded[name] = nil
-          forget_turns(name)
+    if redis.call('ZREM', p .. ':wait:' .. queue, id) == 1 then
+      local line, order = line_of(queue), order_of_first(queue)
+      if line and redis.call('ZSCORE', p .. ':line:' .. line, queue) then
+        if not place_in_line(line, queue, order) then
+          leave_any(fn, key, begun, '\n' .. line)
         end
+      elseif order == nil then
+        leave_any(fn, key, begun, queue)
       end
     end
   end

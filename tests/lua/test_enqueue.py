@@ -185,7 +185,8 @@ def test_the_first_line_of_a_key_is_its_owner(p):
     assert state["slots:fn/f:a"] == {"r1", "r2"}
     assert state["wait:f:a\nx"] == [("r3", 3)]
     assert state["wait:f:a\ny"] == [("r4", 4)]
-    assert state["blocked:fn/f:a"] == [("f:a\nx", 0), ("f:a\ny", NEWCOMER)]
+    assert state["line:f:a"] == [("f:a\nx", 3), ("f:a\ny", 4)]
+    assert state["blocked:fn/f:a"] == [("\nf:a", 0)]
 
 
 def test_bytes_pass_unchanged(p):

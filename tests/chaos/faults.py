@@ -218,7 +218,10 @@ class TurnBackSchedule(Fault):
     MINUTES = 7
 
     def strike(self, world, target):
-        world.turn_back_schedule(self.MINUTES)
+        try:
+            world.turn_back_schedule(self.MINUTES)
+        except redis.exceptions.RedisError:
+            pass  # it is away or full: then not this time
 
     def heal(self, world, target):
         pass

@@ -8,8 +8,10 @@ The seed repeats what is sent and what is done when; how it meets in time is the
 
 import collections
 import contextlib
+import json
 import os
 import random
+import shutil
 import time
 
 import pytest
@@ -25,7 +27,7 @@ from chaos.sampler import Sampler
 from chaos.sender import Sender
 from chaos.world import Watch, World
 from harness.fixtures import finish, variant
-from ops.stack import StackError
+from ops.stack import StackError, sessions
 
 RATE = 30.0  # events a second
 NEWCOMERS = 12
@@ -41,12 +43,15 @@ class Chaos:
 
     def __init__(self, seed, seconds):
         self.seed, self.seconds = seed, seconds
+        self.world = None
+        self.is_kept = False
         self.partitions = random.Random(f"world-{seed}").choice(PARTITIONS)
         self.plan = make_plan(random.Random(f"plan-{seed}"), seconds, ALL)
         self.evidence = None
         self.stuck = []
 
     def run(self, world):
+        self.world = world
         world.start()
         with contextlib.ExitStack() as ends:
             sampler = Sampler(world.stack.redis_url)
@@ -94,8 +99,21 @@ class Chaos:
         if not problems:
             return
         text = [f"{len(problems)} problems", *problems[:SHOWN], "", f"CHRONOS_TEST_SEED={self.seed}; what was done:",
-                *self.evidence.told, "", "Again:", f"make chaos SECONDS={self.seconds:g} SEED={self.seed}"]
+                *self.evidence.told, "", "Logs, rows and Redis' own file are kept in", self.keep(), "Again:",
+                f"make chaos SECONDS={self.seconds:g} SEED={self.seed}"]
         pytest.fail("\n".join(text), pytrace=False)
+
+    def keep(self):
+        """For a look afterwards: all but the servers' own data. The folder."""
+        kept = os.path.join(sessions.run_dir(), f"chaos-{self.seed}")
+        if not self.is_kept:
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(self.world.stack.folder, kept, ignore=shutil.ignore_patterns("postgres", "state.*"))
+            for name in ("events", "runs", "steps"):
+                with open(os.path.join(kept, name + ".json"), "w", encoding="utf-8") as f:
+                    f.writelines(json.dumps(row, default=str) + "\n" for row in getattr(self.evidence, name))
+            self.is_kept = True
+        return kept
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,7 @@ def test_rules_remember_the_runs_that_began_before(lost):
 
 
 def test_a_retry_keeps_what_it_went_on_from(lost):
-    first = lost.send("test/canceller", {"key": "k", "ms": 20, "creatorId": "c"})
+    first = lost.send("test/canceller", {"key": "k", "ms": 600, "creatorId": "c"})
     lost.wait_for(3, function="test-canceller")
     lost.send("test/stop", {"key": "k"})
     run = run_of(lost, first, "cancelled")

@@ -93,12 +93,20 @@ class World(Engine):
             "error": {"message": f"cannot read this: Authorization: Bearer {key}", "type": "invalid_request_error"}})
         for name in (*SCHEDULERS, *WORKERS):
             self.stack.daemon(name.split("-")[0], name, **self.addresses(name))
+        self.start_daemons(self.make_rows)
+        self.miss_ticks()
+
+    def start_daemons(self, meanwhile=lambda: None):
+        for name in self.stack.daemons:
             self.start_daemon(name)
         self.stack.wait_migrated()
-        self.make_rows()
-        for name in (*SCHEDULERS, *WORKERS):
-            self.daemon(name).wait_ready()
-        self.miss_ticks()
+        meanwhile()
+        for daemon in self.stack.daemons.values():
+            daemon.wait_ready()
+
+    def stop_daemons(self):
+        for name in self.stack.daemons:
+            self.stop_daemon(name)
 
     def addresses(self, name):
         if name not in BEHIND_PROXIES:
@@ -247,7 +255,7 @@ class Watch:
         life = self.world.life(name)
         life.gone = time.monotonic()
         said = [line for line in daemon.process.log_text().splitlines() if "msg=setting" not in line]
-        if not (said and EXCUSED in said[-1]):
+        if not any(EXCUSED in line for line in said):
             self.found.append(f"{name} (pid {life.pid}) ended by itself{daemon.process.how_it_ended()}:\n"
                               + "\n".join(said[-20:]))
         daemon.process.forget()

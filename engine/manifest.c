@@ -90,6 +90,15 @@ static bool read_old_key(struct manifest *m, const json_t *j, struct err *e)
     return true;
 }
 
+/* What follows "data." when the expression is that and names alone: then it need not be worked out. */
+static char *path_of(const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+    if (strncmp(text, "data.", 5) != 0 || strspn(text, plain) != strlen(text))
+        return NULL;
+    return copy(text + 5);
+}
+
 static bool read_keys(struct manifest *m, const json_t *j, struct err *e)
 {
     const json_t *keys = js_get(j, "keys"), *key;
@@ -106,6 +115,7 @@ static bool read_keys(struct manifest *m, const json_t *j, struct err *e)
             return err_wrap(e, "keys[%zu]", i);
         m->key_count++;
     }
+    m->owner_path = path_of(json_string_value(json_array_get(keys, 0)));
     return true;
 }
 
@@ -276,6 +286,7 @@ void manifest_free(struct manifest *m)
     free_rules(m);
     cron_release(&m->cron);
     expr_free(m->condition);
+    free(m->owner_path);
     free(m->id);
     free(m->on_failure_of);
     free(m->limits);

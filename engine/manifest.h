@@ -85,9 +85,11 @@ struct manifest {
     char *on_failure_of;              /* NULL when not a failure handler */
     struct expr *keys[MAX_KEYS];      /* the first is the owner */
     int key_count;                    /* at least 1 */
-    char *limits;                     /* template for lua/include/limits.lua */
-    char *key;                        /* the JSON's, as it is; NULL = none */
-    struct expr *priority;            /* NULL = none */
+    char *
+        owner_path; /* within data, when the owner is nothing but what stands there; NULL otherwise */
+    char *limits;   /* template for lua/include/limits.lua */
+    char *key;      /* the JSON's, as it is; NULL = none */
+    struct expr *priority; /* NULL = none */
     struct manifest_rate rate_limit;
     struct manifest_throttle throttle;
     struct manifest_debounce debounce;

@@ -32,7 +32,7 @@ for f = 3, #ARGV do
     break
   end
   local stream = p .. ':ready:' .. ARGV[f]
-  local found = control('pause/' .. ARGV[f]) ~= 'pause'
+  local found = control('pause/', ARGV[f]) ~= 'pause'
     and redis.call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', room, 'STREAMS', stream, '>')
   if found then
     for _, entry in ipairs(found[1][2]) do

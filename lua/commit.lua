@@ -54,9 +54,33 @@ local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local ended_leases, has_ended, freed, ends_count = {}, {}, {}, 0
 local bodies, finished = {}, {}
 
+-- What this worker holds of a function, read whole where there are many outcomes: one question instead of one for each. nil
+-- when it holds more than that.
+local MANY, MOST_HELD = 8, 256
+local held = {}
+local function held_of(fn)
+  if held[fn] == nil then
+    local pending = redis.pcall('XPENDING', p .. ':ready:' .. fn, 'workers', '-', '+', MOST_HELD, worker)
+    local entries = {}
+    if pending.err == nil and #pending < MOST_HELD then
+      for _, lease in ipairs(pending) do
+        entries[lease[1]] = true
+      end
+      held[fn] = entries
+    else
+      held[fn] = false
+    end
+  end
+  return held[fn]
+end
+
 local function owns(fn, entry)
   if has_ended[fn .. ' ' .. entry] then
     return false
+  end
+  local entries = count >= MANY and held_of(fn)
+  if entries then
+    return entries[entry] == true
   end
   local pending = redis.pcall('XPENDING', p .. ':ready:' .. fn, 'workers', entry, entry, 1, worker)
   return pending.err == nil and pending[1] ~= nil

@@ -84,8 +84,10 @@ static bool enqueue(struct routing *r, struct routed *list, size_t n, int partit
     kv_adds(&a, r->name);
     kv_addi(&a, (int64_t)count);
     write_new(&a, list, n, partition);
+    uint64_t breaks = kv_disturbances(r->kv);
     auto_reply *reply = kv_script(r->kv, "enqueue", prefix, &a, e);
     kv_args_release(&a);
+    r->unanswered = r->unanswered || kv_disturbances(r->kv) != breaks;
     if (reply == NULL)
         return false;
     if (kv_int_at(reply, 0, 1) != 0)

@@ -65,6 +65,20 @@ static bool route(struct batch *b, bool again, struct err *e)
            answers_give(r, b->list, b->len, e) && listeners_tell(r, b->list, b->len, e);
 }
 
+/* A call that was not answered may be applied at any later time. If its runs were looked for, not found and then started by
+ * it, they could end and leave Redis before they are started once more: so the name it was sent under is fenced first. */
+static bool outrun_late_call(struct routing *r, struct err *e)
+{
+    if (!r->unanswered)
+        return true;
+    if (!identity_fence(r->conf, r->name, r->kv, e) ||
+        !identity_renew(r->identity, r->name, r->kv, e))
+        return false;
+    identity_name(r->identity, r->name);
+    r->unanswered = false;
+    return true;
+}
+
 /* Keeps trying while Redis or Postgres are away: a run whose reply was lost may have ended before the next try. false: given
  * up at the stop, or it is somebody else's now. */
 static bool route_patiently(struct batch *b, bool again)
@@ -72,7 +86,7 @@ static bool route_patiently(struct batch *b, bool again)
     struct routing *r = b->routing;
     for (;; again = true) {
         struct err e;
-        if (route(b, again, &e))
+        if (outrun_late_call(r, &e) && route(b, again, &e))
             return true;
         if (e.code == ERR_STALE) {
             log_warn("this scheduler was silent for too long; others took over what it had read",
@@ -101,20 +115,18 @@ static void tell_unmatched(const struct routed *x)
 }
 
 /* For people who look for a creator's events; a handler's are those of the run that failed. NULL: nobody's. */
-static const char *creator_of(struct event *ev, char out[EXPR_KEY_SIZE])
+static const char *creator_of(const struct event *ev, char out[EXPR_KEY_SIZE])
 {
-    if (expr_path_key(event_json(ev), "data.creatorId", out) == 0)
+    if (expr_path_key(ev->data, "creatorId", out) == 0)
         (void)expr_path_key(event_within(ev), "data.creatorId", out);
     return *out != '\0' ? out : NULL;
 }
 
-static void record_started(struct record *rec, struct routed *x)
+static void record_started(struct record *rec, const struct routed *x)
 {
+    const char *functions[MAX_STARTS], *runs[MAX_STARTS];
     char creator[EXPR_KEY_SIZE];
     size_t n = x->start_count;
-    const char **functions = calloc(2 * n + 1, sizeof(*functions)), **runs = functions + n;
-    if (functions == NULL)
-        abort();
     for (size_t s = 0; s < n; s++) {
         const struct start *start = &x->starts[s];
         functions[s] = start->fn->id;
@@ -126,10 +138,9 @@ static void record_started(struct record *rec, struct routed *x)
         tell_unmatched(x);
     record_accept(rec, &x->ev, creator_of(&x->ev, creator), n > 0 ? "accepted" : "unmatched",
                   functions, runs, n);
-    free(functions);
 }
 
-static void record_one(struct record *rec, struct routed *x)
+static void record_one(struct record *rec, const struct routed *x)
 {
     char creator[EXPR_KEY_SIZE];
     if (x->fate == ROUTED_REFUSED) {

@@ -62,6 +62,18 @@ static bool introduce(struct identity *id, struct kv *kv, struct err *e)
     return true;
 }
 
+bool identity_fence(const struct conf *c, const char *name, struct kv *kv, struct err *e)
+{
+    for (int p = 0; p < c->partitions; p++) {
+        char prefix[PREFIX_SIZE];
+        key_prefix(p, prefix);
+        auto_reply *r = kv_cmd(kv, e, "HDEL %s:schedulers %s", prefix, name);
+        if (r == NULL)
+            return false;
+    }
+    return true;
+}
+
 bool identity_renew(struct identity *id, const char *seen, struct kv *kv, struct err *e)
 {
     (void)pthread_mutex_lock(&id->lock);

@@ -21,5 +21,7 @@ void identity_stop(struct identity *id);
 
 /* The present name, copied. */
 void identity_name(struct identity *id, char out[IDENTITY_SIZE]);
+/* Whatever is still under way under this name, or is sent under it later, starts nothing. */
+bool identity_fence(const struct conf *c, const char *name, struct kv *kv, struct err *e);
 /* Takes a new name unless somebody did since `seen`; registers it with `kv`. */
 bool identity_renew(struct identity *id, const char *seen, struct kv *kv, struct err *e);

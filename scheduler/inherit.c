@@ -62,19 +62,6 @@ static bool take_over(struct routing *r, int stream, const char *dead, bool *ret
     return true;
 }
 
-/* Fences the dead one in every partition before anything of it is taken over. */
-static bool fence(struct routing *r, const char *dead, struct err *e)
-{
-    for (int p = 0; p < r->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE];
-        key_prefix(p, prefix);
-        auto_reply *reply = kv_cmd(r->kv, e, "HDEL %s:schedulers %s", prefix, dead);
-        if (reply == NULL)
-            return false;
-    }
-    return true;
-}
-
 /* Removes the consumer unless it still holds something. */
 static bool drop(struct routing *r, const char *stream, const char *dead, struct err *e)
 {
@@ -90,7 +77,7 @@ static bool drop(struct routing *r, const char *stream, const char *dead, struct
 /* Postgres is asked before anything is claimed: what is claimed cannot be left to another scheduler any more. */
 static bool inherit(struct routing *r, int stream, const char *dead, struct err *e)
 {
-    if (!db_ping(r->db, e) || !routing_refresh(r, e) || !fence(r, dead, e))
+    if (!db_ping(r->db, e) || !routing_refresh(r, e) || !identity_fence(r->conf, dead, r->kv, e))
         return false;
     bool left = true;
     while (left && !atomic_load(r->stopping)) {

@@ -6,8 +6,6 @@
 #include "js.h"
 #include "log.h"
 
-enum { MAX_RUNS_PER_EVENT = 32 };
-
 /* Said once, since it is true of every such event. */
 static void tell_left_out(struct routing *r, const struct event *ev, const struct manifest *m)
 {
@@ -65,7 +63,7 @@ static bool match(struct routing *r, struct routed *x)
         heard = true;
         if (!is_wanted(&x->ev, m))
             continue;
-        if (x->start_count == MAX_RUNS_PER_EVENT) {
+        if (x->start_count == MAX_STARTS) {
             tell_left_out(r, &x->ev, m);
             return true;
         }

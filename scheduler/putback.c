@@ -210,10 +210,26 @@ static bool check_outcome(struct putback *p, struct live *l, const redisReply *o
     return insist(p, l, outcome->element[1]->str, e);
 }
 
+/* The outcomes stand in the order in which the runs' events were written. */
+static bool check_outcomes(struct putback *p, int partition, const redisReply *outcomes,
+                           struct err *e)
+{
+    size_t at = 1;
+    for (size_t i = 0; i < p->count; i++) {
+        struct live *l = &p->list[i];
+        if (live_start(l)->partition != partition)
+            continue;
+        if (!check_outcome(p, l, outcomes->element[at], e))
+            return false;
+        at += parts_of(l);
+    }
+    return true;
+}
+
 static bool put_partition(struct putback *p, int partition, struct err *e)
 {
     struct kv_args a;
-    size_t count = 0, at = 1;
+    size_t count = 0;
     kv_args_init(&a);
     for (size_t i = 0; i < p->count; i++) {
         struct live *l = &p->list[i];
@@ -222,17 +238,13 @@ static bool put_partition(struct putback *p, int partition, struct err *e)
         write_run(&a, l);
         count += parts_of(l);
     }
-    auto_reply *r = count > 0 ? call_enqueue(p, partition, &a, count, e) : NULL;
+    auto_reply *outcomes = NULL;
+    if (count > 0)
+        outcomes = call_enqueue(p, partition, &a, count, e);
     kv_args_release(&a);
-    bool ok = count == 0 || r != NULL;
-    for (size_t i = 0; ok && i < p->count; i++) {
-        struct live *l = &p->list[i];
-        size_t parts = live_start(l)->partition == partition ? parts_of(l) : 0;
-        if (parts > 0)
-            ok = check_outcome(p, l, r->element[at], e);
-        at += parts;
-    }
-    return ok;
+    if (outcomes == NULL)
+        return count == 0;
+    return check_outcomes(p, partition, outcomes, e);
 }
 
 bool putback_flush(struct putback *p, struct err *e)

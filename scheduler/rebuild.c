@@ -187,14 +187,15 @@ static bool restore_runs(struct rebuild *b, struct err *e)
 
 static bool restore(struct rebuild *b, struct err *e)
 {
-    if (!restore_functions(b, e) || !restore_seen(b, e) ||
-        !remember_starts(b->conf, b->kv, b->db, &b->functions, e) || !restore_runs(b, e))
-        return false;
+    return restore_functions(b, e) && restore_seen(b, e) &&
+           remember_starts(b->conf, b->kv, b->db, &b->functions, e) && restore_runs(b, e);
+}
+
+static void tell(const struct rebuild *b, const char *what)
+{
     char count[24];
     (void)snprintf(count, sizeof(count), "%lld", b->putback.runs);
-    if (b->putback.runs > 0)
-        log_warn("runs that redis had lost are started again", "runs", count, LOG_END);
-    return true;
+    log_warn(what, "runs", count, LOG_END);
 }
 
 static const char *stored_epoch(const PGresult *stored, const char *name)
@@ -239,6 +240,7 @@ static bool restore_lost(struct rebuild *b, char began[24], struct err *e)
     log_warn("redis has lost data: live runs are rebuilt from postgres", LOG_END);
     if (!restore(b, e))
         return false;
+    tell(b, "live runs are rebuilt");
     (void)snprintf(began, 24, "%lld", (long long)wall_ms() + MARGIN_MS);
     return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began);
 }
@@ -309,5 +311,7 @@ bool rebuild_forgotten(const struct conf *c, struct identity *identity, const at
 {
     struct rebuild b = {.conf = c, .stopping = stopping, .since_ms = wall_ms() - LATELY_MS};
     bool ok = open_rebuild(&b, identity, e) && restore(&b, e);
+    if (ok && b.putback.runs > 0)
+        tell(&b, "runs that redis had forgotten are started again");
     return close_rebuild(&b, ok, e);
 }

@@ -8,6 +8,8 @@
 #include "event.h"
 #include "start.h"
 
+enum { MAX_STARTS = 32 }; /* of one event */
+
 enum routed_fate {
     ROUTED_ON,        /* goes on */
     ROUTED_REFUSED,   /* cannot be read; `refused` says why */

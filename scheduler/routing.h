@@ -43,6 +43,7 @@ struct routing {
     struct conditions conditions;
     char name
         [IDENTITY_SIZE]; /* under which it enqueues; kept up to date by its owner between batches */
+    bool unanswered;     /* a call of enqueue may still be on its way under this name */
     bool told_left_out;
 };
 

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "log.h"
 
-enum { KEYS_MAX_BYTES = 8192, PATH_SIZE = 256 };
+enum { PATH_SIZE = 256 };
 
 /* ---- values of the event ---- */
 
@@ -23,17 +22,31 @@ static void key_of(const struct expr *x, struct event *ev, char out[EXPR_KEY_SIZ
         (void)expr_key(x, within, out);
 }
 
+/* The same as key_of for the first key, without a tree of the whole event: most functions have no other. */
+static void owner_of(const struct manifest *m, struct event *ev, char out[EXPR_KEY_SIZE])
+{
+    const json_t *within = event_within(ev);
+    if (m->owner_path == NULL)
+        key_of(m->keys[0], ev, out);
+    else if (expr_path_key(ev->data, m->owner_path, out) == 0 && within != NULL)
+        (void)expr_path_key(json_object_get(within, "data"), m->owner_path, out);
+}
+
+/* A line for each key. */
 static char *keys_of(const struct manifest *m, struct event *ev)
 {
-    struct buf b;
-    buf_init(&b, KEYS_MAX_BYTES);
-    for (int i = 0; i < m->key_count; i++) {
-        char value[EXPR_KEY_SIZE];
-        key_of(m->keys[i], ev, value);
-        if ((i > 0 && !buf_addc(&b, '\n')) || !buf_adds(&b, value))
-            abort(); /* a manifest has few keys */
+    char keys[MAX_KEYS * EXPR_KEY_SIZE];
+    owner_of(m, ev, keys);
+    size_t len = strlen(keys);
+    for (int i = 1; i < m->key_count; i++) {
+        keys[len++] = '\n';
+        key_of(m->keys[i], ev, keys + len);
+        len += strlen(keys + len);
     }
-    return buf_take(&b);
+    char *copy = strndup(keys, len);
+    if (copy == NULL)
+        abort();
+    return copy;
 }
 
 void start_make(struct start *s, struct event *ev, const struct manifest *m, int partitions)

@@ -58,7 +58,8 @@ class Engine(Chronos):
             try:
                 return self.send(name, data, **fields)
             except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError,
-                    redis.exceptions.BusyLoadingError):
+                    redis.exceptions.BusyLoadingError, redis.exceptions.ClusterError, redis.exceptions.TryAgainError,
+                    redis.exceptions.RedisClusterException):
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.05)

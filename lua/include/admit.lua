@@ -44,12 +44,12 @@ local function leave(name, member)
 end
 
 local function head_of(name)
-  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 1, 'WITHSCORES')
   crowded[name] = first[1] ~= nil
   if first[1] == nil then
     return nil
   end
-  return { member = first[1], tag = tonumber(first[2]) }
+  return { member = first[1], tag = tonumber(first[2]), alone = first[3] == nil }
 end
 
 local function is_crowded(name)
@@ -167,7 +167,7 @@ end
 -- A run that was admitted, and that no worker works on, goes back to waiting when its function is paused by now: returns
 -- whether it is so. What it gives back is noted in `freed`.
 local function put_back(id, fn, freed)
-  if not control('pause/' .. fn) then
+  if not control('pause/', fn) then
     return false
   end
   local run_key = p .. ':run:' .. id
@@ -194,17 +194,17 @@ local function serve(name, own, head, fn, owner, limits)
   end
   local turn = head.tag + 1
   if not own then
-    turn = head.tag + 1 / tonumber(control('weight/' .. owner) or 1)
+    turn = head.tag + 1 / tonumber(control('weight/', owner) or 1)
     redis.call('ZADD', p .. ':vt:' .. name, exact(turn), owner, exact(head.tag), LAST_SERVED)
   end
   local stays = next_order ~= nil
   if head.line then
     stays = place_in_line(head.line, head.queue, next_order)
   end
-  if stays then
-    set_tag(name, head.member, turn + BEHIND)
-  else
+  if not stays then
     leave(name, head.member)
+  elseif not (own and head.alone) then -- alone among an owner's own it keeps its place
+    set_tag(name, head.member, turn + BEHIND)
   end
   return id ~= nil
 end

@@ -3,13 +3,14 @@
 -- question a call.
 local controls, has_controls = {}, nil
 
-local function control(field)
+local function control(kind, name)
   if has_controls == nil then
     has_controls = redis.call('EXISTS', p .. ':controls') == 1
   end
   if not has_controls then
     return false
   end
+  local field = kind .. name
   if controls[field] == nil then
     controls[field] = redis.call('HGET', p .. ':controls', field)
   end

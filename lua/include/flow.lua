@@ -23,12 +23,12 @@ local function once_refusal(fn, id, rule)
   return before and before ~= id and 'idempotency: run ' .. before .. ' had this key' or nil
 end
 
--- A run that began `elapsed_ms` ago.
+-- A run that began `elapsed_ms` ago. What is known of it already is not made older: here, and in note_rate.
 local function note_once(fn, id, rule, elapsed_ms)
   local ttl_ms, key = unpack(lines_of(rule, 2))
   local left_ms = tonumber(ttl_ms) - (elapsed_ms or 0)
   if left_ms > 0 then
-    redis.call('SET', p .. ':once:' .. fn .. ':' .. key, id, 'PX', left_ms)
+    redis.call('SET', p .. ':once:' .. fn .. ':' .. key, id, 'PX', left_ms, 'NX')
   end
 end
 
@@ -43,7 +43,7 @@ local function note_rate(fn, id, rule, elapsed_ms)
   local _, period_ms, key = unpack(lines_of(rule, 3))
   local rate_key = p .. ':rate:' .. fn .. ':' .. key
   redis.call('ZREMRANGEBYSCORE', rate_key, '-inf', now_ms - tonumber(period_ms))
-  redis.call('ZADD', rate_key, now_ms - (elapsed_ms or 0), id)
+  redis.call('ZADD', rate_key, 'NX', now_ms - (elapsed_ms or 0), id)
   redis.call('PEXPIRE', rate_key, period_ms)
 end
 

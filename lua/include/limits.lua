@@ -55,7 +55,7 @@ local function owner_of(key)
 end
 
 local function maximum_of(limit, name)
-  local other = control('limit/' .. name)
+  local other = control('limit/', name)
   if other then
     return tonumber(other)
   end
@@ -67,21 +67,33 @@ end
 
 -- The template's limits for the key, those first that fewer share.
 local function limits_in(text, key)
-  templates[text], lists[text] = templates[text] or parse(text), lists[text] or {}
-  if lists[text][key] == nil then
-    local list, parts = { text = text }, parts_of(key)
-    for i, limit in ipairs(templates[text]) do
-      local name = limit.part and limit.base .. (parts[limit.part] or '') or limit.name
-      local max = maximum_of(limit, name)
-      list[i] = {
-        name = name, max = max, own = limit.part == 1, shared = limit.shared,
-        alone = limit.part ~= nil and limit.part ~= 1,
-        cap = limit.cap and max, reserve = limit.reserve, owner = parts[1],
-      }
-    end
-    lists[text][key] = list
+  local of_text = lists[text]
+  if of_text == nil then
+    templates[text], of_text = parse(text), {}
+    lists[text] = of_text
   end
-  return lists[text][key]
+  local list = of_text[key]
+  if list == nil then
+    local parts
+    list = { text = text }
+    for i, limit in ipairs(templates[text]) do
+      local name = limit.name
+      if limit.part then
+        parts = parts or parts_of(key)
+        name = limit.base .. (parts[limit.part] or '')
+      end
+      local its = { name = name, max = maximum_of(limit, name), own = limit.part == 1 }
+      its.alone = limit.part ~= nil and not its.own
+      if limit.cap then
+        its.cap, its.reserve, its.owner = its.max, limit.reserve, owner_of(key)
+      elseif limit.shared then
+        its.shared = true
+      end
+      list[i] = its
+    end
+    of_text[key] = list
+  end
+  return list
 end
 
 local function limits_of(fn, key)
@@ -117,7 +129,7 @@ end
 
 -- A function that is drained is paused for runs that have not begun.
 local function is_paused(fn, begun)
-  local pause = control('pause/' .. fn)
+  local pause = control('pause/', fn)
   return pause == 'pause' or pause == 'drain' and not begun
 end
 

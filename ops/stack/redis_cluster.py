@@ -119,6 +119,10 @@ class RedisCluster:
     def id_of(self, node):
         return next(m.id for m in self.members(node) if "myself" in m.flags)
 
+    def replica_of(self, node):
+        own = self.id_of(node)
+        return next(self.node_at(m.port) for m in self.members(node) if m.primary_id == own)
+
     def is_well(self):
         """Every node sees every slot served by somebody, and every primary has a replica that follows it."""
         if len(self.running()) < NODES:
@@ -146,6 +150,39 @@ class RedisCluster:
                 return False
 
         wait_until(well, deadline, "the cluster to be well", logs=[p.log for p in self.processes], interval=0.1)
+
+    # ---- moving a slot ----
+    def open_slot(self, slot, source, target):
+        """Begins to move it: from now on each of the two has some of its keys."""
+        target.cli("cluster", "setslot", str(slot), "importing", self.id_of(source))
+        source.cli("cluster", "setslot", str(slot), "migrating", self.id_of(target))
+
+    @staticmethod
+    def move_keys(slot, source, target, most=1 << 30):
+        """Moves keys of an open slot, at most so many; how many there were."""
+        moved = 0
+        while moved < most:
+            keys = source.cli("cluster", "getkeysinslot", str(slot), str(min(10, most - moved))).splitlines()
+            if not keys:
+                break
+            source.cli("migrate", "127.0.0.1", str(target.port), "", "0", "5000", "keys", *keys)
+            moved += len(keys)
+        return moved
+
+    def close_slot(self, slot, source, target):
+        """All its keys are moved: it is the other's now."""
+        target_id = self.id_of(target)
+        for node in (target, source, *[n for n in self.primaries() if n not in (source, target)]):
+            node.cli("cluster", "setslot", str(slot), "node", target_id)
+
+    def errors(self, code):
+        """How many error replies of that code the running nodes have given."""
+        total = 0
+        for node in self.running():
+            for line in node.cli("info", "errorstats").splitlines():
+                if line.startswith(f"errorstat_{code}:count="):
+                    total += int(line.split("=")[1])
+        return total
 
     # ---- asking ----
     def cli(self, *arguments):

@@ -279,8 +279,8 @@ int main(int argc, char **argv)
                       .all_max = argument(argc, argv, 9, 0),
                       .finish = argument(argc, argv, 10, atoi(argv[3]))};
     if (l.runs < 1 || l.per_enqueue < 1 || l.per_claim < 1 || l.per_claim > MAX_BATCH ||
-        l.flight < 1 || l.flight > MAX_FLIGHT ||
-        l.owners < 1 || l.owner_max < 0 || l.all_max < 0 || l.finish < 1 || l.finish > l.runs)
+        l.flight < 1 || l.flight > MAX_FLIGHT || l.owners < 1 || l.owner_max < 0 || l.all_max < 0 ||
+        l.finish < 1 || l.finish > l.runs)
         fail("arguments", "out of range");
     l.redis = redisConnect("127.0.0.1", atoi(argv[1]));
     if (l.redis == NULL || l.redis->err != 0)
@@ -298,8 +298,8 @@ int main(int argc, char **argv)
     int64_t t2 = mono_us();
     finish_all(&l);
     int64_t t3 = mono_us();
-    (void)printf("%.6f %.6f %.6f %.6f\n", (double)(t1 - t0) / 1e6, (double)(t3 - t2) / 1e6,
-                 c1 - c0, cpu_seconds(&l) - c1);
+    (void)printf("%.6f %.6f %.6f %.6f\n", (double)(t1 - t0) / 1e6, (double)(t3 - t2) / 1e6, c1 - c0,
+                 cpu_seconds(&l) - c1);
     simple(&l, "FLUSHDB");
     free(runs);
     redisFree(l.redis);

@@ -107,7 +107,7 @@ class RedisLog:
         self.results = {}  # (run, step) -> JSON
         self.ended = collections.Counter()  # run -> times
         self.failures = collections.Counter()  # run -> failure events
-        self.starts = collections.defaultdict(list)  # (function, key) -> [(ms, run)], of functions with a rate limit
+        self.starts = collections.defaultdict(dict)  # (function, key) -> run -> ms, of functions with a rate limit
         self.was_lost = False
         self.changes = 0
         self.over = []  # more holders than a limit allows
@@ -145,7 +145,8 @@ class RedisLog:
         elif verb == b"HDEL" and key.endswith(":controls"):
             self.limits.forget([w.decode("utf-8", "replace") for w in words[2:]])
         elif verb == b"ZADD" and RATE.fullmatch(key):
-            self.starts[RATE.fullmatch(key).groups()].append((int(words[2]), words[3].decode()))
+            ms, run = words[-2:]
+            self.starts[RATE.fullmatch(key).groups()].setdefault(run.decode(), int(ms))
         elif verb == b"XADD":
             self.append(key, words[3:])
         elif verb in (b"FLUSHALL", b"FLUSHDB"):

@@ -8,6 +8,7 @@ import time
 from chaos import running
 from chaos.kinds.base import COMPLETED
 from chaos.kinds.crowd import Minnow, Whale
+from chaos.kinds.pausing import Cancelled, Waiter
 from chaos.world import CANARIES, DATABASE_PASSWORD, DRAIN_S, EXCUSED, REDIS_PASSWORD, TICKING
 
 # of the functions that write "start" and "end"
@@ -15,6 +16,8 @@ TIMED = {"test-slow", "test-deaf", "test-limited", "test-crowd", "test-keyed", "
 LISTENING = TIMED - {"test-deaf"}
 ZOMBIE_S = 0.7  # that a worker may take to notice after it was frozen
 MINUTE_MS = 60000
+# They end when another event comes, which may be the one that is lost.
+NOT_AFTER_LOSS = {Waiter, Cancelled}
 RECOVERY_S = 3.0  # after a fault, before fairness is asked for
 LAST_WORDS_S = 10.0  # of a daemon that is stopped, beyond its grace: what it has to say goodbye to may be away, too
 
@@ -256,6 +259,47 @@ def no_secret_is_told(e):
             if secret in text:
                 at = text.index(secret)
                 yield f"{secret} is in {place}: …{text[max(0, at - 100):at + len(secret)]!r}"
+
+
+# ---- 11 ----
+def a_loss_is_survived(e, losses, window_s):
+    """What Postgres had accepted when Redis lost everything ends as it should, and nothing that was committed happens again.
+    Lost may be what was accepted just before a loss."""
+    for sent in e.sent:
+        if sent.kind.is_rejected or sent.state != "acked":
+            continue
+        rows = e.events_of_tag[sent.tag]
+        if not rows and not any(loss.begin - window_s < sent.at < loss.end for loss in losses):
+            yield f"{sent} is lost"
+        for run in {run for row in rows if row["outcome"] == "accepted" for run in row["run_ids"]}:
+            yield from (f"{sent}: {what}" for what in end_after_loss(e, sent, run))
+    for (run, step), times in e.effects.items():
+        if times != 1:
+            yield f"{step} of run {run} took effect {times} times"
+
+
+def count_lost(e):
+    return sum(s.state == "acked" and not s.kind.is_rejected and not e.events_of_tag[s.tag] for s in e.sent)
+
+
+def count_untold(e):
+    return sum(run["status"] == "failed" and not e.failures_of[run["id"]] for run in e.runs)
+
+
+def end_after_loss(e, sent, run_id):
+    runs = e.run_by_id[run_id]
+    if len(runs) != 1:
+        yield f"run {run_id} is archived {len(runs)} times"
+        return
+    run, expected = runs[0], (sent.kind.runs(sent) or {}).get(runs[0]["function_id"], (COMPLETED,))
+    if run["status"] not in expected:
+        yield f"run {run_id} {run['status']}: {run['error_message']}"
+    output = sent.kind.output(sent)
+    if output is not ... and run["status"] == COMPLETED and run["output"] != output:
+        yield f"run {run_id} put out {json.dumps(run['output'])[:200]}"
+    yield from steps_of_run(e, sent, run)
+    if sent.kind.promise == 5:
+        yield from sent.kind.check(sent, e)
 
 
 # ---- 12 ----

@@ -80,6 +80,11 @@ class Evidence:
         return [run for event in self.events_of_tag[sent.tag] for run_id in event["run_ids"]
                 for run in self.run_by_id[run_id]]
 
+    def only_run_of(self, sent):
+        """Its id; None when there is none, or there are several."""
+        ids = {run for event in self.events_of_tag[sent.tag] for run in event["run_ids"]}
+        return ids.pop() if len(ids) == 1 else None
+
     def intervals_of(self, functions):
         """(intervals, zombies): see running.py."""
         key = frozenset(functions)

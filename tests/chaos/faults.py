@@ -2,6 +2,7 @@
 
 `weight`: how often it comes compared with others. `targets`: what it can be done to. `span`: least and most seconds."""
 
+import shutil
 import signal
 import time
 
@@ -140,6 +141,26 @@ class CutRedis(Fault):
         pass
 
 
+class FlushRedis(Fault):
+    """All that it holds is gone."""
+    weight, targets, span = 2, ("redis",), (1.5, 3.0)
+
+    def strike(self, world, target):
+        world.redis.flushall()
+
+    def heal(self, world, target):
+        pass
+
+
+class WipeRedis(FlushRedis):
+    """Another one comes in its place."""
+
+    def strike(self, world, target):
+        world.stack.redis.kill()
+        shutil.rmtree(world.stack.redis.dir)
+        world.stack.redis.start()
+
+
 # ---- Postgres ----
 class KillPostgres(Fault):
     weight, targets, span = 2, ("postgres",), (0.0, 2.0)
@@ -218,7 +239,10 @@ class TurnBackSchedule(Fault):
     MINUTES = 7
 
     def strike(self, world, target):
-        world.turn_back_schedule(self.MINUTES)
+        try:
+            world.turn_back_schedule(self.MINUTES)
+        except redis.exceptions.RedisError:
+            pass  # it is away or full: then not this time
 
     def heal(self, world, target):
         pass
@@ -261,6 +285,10 @@ class Silence(Fault):
         world.proxies[target].calm()
 
 
+# Redis loses everything. What was accepted and is not in Postgres yet is lost with it, so these are tried apart.
+LOSSES = [FlushRedis(), WipeRedis(), KillWorker(), KillScheduler()]
+
+# Everything else.
 ALL = [KillWorker(), KillScheduler(), StopWorker(), StopScheduler(), PauseWorker(), PauseScheduler(), FreezeWorker(),
        FreezeScheduler(), KillRedis(), PauseRedis(), FullRedis(), ReadonlyRedis(), CutRedis(), KillPostgres(), QuitPostgres(),
        StopPostgres(), PausePostgres(), EndBackends(), PauseFunction(), LowerLimit(), TurnBackSchedule(), LoseReplies(), CutConnections(), Silence()]

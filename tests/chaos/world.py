@@ -4,6 +4,7 @@ Redis writes its file out before it answers (appendfsync always), so that what i
 killed: that is what "accepted" means in the promises. Postgres keeps no such promise against a power cut here, only against
 kill -9, which is all that is tried."""
 
+import concurrent.futures
 import itertools
 import os
 import signal
@@ -93,12 +94,21 @@ class World(Engine):
             "error": {"message": f"cannot read this: Authorization: Bearer {key}", "type": "invalid_request_error"}})
         for name in (*SCHEDULERS, *WORKERS):
             self.stack.daemon(name.split("-")[0], name, **self.addresses(name))
+        self.start_daemons(self.make_rows)
+        self.miss_ticks()
+
+    def start_daemons(self, meanwhile=lambda: None):
+        for name in self.stack.daemons:
             self.start_daemon(name)
         self.stack.wait_migrated()
-        self.make_rows()
-        for name in (*SCHEDULERS, *WORKERS):
-            self.daemon(name).wait_ready()
-        self.miss_ticks()
+        meanwhile()
+        for daemon in self.stack.daemons.values():
+            daemon.wait_ready()
+
+    def stop_daemons(self):
+        """All at once."""
+        with concurrent.futures.ThreadPoolExecutor(len(self.stack.daemons)) as pool:
+            list(pool.map(self.stop_daemon, self.stack.daemons))
 
     def addresses(self, name):
         if name not in BEHIND_PROXIES:
@@ -247,7 +257,7 @@ class Watch:
         life = self.world.life(name)
         life.gone = time.monotonic()
         said = [line for line in daemon.process.log_text().splitlines() if "msg=setting" not in line]
-        if not (said and EXCUSED in said[-1]):
+        if not any(EXCUSED in line for line in said):
             self.found.append(f"{name} (pid {life.pid}) ended by itself{daemon.process.how_it_ended()}:\n"
                               + "\n".join(said[-20:]))
         daemon.process.forget()

@@ -77,7 +77,7 @@ def test_a_tick_starts_a_run_with_its_event(world):
     last = set_back(world, 1)
     tick = last + MINUTE
     world.wait_until(lambda: ticks(world), 10, "the tick")
-    event = world.row("select * from chronos.events where name = 'inngest/scheduled.timer'")
+    event = world.row("select * from chronos.events where name = 'inngest/scheduled.timer' and function_ids = array[%s]", FN)
     at = datetime.datetime.fromtimestamp(tick / 1000, datetime.timezone.utc)
     text = at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     assert event["data"] == {"cron": "* * * * *", "scheduledAt": text, "fireAt": text}
@@ -93,7 +93,7 @@ def test_a_tick_is_punctual(world):
     fired = world.wait_until(lambda: ticks(world), 75, "the next minute", interval=0.2)
     minute = max(fired)
     entry = world.row("select stream_id from chronos.events where name = 'inngest/scheduled.timer'"
-                      " and chronos.to_ms(accepted_at) = %s", minute * MINUTE)["stream_id"]
+                      " and chronos.to_ms(accepted_at) = %s and function_ids = array[%s]", minute * MINUTE, FN)["stream_id"]
     late = int(entry.split("-")[0]) - minute * MINUTE
     assert 0 <= late < 50, f"{late} ms late"
     assert list(fired.values()) == [("completed", None)] * len(fired)

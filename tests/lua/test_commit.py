@@ -243,12 +243,19 @@ def test_a_run_that_goes_on_admits_nobody(p, op):
 
 
 def test_behind_an_own_limit_the_queue_stands_a_turn_later(p):
-    p.seed(waiting(**{"wait:f:k": [("r2", 7), ("r3", 8)], "blocked:own:k": [("f:k", 12)]}))
+    others = [("g:k", 20)]
+    p.seed(waiting(**{"wait:f:k": [("r2", 7), ("r3", 8)], "blocked:own:k": [("f:k", 12), *others]}))
     do(p, "finish")
     state = p.dump()
-    assert state["blocked:own:k"] == [("f:k", 13 + BEHIND)]
+    assert state["blocked:own:k"] == [("f:k", 13 + BEHIND), *others]
     assert "vt:own:k" not in state
     assert state["wait:f:k"] == [("r3", 8)]
+
+
+def test_alone_behind_an_own_limit_the_queue_keeps_its_place(p):
+    p.seed(waiting(**{"wait:f:k": [("r2", 7), ("r3", 8)], "blocked:own:k": [("f:k", 12)]}))
+    do(p, "finish")
+    assert p.dump()["blocked:own:k"] == [("f:k", 12)]
 
 
 @pytest.mark.parametrize("weight, turn", [(None, 1), ("4", 0.25), ("0.5", 2)])

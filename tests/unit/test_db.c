@@ -719,7 +719,8 @@ static void test_every_query_fits_the_schema(void **state)
         if (PQnparams(described) != q->nparams)
             fail_msg("%s: %d parameters counted, %d taken", q->name, q->nparams,
                      PQnparams(described));
-        if (q->kind != SQL_EXEC && PQnfields(described) == 0)
+        /* the fields of a cursor's rows are not known before it is open */
+        if (q->kind != SQL_EXEC && PQnfields(described) == 0 && strncmp(q->text, "fetch ", 6) != 0)
             fail_msg("%s: returns no row, so it is an exec", q->name);
         PQclear(described);
     }

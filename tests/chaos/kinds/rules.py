@@ -17,11 +17,11 @@ class Rate(Kind):
 
     def check(self, sent, evidence):
         """By the times that Redis noted for the starts."""
-        starts = sorted(at for at, _ in evidence.redis_log.starts[self.function, sent.data["creatorId"]])
+        runs = evidence.redis_log.starts[self.function, sent.data["creatorId"]]
+        starts = sorted((ms, run) for run, ms in runs.items())
         for first, last in zip(starts, starts[self.MOST:]):
-            if last - first < self.PERIOD_MS:
-                yield f"{self.MOST + 1} starts within {last - first} ms"
-                return
+            if last[0] - first[0] < self.PERIOD_MS and last[1] == evidence.only_run_of(sent):
+                yield f"{self.MOST + 1} starts within {last[0] - first[0]} ms: {[s for s in starts if first <= s <= last]}"
 
 
 class Throttled(Kind):

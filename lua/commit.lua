@@ -176,8 +176,9 @@ local function read_leased(id)
   return { key = values[1], limits = values[2], cancel = values[3], ends = values[4], parent_run = values[5] }
 end
 
-local reply = {}
-for i = 1, count do
+-- The outcome that is next among the arguments: its code. What is left for the end of the call it notes last, so that one that
+-- fails (a key is of the wrong type) keeps its lease, and all the others are whole.
+local function apply()
   local op, fn, entry, id, delay_ms = take(), take(), take(), take(), tonumber(take())
   local first_field, field_count = take_pairs()
   local first_result, result_count = take_pairs()
@@ -185,82 +186,88 @@ for i = 1, count do
   local extras, body = take_extras(), take()
 
   local run_key, steps_key = p .. ':run:' .. id, p .. ':steps:' .. id
-  local code, run = 0, nil -- run: only when this worker owns it
   if not owns(fn, entry) then
     local past = redis.call('HMGET', run_key, 'last', 'cancel')
-    code = past[1] ~= entry and 2 or past[2] and 4 or 1
-  else
-    run = read_leased(id)
-    run.fn = fn
-    if run.cancel then
-      code = 4
-    elseif result_count > 0 and op ~= 'finish' then
-      local stored = redis.call('HGET', steps_key, ARGV[first_result])
-      if stored then
-        code = stored == ARGV[first_result + 1] and 1 or 3
-      end
-    end
+    return past[1] ~= entry and 2 or past[2] and 4 or 1
   end
-  reply[i] = code
-
-  if code == 4 and run then
-    end_lease(fn, entry)
+  local run = read_leased(id)
+  run.fn = fn
+  if run.cancel then
     redis.call('HSET', run_key, 'last', entry)
     end_cancelled(id, run, run.cancel, freed)
     ends_count = ends_count + 1
-  elseif code == 0 then
-    local limits = (op == 'park' or op == 'finish') and limits_held(fn, run.key, run.limits)
-    if extras.cost then
-      spend(owner_of(run.key or ''), tonumber(extras.cost))
-    end
-    for e = 0, event_count - 1 do
-      redis.call('XADD', p .. ':events', '*', 'name', ARGV[first_event + 2 * e], 'data', ARGV[first_event + 2 * e + 1])
-    end
-    if body ~= '' then
-      bodies[#bodies + 1] = body
-      if op == 'finish' and not run.parent_run then
-        finished[#finished + 1] = id
-      end
-    end
-    if op == 'finish' then
-      if run.parent_run then
-        store_pairs(p .. ':steps:' .. run.parent_run, first_result, result_count)
-      end
-    else
-      store_pairs(run_key, first_field, field_count)
-      store_pairs(steps_key, first_result, result_count)
-    end
-    if op ~= 'next' then
-      end_lease(fn, entry)
-    end
-    if op == 'return' then
-      redis.call('HSET', run_key, 'last', entry)
-      if put_back(id, fn, freed) then
-        ends_count = ends_count + 1
-      else
-        redis.call('HSET', run_key, 'entry', make_ready(id, fn))
-      end
-    elseif limits then
-      release_slots(id, limits, freed)
-      ends_count = ends_count + 1
-      if op == 'park' then
-        redis.call('HSET', run_key, 'last', entry, 'entry', '')
-        park(id, fn, delay_ms, extras)
-      else
-        if not run.parent_run then
-          redis.call('HSET', run_key, 'last', entry, 'entry', '', 'done', '1')
-        end
-        finish(id, fn, run, extras)
-      end
+    end_lease(fn, entry)
+    return 4
+  end
+  if result_count > 0 and op ~= 'finish' then
+    local stored = redis.call('HGET', steps_key, ARGV[first_result])
+    if stored then
+      return stored == ARGV[first_result + 1] and 1 or 3
     end
   end
+
+  local limits = (op == 'park' or op == 'finish') and limits_held(fn, run.key, run.limits)
+  if extras.cost then
+    spend(owner_of(run.key or ''), tonumber(extras.cost))
+  end
+  for e = 0, event_count - 1 do
+    redis.call('XADD', p .. ':events', '*', 'name', ARGV[first_event + 2 * e], 'data', ARGV[first_event + 2 * e + 1])
+  end
+  if op == 'finish' then
+    if run.parent_run then
+      store_pairs(p .. ':steps:' .. run.parent_run, first_result, result_count)
+    end
+  else
+    store_pairs(run_key, first_field, field_count)
+    store_pairs(steps_key, first_result, result_count)
+  end
+  if op == 'return' then
+    redis.call('HSET', run_key, 'last', entry)
+    if put_back(id, fn, freed) then
+      ends_count = ends_count + 1
+    else
+      redis.call('HSET', run_key, 'entry', make_ready(id, fn))
+    end
+  elseif limits then
+    release_slots(id, limits, freed)
+    ends_count = ends_count + 1
+    if op == 'park' then
+      redis.call('HSET', run_key, 'last', entry, 'entry', '')
+      park(id, fn, delay_ms, extras)
+    else
+      if not run.parent_run then
+        redis.call('HSET', run_key, 'last', entry, 'entry', '', 'done', '1')
+      end
+      finish(id, fn, run, extras)
+    end
+  end
+
+  if body ~= '' then
+    bodies[#bodies + 1] = body
+    if op == 'finish' and not run.parent_run then
+      finished[#finished + 1] = id
+    end
+  end
+  if op ~= 'next' then
+    end_lease(fn, entry)
+  end
+  return 0
 end
 
+local reply, failure = {}, nil
+for i = 1, count do
+  local whole, code = pcall(apply)
+  reply[i] = code
+  failure = failure or not whole and code or nil
+end
 leave_streams()
 if #bodies > 0 then
   history_add('lines', table.concat(finished, ' '), table.concat(bodies))
 end
 if ends_count > 0 then
   admit_waiting(freed, 4 * ends_count + 16)
+end
+if failure then
+  error(failure, 0)
 end
 return reply

@@ -436,3 +436,28 @@ def test_a_stream_of_the_wrong_type_gives_nobody_a_lease(p):
     assert do(p, "finish", **FULL) == [STALE]
     assert p.redis.get(p.key("ready:f")) == "text"
     assert p.slots("all") == {"r1"}
+
+
+@pytest.mark.parametrize("bad, key", [("finish", "slots:bad"), ("next", "steps:r2"), ("park", "timers"), ("finish", "run:r2")])
+def test_one_that_fails_leaves_the_others_whole(p, bad, key):
+    """The worker sends them again one by one; nothing of the others may be there twice, or not at all."""
+    entries = [(f"{n}-0", f"r{n}") for n in range(1, 4)]
+    p.seed(after({**{f"run:r{n}": {"fn": "f", "key": "k", "limits": f"9 all\n9 {'bad' if n == 2 else 'good'}\n"}
+                     for n in range(1, 4)},
+                  "slots:all": {"r1", "r2", "r3"}, "ready:f": ready(entries, w1=[e for e, _ in entries])}, {key: GONE}))
+    p.redis.set(p.key(key), "text")
+    outcomes = [outcome("finish", "f", "1-0", "r1", events=[("failed", "{}")], body="one\n"),
+                outcome(bad, "f", "2-0", "r2", delay=5, results={} if bad == "park" else {"s": "1"}, body="two\n"),
+                outcome("next", "f", "3-0", "r3", results={"s": "1"}, events=[("done", "{}")], extras={"cost": 5}, body="three\n")]
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        p.commit("w1", *outcomes)
+    assert [p.commit("w1", outcomes[n]) for n in (0, 2)] == [[REPEATED], [REPEATED]]
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        p.commit("w1", outcomes[1])
+    p.redis.delete(p.key(key))
+    state = p.dump()
+    assert [(h["kind"], h["run"], h["body"]) for h in state["history"]] == [("lines", "r1", "one\nthree\n")]
+    assert state["events"] == [{"name": "failed", "data": "{}"}, {"name": "done", "data": "{}"}]
+    assert list(state["spent:k"].values()) == ["5"]
+    assert state["run:r1"]["done"] == "1" and state["slots:all"] >= {"r3"} and "r1" not in state["slots:all"]
+    assert state["ready:f"] == ready(entries[1:], w1=["2-0", "3-0"])

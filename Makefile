@@ -97,9 +97,12 @@ $(GEN)/lua.inc: lua/assemble.awk $(sort $(wildcard lua/*.lua)) $(sort $(wildcard
 	@mkdir -p $(@D)
 	$(Q)awk -f lua/assemble.awk $(filter-out lua/include/%,$(filter %.lua,$^)) > $@.tmp && mv $@.tmp $@
 
-$(GEN)/functions.inc: $(FUNCTION_SRC) Makefile
+# looked at in every build and written when another function is there, or one is gone
+.PHONY: FORCE
+$(GEN)/functions.inc: FORCE
 	@mkdir -p $(@D)
-	@for f in $(notdir $(FUNCTION_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done > $@
+	@for f in $(notdir $(FUNCTION_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done > $@.tmp
+	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
 
 $(B)/engine/sql_table.o: $(GEN)/sql.inc
 $(B)/engine/script.o: $(GEN)/lua.inc

@@ -313,6 +313,15 @@ static bool check_combinations(const struct function *f, struct err *e)
 
 /* ---- steps ---- */
 
+/* Results of items are stored as <row>-<key>, those of turns as <row>-<n>: another row of that name would count as done. */
+static bool takes_name_of(const struct step_def *row, const char *name)
+{
+    size_t n = strlen(row->name);
+    if (strncmp(name, row->name, n) != 0 || name[n] != '-')
+        return false;
+    return row->each != NULL || strspn(name + n + 1, "0123456789") == strlen(name + n + 1);
+}
+
 static bool check_step(const struct function *f, const struct step_def *d, struct err *e)
 {
     char field[128];
@@ -322,6 +331,12 @@ static bool check_step(const struct function *f, const struct step_def *d, struc
     for (const struct step_def *other = f->steps; other < d; other++) {
         if (strcmp(other->name, d->name) == 0)
             return err_set(e, ERR_BUG, "function %s: two steps are named '%s'", f->id, d->name);
+    }
+    for (const struct step_def *other = f->steps; other->name != NULL; other++) {
+        if (other != d && takes_name_of(other, d->name))
+            return err_set(e, ERR_BUG,
+                           "function %s: step '%s' has a name that a result of step '%s' may have",
+                           f->id, d->name, other->name);
     }
     (void)snprintf(field, sizeof(field), "step %s: timeout_ms", d->name);
     if (!check_range(f, field, d->timeout_ms, 0, DAY_MS, e))

@@ -47,8 +47,9 @@ end
 --- include collect
 --- include resume
 
--- Runs wait in the order in which their events were accepted, the sequence deciding within a millisecond. In 53 bits.
-local ORDER_SINCE_MS, ORDER_PER_MS = 1600000000000, 32768
+-- Runs wait in the order in which their events were accepted, the sequence deciding within a millisecond. In 53
+-- bits, until the year 2090.
+local ORDER_SINCE_MS, ORDER_PER_MS = 1600000000000, 4096
 local function order_of(accepted_ms, priority_ms, number)
   local ms = math.max(0, tonumber(accepted_ms) - priority_ms - ORDER_SINCE_MS)
   return ms * ORDER_PER_MS + number % ORDER_PER_MS
@@ -109,7 +110,7 @@ local function replace_single(id, fn, options)
 end
 
 local function set_deadlines(id, options, from_ms)
-  if options.start_by then
+  if options.start_by and options.begun ~= '1' then
     redis.call('ZADD', p .. ':deadlines', from_ms + tonumber(options.start_by), 's:' .. id)
   end
   if options.finish_by then

@@ -37,10 +37,10 @@ for _, id in ipairs(due) do
   end
 end
 
--- A run that a worker holds has begun, and so has one that was parked by a step.
+-- A run that a worker holds has begun, and so has one that was parked by a step or brought its first results along.
 local function has_begun(id)
-  local run = read_run(id)
-  return redis.call('HEXISTS', p .. ':run:' .. id, 'st') == 1 or place_of(run) == 'leased'
+  local marks = redis.call('HMGET', p .. ':run:' .. id, 'st', 'begun')
+  return marks[1] or marks[2] or place_of(read_run(id)) == 'leased'
 end
 
 local late = redis.call('ZRANGE', p .. ':deadlines', '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, most)

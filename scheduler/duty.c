@@ -27,9 +27,10 @@ typedef bool (*duty_fn)(struct duties *d, int64_t *ret_soon_ms, struct err *e);
 
 /* ---- timers ---- */
 
-/* *ret_soon_ms: the next timer is due by then. */
+/* *ret_soon_ms: the next timer is due by then. A partition that cannot be reached does not hold up the others. */
 static bool fire_timers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
 {
+    bool ok = true;
     for (int p = 0; p < d->conf->partitions; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
@@ -38,13 +39,12 @@ static bool fire_timers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
         kv_addi(&a, TIMERS_AT_ONCE);
         auto_reply *r = kv_script(d->kv, "fire_timers", prefix, &a, e);
         kv_args_release(&a);
-        if (r == NULL)
-            return false;
+        ok = ok && r != NULL;
         long long wait = kv_int_at(r, 2, -1);
         if (wait >= 0 && wait < *ret_soon_ms)
             *ret_soon_ms = wait > SHORTEST_MS ? wait : SHORTEST_MS;
     }
-    return true;
+    return ok;
 }
 
 /* ---- workers that died ---- */

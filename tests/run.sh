@@ -139,9 +139,11 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
         run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
     done
     # these want the machine for themselves
-    for suite in model chaos; do
+    for suite in model cluster chaos; do
         run_pytest "$suite" "tests/$suite"
     done
+    # the same daemons and steps on four partitions of a Redis Cluster of three shards
+    CHRONOS_TEST_REDIS=cluster run_pytest "on a cluster" tests/integration/test_verdicts.py
     # the threads under the thread sanitizer: every verdict, and both stores killed under load
     CHRONOS_TEST_VARIANT=tsan run_pytest threads tests/integration/test_verdicts.py tests/chaos/test_kills.py \
         -k "${only:-verdicts or two_schedulers or redis_killed or postgres}"

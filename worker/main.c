@@ -84,13 +84,27 @@ static void warn_of_unknown_limits(const char *limits)
     }
 }
 
+/* The one before it that has the same id, NULL when there is none. */
+static const struct function *namesake(size_t at)
+{
+    for (size_t f = 0; f < at; f++) {
+        if (strcmp(registry_at(f)->id, registry_at(at)->id) == 0)
+            return registry_at(f);
+    }
+    return NULL;
+}
+
 /* All of them, so that an author sees every mistake at once. */
 static bool check_functions(void)
 {
     bool ok = true;
     for (size_t f = 0; f < registry_count(); f++) {
         struct err e;
-        if (manifest_check(registry_at(f), &e))
+        bool fine = manifest_check(registry_at(f), &e);
+        if (fine && namesake(f) != NULL)
+            fine = err_set(&e, ERR_BUG, "function %s: another file has the same id",
+                           registry_at(f)->id);
+        if (fine)
             continue;
         log_error("a function's definition is wrong", "error", e.msg, LOG_END);
         ok = false;

@@ -75,7 +75,7 @@ where s.run_id = any ($1::text[])
                 where later.run_id = s.run_id
                     and later.accepted_at = s.accepted_at
                     and later.step <> s.step
-                    and later.started_at >= s.finished_at
+                    and later.started_at > s.finished_at
             ))
 order by s.run_id, s.step, s.status = 'completed' desc, s.attempt desc
 
@@ -103,7 +103,7 @@ where s.status = 'completed'
             where later.run_id = s.run_id
                 and later.accepted_at = s.accepted_at
                 and later.step <> s.step
-                and later.started_at >= s.finished_at
+                and later.started_at > s.finished_at
         )
 order by s.step, chain.depth, s.status = 'completed' desc, s.attempt desc
 

@@ -321,7 +321,7 @@ class Model:
     def new_run(self, future):
         run_id, fn, at = f"r{next(self.numbers)}", self.rnd.choice(list(LIMITS)), AT + self.rnd.randint(0, 9)
         options = self.random_options(run_id, fn, future)
-        order = (at - options.get("priority", 0) - 1600000000000) * 32768 + self.seq % 32768
+        order = (at - options.get("priority", 0) - 1600000000000) * 4096 + self.seq % 4096
         r = Run(run_id, fn, self.rnd.choice(KEYS), order)
         r.begun = "begun" in options
         return r, options, at
@@ -389,7 +389,7 @@ class Model:
             self.single[r.fn, key] = r.id
             r.single = (r.fn, key)
         for name, mark in (("start_by", "s"), ("finish_by", "f")):
-            if name in options:
+            if name in options and not (name == "start_by" and "begun" in options):
                 r.deadlines.add(mark)
         for n, (event, path, value, *_) in enumerate(options.get("listen", []), 1):
             r.listens[f"c{n}"] = (event, path, value)

@@ -720,7 +720,7 @@ static void test_every_query_fits_the_schema(void **state)
             fail_msg("%s: %d parameters counted, %d taken", q->name, q->nparams,
                      PQnparams(described));
         /* the fields of a cursor's rows are not known before it is open */
-        if (q->kind != SQL_EXEC && PQnfields(described) == 0 && strncmp(q->text, "fetch ", 6) != 0)
+        if (q->kind != SQL_EXEC && PQnfields(described) == 0 && strncmp(q->name, "fetch_", 6) != 0)
             fail_msg("%s: returns no row, so it is an exec", q->name);
         PQclear(described);
     }

@@ -207,6 +207,9 @@ static void test_steps(void **state)
     static const struct step_def no_function[] = {{"one", NULL}, {0}};
     static const struct step_def twice[] = {
         {"one", nothing}, {"two", nothing}, {"one", nothing}, {0}};
+    static const struct step_def item[] = {
+        {"delete-all", nothing}, {"delete", nothing, .each = nothing}, {0}};
+    static const struct step_def turn[] = {{"fetch", nothing}, {"fetch-1", nothing}, {0}};
     static const struct step_def slow[] = {{"one", nothing, .timeout_ms = 86400001}, {0}};
     static const struct step_def stubborn[] = {{"one", nothing, .retries = -2}, {0}};
     static const struct step_def wide[] = {{"one", nothing, .each = nothing, .parallel = 1001},
@@ -219,6 +222,10 @@ static void test_steps(void **state)
         {FUNCTION(.steps = no_function),
          "function f: step 'one' needs a plain name and a function"},
         {FUNCTION(.steps = twice), "function f: two steps are named 'one'"},
+        {FUNCTION(.steps = item),
+         "function f: step 'delete-all' has a name that a result of step 'delete' may have"},
+        {FUNCTION(.steps = turn),
+         "function f: step 'fetch-1' has a name that a result of step 'fetch' may have"},
         {FUNCTION(.steps = slow),
          "function f: step one: timeout_ms: 86400001 is not from 0 to 86400000"},
         {FUNCTION(.steps = stubborn), "function f: step one: retries: -2 is not from -1 to 100"},

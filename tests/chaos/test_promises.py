@@ -35,7 +35,7 @@ PARTITIONS = (1, 4)
 # Runs of a creator with a huge backlog that may begin before a newcomer's. Shares of a limit move between partitions a few
 # times a second only.
 MOST_AHEAD = {1: 8, 4: 60}
-LOSS_S = 8.0  # for which Redis loses everything again and again
+LOSS_S = 7.0  # for which Redis loses everything again and again
 UNRECORDED_S = 2.0  # that an event may take from Redis to Postgres
 SHOWN = 15  # of many problems of one kind
 

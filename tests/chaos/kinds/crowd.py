@@ -7,11 +7,10 @@ class Limited(Kind):
     """Few at a time."""
     event, function, weight = "test/limited", "test-limited", 6
 
-    def creator(self):
-        return self.dice.choice(["l-1", "l-2", "l:$", "l 4"])
-
-    def data(self):
-        return {**super().data(), "ms": self.dice.randint(10, 80)}
+    def make(self):
+        creator = self.dice.choice(["l-1", "l-2", "l:$"])
+        return [order(self.event, {"creatorId": creator, "ms": self.dice.randint(10, 80)})
+                for _ in range(self.dice.randint(1, 5))]
 
     def steps(self, sent):
         return ["nap"]

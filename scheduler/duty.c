@@ -27,22 +27,30 @@ typedef bool (*duty_fn)(struct duties *d, int64_t *ret_soon_ms, struct err *e);
 
 /* ---- timers ---- */
 
-/* *ret_soon_ms: the next timer is due by then. A partition that cannot be reached does not hold up the others. */
+static bool fire_timers_of(struct duties *d, int partition, int64_t *ret_soon_ms, struct err *e)
+{
+    char prefix[PREFIX_SIZE];
+    key_prefix(partition, prefix);
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_addi(&a, TIMERS_AT_ONCE);
+    auto_reply *r = kv_script(d->kv, "fire_timers", prefix, &a, e);
+    kv_args_release(&a);
+    if (r == NULL)
+        return false;
+    long long wait = kv_int_at(r, 2, -1);
+    if (wait >= 0 && wait < *ret_soon_ms)
+        *ret_soon_ms = wait > SHORTEST_MS ? wait : SHORTEST_MS;
+    return true;
+}
+
+/* *ret_soon_ms: the next timer is due by then. A partition that cannot be reached holds up none of the others. */
 static bool fire_timers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
 {
     bool ok = true;
     for (int p = 0; p < d->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE];
-        key_prefix(p, prefix);
-        struct kv_args a;
-        kv_args_init(&a);
-        kv_addi(&a, TIMERS_AT_ONCE);
-        auto_reply *r = kv_script(d->kv, "fire_timers", prefix, &a, e);
-        kv_args_release(&a);
-        ok = ok && r != NULL;
-        long long wait = kv_int_at(r, 2, -1);
-        if (wait >= 0 && wait < *ret_soon_ms)
-            *ret_soon_ms = wait > SHORTEST_MS ? wait : SHORTEST_MS;
+        struct err later;
+        ok = fire_timers_of(d, p, ret_soon_ms, ok ? e : &later) && ok;
     }
     return ok;
 }

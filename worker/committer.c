@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clock.h"
 #include "key.h"
@@ -16,6 +17,12 @@ enum {
     REFUSED_DELAY_MS = 5 * 60 * 1000, /* time for a person to mend what Redis refuses */
 };
 
+/* What is known of a partition's server. */
+struct part {
+    int64_t away_until_ms; /* monotonic; nothing is sent there before */
+    bool warned;
+};
+
 struct committer {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -26,6 +33,7 @@ struct committer {
     int64_t stop_by_ms; /* monotonic; valid when stopping */
 
     struct kv *kv; /* the thread's */
+    struct part parts[MAX_PARTITIONS];
     const char *worker_id;
     struct inhand *inhand;
 };
@@ -133,14 +141,48 @@ static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, 
     return true;
 }
 
+/* ---- the queue ---- */
+
+static bool is_past_the_end(const struct committer *c)
+{
+    return c->stopping && mono_ms() >= c->stop_by_ms;
+}
+
+/* The first outcome that can be sent: one whose partition cannot be reached holds up none of the others. */
+static struct outcome **find_sendable(struct committer *c)
+{
+    int64_t now = mono_ms();
+    struct outcome **at = &c->first;
+    while (*at != NULL && now < c->parts[(*at)->partition].away_until_ms && !is_past_the_end(c))
+        at = &(*at)->next;
+    return at;
+}
+
+/* Until there is something new, or a partition is to be tried again. */
+static void wait_for_work(struct committer *c)
+{
+    struct timespec until;
+    if (c->first == NULL) {
+        (void)pthread_cond_wait(&c->work, &c->lock);
+        return;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += RETRY_MS / 2 * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&c->work, &c->lock, &until);
+}
+
 /* Takes up to BATCH outcomes of one partition off the queue; 0 when stopping and all is done. */
 static size_t take_batch(struct committer *c, struct outcome **batch)
 {
     size_t n = 0;
     (void)pthread_mutex_lock(&c->lock);
-    while (c->first == NULL && !c->stopping)
-        (void)pthread_cond_wait(&c->work, &c->lock);
-    struct outcome **at = &c->first;
+    struct outcome **at = find_sendable(c);
+    while (*at == NULL && (c->first != NULL || !c->stopping)) {
+        wait_for_work(c);
+        at = find_sendable(c);
+    }
     while (*at != NULL && n < BATCH) {
         struct outcome *o = *at;
         if (n > 0 && o->partition != batch[0]->partition) {
@@ -159,35 +201,32 @@ static size_t take_batch(struct committer *c, struct outcome **batch)
     return n;
 }
 
-static bool past_the_end(struct committer *c)
+static void give_up(struct committer *c, struct outcome **batch, size_t n)
 {
-    (void)pthread_mutex_lock(&c->lock);
-    bool past = c->stopping && mono_ms() >= c->stop_by_ms;
-    (void)pthread_mutex_unlock(&c->lock);
-    return past;
+    log_error("stopped before redis took the last outcomes; they will be run again", LOG_END);
+    for (size_t i = 0; i < n; i++)
+        finish(c, batch[i], COMMIT_LOST);
 }
 
-/* Sends the batch until Redis has answered, or the worker's time is over. false: refused, waiting does not help. */
-static bool commit_patiently(struct committer *c, struct outcome **batch, size_t n, struct err *e)
+/* Nothing is known of them: they are sent again when their partition may be back. A run has one outcome at a time, so that
+ * their order does not matter. */
+static void put_back(struct committer *c, struct outcome **batch, size_t n, const struct err *e)
 {
-    bool warned = false;
-    while (!commit_batch(c, batch, n, e)) {
-        if (e->code != ERR_UNAVAILABLE)
-            return false;
-        if (!warned)
-            log_warn("commit is waiting for redis", "error", e->msg, LOG_END);
-        warned = true;
-        if (past_the_end(c)) {
-            log_error("stopped before redis took the last outcomes; they will be run again",
-                      LOG_END);
-            for (size_t i = 0; i < n; i++)
-                finish(c, batch[i], COMMIT_LOST);
-            return true;
-        }
-        sleep_ms(RETRY_MS);
-    }
-    return true;
+    struct part *part = &c->parts[batch[0]->partition];
+    if (!part->warned)
+        log_warn("commit is waiting for redis", "error", e->msg, LOG_END);
+    part->warned = true;
+    (void)pthread_mutex_lock(&c->lock);
+    bool past = is_past_the_end(c);
+    part->away_until_ms = mono_ms() + RETRY_MS;
+    for (size_t i = 0; i < n && !past; i++)
+        append(c, batch[i]);
+    (void)pthread_mutex_unlock(&c->lock);
+    if (past)
+        give_up(c, batch, n);
 }
+
+/* ---- sending ---- */
 
 /* Redis does not take this outcome, whatever the reason. Who waits for the answer ends the run as failed; else the run is
  * put aside, which needs the least of Redis, and tried again later. */
@@ -207,12 +246,26 @@ static void handle_refusal(struct committer *c, struct outcome *o, const struct 
     }
 }
 
+/* false: refused, waiting does not help. */
+static bool commit_or_put_back(struct committer *c, struct outcome **batch, size_t n, struct err *e)
+{
+    struct part *part = &c->parts[batch[0]->partition];
+    if (commit_batch(c, batch, n, e)) {
+        part->warned = false;
+        return true;
+    }
+    if (e->code != ERR_UNAVAILABLE)
+        return false;
+    put_back(c, batch, n, e);
+    return true;
+}
+
 /* Sends one by one what was refused as a batch, so that one bad outcome does not hold back the others. */
 static void commit_singly(struct committer *c, struct outcome **batch, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct err e;
-        if (!commit_patiently(c, &batch[i], 1, &e))
+        if (!commit_or_put_back(c, &batch[i], 1, &e))
             handle_refusal(c, batch[i], &e);
     }
 }
@@ -224,7 +277,7 @@ static void *commit_loop(void *arg)
     size_t n;
     while ((n = take_batch(c, batch)) > 0) {
         struct err e;
-        if (!commit_patiently(c, batch, n, &e)) {
+        if (!commit_or_put_back(c, batch, n, &e)) {
             log_error("commit refused", "error", e.msg, LOG_END);
             commit_singly(c, batch, n);
         }

@@ -54,6 +54,9 @@ class RedisCluster:
     def processes(self):
         return [n.process for n in self.nodes]
 
+    def data_folders(self):
+        return [folder for n in self.nodes for folder in n.data_folders()]
+
     # ---- starting and ending ----
     def start(self):
         """Starts every node that does not run, and waits until all is well. The first time it makes the cluster."""

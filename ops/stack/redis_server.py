@@ -35,6 +35,10 @@ class RedisServer:
     def processes(self):
         return [self.process]
 
+    def data_folders(self):
+        """Where the append-only files are."""
+        return [os.path.join(self.dir, "appendonlydir")]
+
     @property
     def port(self):
         return self.state.get(self.name, {}).get("port")

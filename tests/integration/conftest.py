@@ -45,6 +45,8 @@ def engine(test_folder, database, request):
 
 @pytest.fixture
 def alone(engine):
+    if partitions() != "1":
+        pytest.skip("the test plays the scheduler of a single partition")
     a = Alone(engine)
     try:
         engine.stack.start_worker()

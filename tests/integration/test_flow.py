@@ -60,7 +60,7 @@ def send_internal(world, **fields):
 
 
 def waits(world, run_id):
-    return world.redis.hget(f"{{c0}}:run:{run_id}", "wait")
+    return next((step for p in world.prefixes if (step := world.redis.hget(f"{p}:run:{run_id}", "wait"))), None)
 
 
 def wait_until_it_waits(world, entry):
@@ -84,7 +84,7 @@ def test_an_idempotency_key_starts_one_run_in_its_time(world, name):
     assert again["started_at"] is None and again["attempts"] == 0
     for _ in range(2):
         run_of(world, world.send("test/once", {}))
-    world.wait_until(lambda: not world.redis.exists(f"{{c0}}:once:test-once:{name}"), 10, "the key to be forgotten")
+    world.wait_until(lambda: not world.keys(f"once:test-once:{name}"), 10, "the key to be forgotten")
     run_of(world, world.send("test/once", {"key": name}))
 
 
@@ -97,7 +97,7 @@ def test_what_is_over_a_rate_limit_is_skipped(world, name):
     assert all("rate limit" in r["error_message"] for r in runs if r["status"] == "skipped")
     assert {r["creator_id"] for r in runs} == {name}
     run_of(world, other)
-    world.wait_until(lambda: not world.redis.exists(f"{{c0}}:rate:test-rate:{name}"), 10, "the period to be over")
+    world.wait_until(lambda: not world.keys(f"rate:test-rate:{name}"), 10, "the period to be over")
     run_of(world, world.send("test/rate", {"creatorId": name}))
 
 

@@ -121,10 +121,10 @@ def test_secrets_are_nowhere(engine):
     for t in tables:
         schema = engine.value("select schemaname from pg_tables where tablename = %s limit 1", t["tablename"])
         places[t["tablename"]] = str(engine.rows(f'select t::text from {schema}."{t["tablename"]}" t'))
-    aof = os.path.join(engine.stack.folder, "redis", "appendonlydir")
-    for name in os.listdir(aof):
-        with open(os.path.join(aof, name), encoding="latin-1") as f:
-            places[name] = f.read()  # everything that Redis was ever told
+    for aof in engine.stack.redis.data_folders():
+        for name in os.listdir(aof):
+            with open(os.path.join(aof, name), encoding="latin-1") as f:
+                places[os.path.join(aof, name)] = f.read()  # everything that Redis was ever told
     for secret in (*canaries.values(), password):
         found = [place for place, text in places.items() if secret in text]
         assert not found, f"{secret} is in {found}"

@@ -138,12 +138,13 @@ def test_rules_remember_the_runs_that_began_before(lost):
     rates = [event_of(lost, lost.send("test/rate", {"creatorId": "c"}))["run_ids"][0] for _ in range(3)]
     assert run_named(lost, rates[2])["status"] == "skipped"
     lost.lose()
-    assert lost.redis.get("{c0}:once:test-once:k") == once
-    assert 500000 < lost.redis.pttl("{c0}:once:test-once:k") < 600000
-    assert lost.redis.zrange("{c0}:rate:test-rate:c", 0, -1) == rates[:2]
+    once_key, rate_key = lost.home() + ":once:test-once:k", lost.home("c") + ":rate:test-rate:c"
+    assert lost.redis.get(once_key) == once
+    assert 500000 < lost.redis.pttl(once_key) < 600000
+    assert lost.redis.zrange(rate_key, 0, -1) == rates[:2]
     run_of(lost, lost.send("test/once", {"key": "k"}), "skipped")
     run_of(lost, lost.send("test/rate", {"creatorId": "c"}), "skipped")
-    assert sorted(lost.redis.hkeys("{c0}:run:" + once)), "it is live again"
+    assert sorted(lost.redis.hkeys(f"{lost.home()}:run:{once}")), "it is live again"
 
 
 def test_a_retry_keeps_what_it_went_on_from(lost):
@@ -185,7 +186,7 @@ def test_a_large_backlog_is_put_back(lost):
     lost.sent += pipeline.execute()
     lost.wait_until(lambda: lost.redis.xlen("chronos:events") == 0, 20, "all events to be recorded")
     lost.lose()
-    assert len(list(lost.redis.scan_iter("{c0}:run:*", count=1000))) == 1300
+    assert len(lost.keys("run:*")) == 1300
     began = time.monotonic()
     lost.daemon("worker-1").start()
     lost.wait_quiet(60)

@@ -238,7 +238,7 @@ int main(int argc, char **argv)
                                                   : NULL;
     if (claimer == NULL) {
         log_error("cannot start", "error", e.msg, LOG_END);
-        return 1;
+        _exit(1); /* threads that were started are still running */
     }
     log_info("ready", "worker", worker_id, LOG_END);
 

@@ -1,5 +1,6 @@
 """The promises, each asked of the evidence. A check gives sentences about what is wrong; none is what is hoped for."""
 
+import bisect
 import collections
 import json
 import re
@@ -18,6 +19,7 @@ ZOMBIE_S = 0.7  # that a worker may take to notice after it was frozen
 MINUTE_MS = 60000
 # They end when another event comes, which may be the one that is lost.
 NOT_AFTER_LOSS = {Waiter, Cancelled}
+BACKLOG = 30  # runs that wait, for a queue to be called long
 RECOVERY_S = 3.0  # after a fault, before fairness is asked for
 LAST_WORDS_S = 10.0  # of a daemon that is stopped, beyond its grace: what it has to say goodbye to may be away, too
 
@@ -193,14 +195,17 @@ def every_tick_starts_one_run(e):
 
 # ---- 7 ----
 def newcomers(e):
-    """[(who, runs of the creator with the huge backlog that started while they waited)], where no fault was in force."""
+    """[(who, runs of the creator with the huge backlog that started while they waited)], where there was a backlog and no
+    fault was in force."""
     starts = sorted((h.at, h.run) for h in e.happenings if h.creator == Whale.CREATOR and h.what == "start")
+    asked = sorted(sent.at for sent in e.sent if isinstance(sent.kind, Whale) and sent.state == "acked")
     found = []
     for sent in e.sent:
         if not isinstance(sent.kind, Minnow) or sent.state != "acked":
             continue
         began = [h.at for run in e.runs_of(sent) for h in e.happenings_of[run["id"]] if h.what == "start"]
-        if began and e.is_calm(sent.at, min(began), RECOVERY_S):
+        backlog = bisect.bisect(asked, sent.at) - len({run for at, run in starts if at < sent.at})
+        if began and backlog >= BACKLOG and e.is_calm(sent.at, min(began), RECOVERY_S):
             found.append((sent, len({run for at, run in starts if sent.at < at < min(began)})))
     return found
 
@@ -211,7 +216,7 @@ def newcomers_do_not_wait(e, most, least):
         if before > most:
             yield f"{before} runs of {Whale.CREATOR} began while {sent} waited, more than the {most} that may run"
     if len(found) < least:
-        yield f"only {len(found)} newcomers came while no fault was in force"
+        yield f"only {len(found)} newcomers came to a long queue while no fault was in force"
 
 
 # ---- 8 ----

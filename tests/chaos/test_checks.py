@@ -319,7 +319,10 @@ def test_a_newcomer_who_waited_behind_a_backlog_is_found():
     sent = say(Minnow, {"creatorId": "m"})
     lines = [happening(10 + n / 10, "start", f"W{n}", creator=Whale.CREATOR) for n in range(1, 20)]
     lines.append(happening(11.55, "start", "R1", creator="m"))
-    e = evidence([sent], events=[event(sent)], runs=[run_of(sent)], happenings=sorted(lines))
+    whale = [say(Whale, tag=f"w{n}", state="acked") for n in range(checks.BACKLOG)]
+    for w in whale:
+        w.at = 5.0
+    e = evidence([sent, *whale], events=[event(sent)], runs=[run_of(sent)], happenings=sorted(lines))
     assert [n for _, n in checks.newcomers(e)] == [15]
     assert list(checks.newcomers_do_not_wait(e, most=14, least=1))
     assert not list(checks.newcomers_do_not_wait(e, most=15, least=1))

@@ -218,6 +218,10 @@ int main(int argc, char **argv)
     static struct conf c; /* strings in it live as long as the process */
     if (argc == 3 && strcmp(argv[1], "--explain") == 0)
         return explain(&c, argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--explain") == 0) {
+        (void)fprintf(stderr, "chronos-scheduler: --explain needs the id of a run\n");
+        return 2;
+    }
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();
     if (!daemon_wait_for_stores(&c, true))

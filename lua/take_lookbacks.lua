@@ -13,7 +13,8 @@ local p, most = KEYS[1], tonumber(ARGV[1])
 local reply = {}
 for _, name in ipairs(redis.call('SRANDMEMBER', p .. ':lookbacks', most)) do
   local id, slot = string.match(name, '^(.*)/([^/]*)$')
-  local event, _, _, _, own, expression = read_listener(redis.call('HGET', p .. ':listener:' .. id, slot) or '')
+  local record = id and redis.call('HGET', p .. ':listener:' .. id, slot)
+  local event, _, _, _, own, expression = read_listener(record or '')
   if event then
     local run = redis.call('HMGET', p .. ':run:' .. id, 'at', 'wait')
     for _, word in ipairs({ name, event, own, expression, run[1] or '0', run[2] or '' }) do

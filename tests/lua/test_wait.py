@@ -377,6 +377,16 @@ def test_no_more_lookbacks_than_asked_for(p):
     assert p.call("drop_lookback", *[r + "/w" for r in ids[:5]], "gone/w") == [5]
 
 
+def test_a_name_that_is_none_keeps_nobody_else_from_looking_back(p):
+    p.seed(claimed("r1"))
+    wait(p, back=1)
+    p.seed({"lookbacks": {"no slot", "gone/w"}, "hear:a/b\n\n": [("no slot", 0)]})
+    assert p.call("take_lookbacks", 10)[0::6] == ["r1/w"]
+    assert find(p)[1] == [("r1/w", "e1", "", "got")]
+    state = p.dump()
+    assert state["lookbacks"] == {"r1/w"} and state["hear:a/b\n\n"] == [("r1/w", 0)]
+
+
 @pytest.mark.parametrize("how", ["heard", "timed out", "cancelled"])
 def test_a_lookback_ends_with_the_waiting(p, how):
     p.seed(claimed("r1"))

@@ -21,7 +21,7 @@ from chaos.actor import Actor
 from chaos.evidence import collect
 from chaos.faults import ALL, LOSSES
 from chaos.kinds import KINDS
-from chaos.kinds.crowd import Minnow
+from chaos.kinds.crowd import Minnow, Whale
 from chaos.plan import make_plan
 from chaos.sampler import Sampler
 from chaos.sender import Sender
@@ -87,9 +87,11 @@ class Chaos:
     def send_newcomers(sender):
         """While a creator has a long queue and nothing else is wrong."""
         time.sleep(checks.RECOVERY_S)
-        kind = Minnow(sender.world, sender.dice)
+        dice = random.Random()  # the sender's own are in use
+        whale, minnow = Whale(sender.world, dice), Minnow(sender.world, dice)
         for _ in range(NEWCOMERS):
-            sender.send_one(kind)  # beside the sender's own thread, which does nothing with the kind
+            sender.send_one(whale)
+            sender.send_one(minnow)
             time.sleep(0.15)
 
     # ---- telling ----
@@ -114,13 +116,17 @@ class Chaos:
 
     def keep(self, evidence):
         """For a look afterwards: all but the servers' own data. The folder."""
-        kept = os.path.join(sessions.run_dir(), f"chaos-{self.seed}")
+        kept = os.path.join(sessions.run_dir(), f"chaos-{self.seed}-{os.getpid()}")
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(self.world.stack.folder, kept, ignore=shutil.ignore_patterns("postgres", "state.*"))
-        for name in ("events", "runs", "steps"):
+        for name in ("events", "runs", "steps", "lives"):
             with open(os.path.join(kept, name + ".json"), "w", encoding="utf-8") as f:
-                f.writelines(json.dumps(row, default=str) + "\n" for row in getattr(evidence, name))
+                f.writelines(json.dumps(row, default=vars_or_text) + "\n" for row in getattr(evidence, name))
         return kept
+
+
+def vars_or_text(value):
+    return vars(value) if hasattr(value, "__dict__") else str(value)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from chaos.world import CANARIES, DATABASE_PASSWORD, DRAIN_S, EXCUSED, REDIS_PAS
 # of the functions that write "start" and "end"
 TIMED = {"test-slow", "test-deaf", "test-limited", "test-crowd", "test-keyed", "test-priority", "test-timed"}
 LISTENING = TIMED - {"test-deaf"}
-ZOMBIE_S = 0.7  # that a worker may take to notice after it was frozen
 MINUTE_MS = 60000
 # They end when another event comes, which may be the one that is lost.
 NOT_AFTER_LOSS = {Waiter, Cancelled}
@@ -112,7 +111,7 @@ def no_limit_is_passed(e):
         most, (seen, when) = e.redis_log.limits.max_of(name), running.most_at_once(own)
         if most is not None and seen > most:
             yield f"{seen} runs of {name} ran at {when:.6f}, {most} may"
-    for z in running.late_zombies(e.happenings, zombies, ZOMBIE_S):
+    for z in running.late_zombies(e.happenings, zombies, running.NOTICE_S):
         if z.function in LISTENING:
             yield f"run {z.run} went on for {z.seconds:.2f} s in a worker that had lost it"
 

@@ -2,11 +2,13 @@
 
 A step runs from its line "start" to its line "end" or "cancelled", or to the death of its process. A process that is
 stopped does not run, and a step that it goes on with afterwards is nobody's any more: its run may have been given to
-another worker. So a step is taken as ended where its process was stopped, and what it did after that is told separately."""
+another worker. So a step is taken as ended where its process was stopped; what it did after that, and what began before the
+process can have noticed, is told separately."""
 
 import collections
 
 END = ("end", "cancelled")
+NOTICE_S = 0.7  # that a worker may take to notice that it was frozen for too long
 Interval = collections.namedtuple("Interval", "begin end run function pid")
 Zombie = collections.namedtuple("Zombie", "run function pid slept woke seconds how")
 
@@ -28,12 +30,15 @@ def find_intervals(happenings, lives, functions):
 
     def close(key, at, how):
         life, begin = open_at.pop(key)
-        stopped = [p for p in life.pauses if begin < p[0] < at] if life else []
+        pauses = life.pauses if life else []
+        hasty = [p for p in pauses if p[0] <= begin < p[1] + NOTICE_S]
+        stopped = hasty or [p for p in pauses if begin < p[0] < at]
         if stopped:
-            slept, woke = stopped[0][0], stopped[-1][1]
+            slept, woke = stopped[0][0], max(begin, stopped[-1][1])
             zombies.append(Zombie(key[1], key[2], key[0], slept, woke, at - woke, how))
             at = slept
-        intervals.append(Interval(begin, at, key[1], key[2], key[0]))
+        if begin < at:
+            intervals.append(Interval(begin, at, key[1], key[2], key[0]))
 
     for h in happenings:
         key = (h.pid, h.run, h.function)

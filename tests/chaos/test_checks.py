@@ -254,6 +254,15 @@ def test_a_frozen_workers_steps_end_when_it_was_frozen_and_what_came_after_is_to
     assert not list(running.late_zombies(alone, zombies, 0.5))  # nobody took its run
 
 
+def test_what_a_worker_begins_before_it_can_notice_that_it_was_frozen_is_told_apart():
+    frozen = [life(1, pauses=[(2, 8)])]
+    for begin in (2.001, 7.999, 8.1):  # before the signal came, as it woke, after
+        intervals, zombies = ran(happening(begin, "start"), happening(8.2, "cancelled"), lives=frozen)
+        assert not intervals and len(zombies) == 1 and zombies[0].seconds < 0.3
+    intervals, zombies = ran(happening(9, "start"), happening(10, "end"), lives=frozen)
+    assert len(intervals) == 1 and not zombies
+
+
 def test_a_pid_that_is_used_again_is_another_process():
     old, new = life(1, gone=5), life(1)
     new.born = 6.0

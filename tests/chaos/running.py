@@ -9,6 +9,7 @@ import collections
 
 END = ("end", "cancelled")
 NOTICE_S = 0.7  # that a worker may take to notice that it was frozen for too long
+SHORT_S = 0.8  # that it may be frozen and lose nothing
 Interval = collections.namedtuple("Interval", "begin end run function pid")
 Zombie = collections.namedtuple("Zombie", "run function pid slept woke seconds how")
 
@@ -31,7 +32,7 @@ def find_intervals(happenings, lives, functions):
     def close(key, at, how):
         life, begin = open_at.pop(key)
         pauses = life.pauses if life else []
-        hasty = [p for p in pauses if p[0] <= begin < p[1] + NOTICE_S]
+        hasty = [p for p in pauses if p[0] <= begin < p[1] + (NOTICE_S if p[1] - p[0] > SHORT_S else 0)]
         stopped = hasty or [p for p in pauses if begin < p[0] < at]
         if stopped:
             slept, woke = stopped[0][0], max(begin, stopped[-1][1])

@@ -261,6 +261,8 @@ def test_what_a_worker_begins_before_it_can_notice_that_it_was_frozen_is_told_ap
         assert not intervals and len(zombies) == 1 and zombies[0].seconds < 0.3
     intervals, zombies = ran(happening(9, "start"), happening(10, "end"), lives=frozen)
     assert len(intervals) == 1 and not zombies
+    short = ran(happening(8.1, "start"), happening(8.2, "end"), lives=[life(1, pauses=[(7.5, 8)])])
+    assert len(short[0]) == 1 and not short[1]
 
 
 def test_a_pid_that_is_used_again_is_another_process():

@@ -29,7 +29,7 @@ end
 
 -- Lua prints numbers with 14 digits; a score must come back as it went in, or a queue would look out of place for ever.
 local function exact(number)
-  return string.format('%.17g', number)
+  return string.format(number % 1 == 0 and '%d' or '%.17g', number)
 end
 
 -- `member`: a queue or a line
@@ -135,11 +135,14 @@ end
 -- Admits the run now or puts it behind the others of its queue; `fields` (name, value…) go into its hash either way.
 -- Returns true when admitted.
 local function admit_or_wait(id, fn, key, order, begun, fields)
-  local limits = limits_of(fn, key)
-  local full = first_full(limits, fn, begun) or first_promised(limits)
-  local queue, waiting = fn .. (begun and '+:' or ':') .. key, 0
-  if full ~= nil or #limits > 0 then
+  local limits, full, waiting = limits_of(fn, key), nil, nil
+  local queue = fn .. (begun and '+:' or ':') .. key
+  if #limits > 0 then
     waiting = redis.call('ZCARD', p .. ':wait:' .. queue)
+  end
+  if waiting == nil or waiting == 0 then -- else it waits behind the others, whatever there is room for
+    full = first_full(limits, fn, begun) or first_promised(limits)
+    waiting = waiting or full and redis.call('ZCARD', p .. ':wait:' .. queue) or 0
   end
   local admitted = full == nil and waiting == 0
   if admitted then

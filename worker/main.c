@@ -7,6 +7,8 @@
 #include "clock.h"
 #include "committer.h"
 #include "daemon.h"
+#include "embed_command.h"
+#include "function_check.h"
 #include "hash_embedder.h"
 #include "heartbeat.h"
 #include "http.h"
@@ -16,9 +18,7 @@
 #include "kv.h"
 #include "lease_watch.h"
 #include "log.h"
-#include "manifest.h"
 #include "pool.h"
-#include "provider.h"
 #include "registry.h"
 #include "workdir.h"
 
@@ -54,64 +54,6 @@ static void drop_consumers(const struct conf *c, const char *worker_id)
     kv_free(kv);
 }
 
-static bool is_limit(const char *name)
-{
-    char setting[LIMIT_NAME_SIZE];
-    for (size_t f = 0; f < registry_count(); f++) {
-        const struct function *fn = registry_at(f);
-        for (int i = 0; i < function_limit_count(fn); i++) {
-            function_limit_setting(fn, i, setting);
-            if (strcmp(setting, name) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* A misspelt limit would otherwise be obeyed by nobody and noticed by nobody. */
-static void warn_of_unknown_limits(const char *limits)
-{
-    for (const char *p = limits; *p != '\0';) {
-        size_t len = strcspn(p, "=");
-        char name[128];
-        (void)snprintf(name, sizeof(name), "%.*s", (int)len, p);
-        if (!is_limit(name))
-            log_warn("CHRONOS_LIMITS names a limit that no function here has", "name", name,
-                     LOG_END);
-        p += strcspn(p, ",");
-        if (*p == ',')
-            p++;
-    }
-}
-
-/* The one before it that has the same id, NULL when there is none. */
-static const struct function *namesake(size_t at)
-{
-    for (size_t f = 0; f < at; f++) {
-        if (strcmp(registry_at(f)->id, registry_at(at)->id) == 0)
-            return registry_at(f);
-    }
-    return NULL;
-}
-
-/* All of them, so that an author sees every mistake at once. */
-static bool check_functions(void)
-{
-    bool ok = true;
-    for (size_t f = 0; f < registry_count(); f++) {
-        struct err e;
-        bool fine = manifest_check(registry_at(f), &e);
-        if (fine && namesake(f) != NULL)
-            fine = err_set(&e, ERR_BUG, "function %s: another file has the same id",
-                           registry_at(f)->id);
-        if (fine)
-            continue;
-        log_error("a function's definition is wrong", "error", e.msg, LOG_END);
-        ok = false;
-    }
-    return ok;
-}
-
 static void trust_bases(const struct services *s)
 {
     const char *const bases[] = {s->youtube_url, s->loom_url,       s->mux_url,  s->mux_stream_url,
@@ -120,28 +62,6 @@ static void trust_bases(const struct services *s)
         if (*bases[i] != '\0')
             http_trust_base(bases[i]);
     }
-}
-
-/* Prints the vector of a text as Postgres takes it; the same embedder as the chunks'. */
-static int print_embedding(const struct conf *c, const char *text)
-{
-    static float v[EMBED_DIMENSIONS];
-    struct err e;
-    long tokens;
-    double cost;
-    char model[128];
-    struct http *http = http_new();
-    bool ok =
-        embed_texts(http, &c->services, &text, 1, v, &tokens, &cost, model, sizeof(model), &e);
-    http_free(http);
-    if (!ok) {
-        (void)fprintf(stderr, "chronos-worker: %s\n", e.msg);
-        return 1;
-    }
-    for (int i = 0; i < EMBED_DIMENSIONS; i++)
-        (void)printf("%c%.9g", i == 0 ? '[' : ',', (double)v[i]);
-    (void)printf("]\n");
-    return 0;
 }
 
 /* What main watches over all the time; it never waits for Redis. */
@@ -194,6 +114,64 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
             0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
 }
 
+/* ---- the start ---- */
+
+enum { START_RETRY_MS = 500, TELL_AGAIN_MS = 15000 };
+
+struct parts {
+    struct inhand *inhand;
+    struct committer *committer;
+    struct pool *pool;
+    struct heartbeat *heartbeat;
+    struct lease_watch *lease_watch;
+    struct claimer *claimer;
+};
+
+/* A Redis that went away or refuses writes at this moment is waited for. false: waiting does not help, or we are to stop. */
+static bool may_try_again(const struct err *e, int64_t *told_ms)
+{
+    if (e->code == ERR_INPUT || e->code == ERR_BUG || e->code == ERR_PERMANENT) {
+        log_error("cannot start", "error", e->msg, LOG_END);
+        return false;
+    }
+    if (mono_ms() - *told_ms >= TELL_AGAIN_MS) {
+        log_warn("waiting for redis", "error", e->msg, LOG_END);
+        *told_ms = mono_ms();
+    }
+    int sig = daemon_wait_signal(START_RETRY_MS);
+    return sig != SIGTERM && sig != SIGINT;
+}
+
+/* What begins by writing to Redis comes last and begins again until it can; nothing was claimed before. */
+static bool start_parts(struct parts *p, const struct conf *c, const char *worker_id)
+{
+    struct err e;
+    int64_t told_ms = -TELL_AGAIN_MS;
+    p->inhand = inhand_new();
+    p->committer = committer_start(c, worker_id, p->inhand, &e);
+    if (p->committer != NULL)
+        p->pool = pool_start(c, p->committer, worker_id, &stopping, &abort_steps);
+    if (p->pool != NULL)
+        p->lease_watch = lease_watch_start(c, worker_id, p->pool, &e);
+    if (p->lease_watch == NULL) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return false;
+    }
+    while ((p->heartbeat = heartbeat_start(c, worker_id, p->pool, &abort_steps, &e)) == NULL) {
+        if (!may_try_again(&e, &told_ms))
+            return false;
+    }
+    while ((heartbeat_watch(p->heartbeat),
+            p->claimer = claimer_start(c, p->pool, worker_id, p->inhand, &stopping, &abort_steps,
+                                       &e)) == NULL) {
+        if (!may_try_again(&e, &told_ms)) {
+            heartbeat_stop(p->heartbeat);
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static struct conf c; /* strings in it live as long as the process */
@@ -205,14 +183,14 @@ int main(int argc, char **argv)
             return 2;
         }
         trust_bases(&c.services);
-        return print_embedding(&c, argv[2]);
+        return embed_command(&c, argv[2]);
     }
     daemon_init(&c, CONF_WORKER, "chronos-worker", summary, argc, argv);
     daemon_block_signals();
     trust_bases(&c.services);
-    if (!check_functions())
+    if (!function_check_all())
         return 2;
-    warn_of_unknown_limits(c.limits);
+    function_check_limits(c.limits);
     if (strcmp(c.services.embedder, "embedded") == 0)
         log_warn("no key for embeddings: the embedded embedder is used, which is for development",
                  "model", HASH_EMBEDDER_MODEL, LOG_END);
@@ -225,31 +203,19 @@ int main(int argc, char **argv)
 
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));
-    struct inhand *inhand = inhand_new();
-    struct committer *committer = committer_start(&c, worker_id, inhand, &e);
-    struct pool *pool =
-        committer != NULL ? pool_start(&c, committer, worker_id, &stopping, &abort_steps) : NULL;
-    struct heartbeat *heartbeat =
-        pool != NULL ? heartbeat_start(&c, worker_id, pool, &abort_steps, &e) : NULL;
-    struct lease_watch *lease_watch =
-        heartbeat != NULL ? lease_watch_start(&c, worker_id, pool, &e) : NULL;
-    struct claimer *claimer = lease_watch != NULL ? claimer_start(&c, pool, worker_id, inhand,
-                                                                  &stopping, &abort_steps, &e)
-                                                  : NULL;
-    if (claimer == NULL) {
-        log_error("cannot start", "error", e.msg, LOG_END);
+    static struct parts p;
+    if (!start_parts(&p, &c, worker_id))
         _exit(1); /* threads that were started are still running */
-    }
     log_info("ready", "worker", worker_id, LOG_END);
 
     for (;;) {
         int sig = daemon_wait_signal(WATCH_MS);
-        watch(heartbeat, pool);
+        watch(p.heartbeat, p.pool);
         if (sig == SIGTERM || sig == SIGINT)
             break;
     }
-    drain(&c, claimer, pool, committer, heartbeat, lease_watch);
+    drain(&c, p.claimer, p.pool, p.committer, p.heartbeat, p.lease_watch);
     drop_consumers(&c, worker_id);
-    inhand_free(inhand);
+    inhand_free(p.inhand);
     return 0;
 }

@@ -262,7 +262,6 @@ def test_a_bad_event_is_kept_although_redis_is_full_and_the_scheduler_dies(engin
     check_promises(engine)
 
 
-@pytest.mark.xfail(strict=True, reason="the worker exits when Redis refuses its first heartbeat")
 def test_a_worker_that_starts_while_redis_refuses_writes_waits(engine):
     """A daemon that cannot work yet at its start says so and waits."""
     engine.stack.start_scheduler()

@@ -15,12 +15,14 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* It has passed the rules that may skip it; what they remember is restored by itself. */
+/* It has passed the rules that may skip it; what they remember is restored by itself. What an operator had run again is a
+ * run of its own, as it was when it came (match.c). */
 static void make_start(struct live_event *x, struct event *ev, const struct manifest *m,
                        int partitions)
 {
+    bool again = ev->orders.retry_of != NULL || ev->orders.replay_of != NULL;
     start_make(&x->start, ev, m, partitions);
-    start_add_rules(&x->start, ev, START_SPREAD | START_COLLECTS,
+    start_add_rules(&x->start, ev, again ? START_SPREAD : START_SPREAD | START_COLLECTS,
                     later(0, wall_ms() - later(x->accepted_ms, x->ts_ms)));
 }
 
@@ -42,6 +44,8 @@ bool live_add(struct live *l, const PGresult *rows, int row, const struct manife
             abort();
         struct live_event *x = &l->events[l->count++];
         ev.orders.parent = db_text(rows, row, "parent");
+        ev.orders.retry_of = db_text(rows, row, "retry_of");
+        ev.orders.replay_of = db_text(rows, row, "replay_of");
         *x = (struct live_event){.accepted_ms = ev.received_ms, .ts_ms = ev.ts_ms};
         make_start(x, &ev, m, partitions);
         x->input = event_input(&ev, &x->input_len);

@@ -30,7 +30,7 @@ with live as (
             ))
 )
 select live.run_id, live.function_id, e.id, e.name, e.data, e."user", e.v, e.parent,
-       e.retry_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
+       e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from live
 join chronos.events e using (id, accepted_at)
 order by live.first_id, live.run_id, e.accepted_at, nullif(split_part(e.stream_id, '-', 2), '')::bigint, e.id

@@ -7,9 +7,9 @@
 #define FIRST  "01HF7YAT00ABCDEFGHJKMNPQRS"
 #define SECOND "01HF7YAT01ABCDEFGHJKMNPQRS"
 
-static const char *const columns[] = {"run_id",   "function_id", "id",   "name",
-                                      "data",     "user",        "v",    "parent",
-                                      "retry_of", "accepted_ms", "ts_ms"};
+static const char *const columns[] = {"run_id",   "function_id", "id",          "name",
+                                      "data",     "user",        "v",           "parent",
+                                      "retry_of", "replay_of",   "accepted_ms", "ts_ms"};
 
 static struct manifest *manifest_of(const char *members)
 {
@@ -55,7 +55,7 @@ static void test_a_run_keeps_its_id_and_its_events(void **state)
     (void)state;
     static const char *const rows[][ARRAY_LEN(columns)] = {
         {SECOND, "f", FIRST, "a/b", "{\"creator_id\":\"c\",\"_inngest\":1}", NULL, "1", "0\nx\ny",
-         SECOND, "1700000000000", "1700000000000"},
+         SECOND, NULL, "1700000000000", "1700000000000"},
     };
     struct manifest *m = manifest_of("");
     auto_result *r = rows_of(1, rows);
@@ -76,10 +76,10 @@ static void test_a_run_keeps_its_id_and_its_events(void **state)
 }
 
 static const char *const two[][ARRAY_LEN(columns)] = {
-    {FIRST, "f", FIRST, "a/b", "{\"n\":1,\"k\":\"x\"}", NULL, NULL, NULL, NULL, "1700000000000",
-     "1700000000900"},
-    {FIRST, "f", SECOND, "a/b", "{\"n\":2,\"k\":\"x\"}", NULL, NULL, NULL, NULL, "1700000000001",
-     "1700000000001"},
+    {FIRST, "f", FIRST, "a/b", "{\"n\":1,\"k\":\"x\"}", NULL, NULL, NULL, NULL, NULL,
+     "1700000000000", "1700000000900"},
+    {FIRST, "f", SECOND, "a/b", "{\"n\":2,\"k\":\"x\"}", NULL, NULL, NULL, NULL, NULL,
+     "1700000000001", "1700000000001"},
 };
 
 /* The numbers of the events in the input, as JSON. */
@@ -125,8 +125,10 @@ static void test_a_run_is_led_by_the_event_that_it_has_its_id_from(void **state)
     char run[ID_SIZE];
     id_derive(1700000000001, SECOND, "f", run);
     const char *const rows[][ARRAY_LEN(columns)] = {
-        {run, "f", FIRST, "a/b", "{}", NULL, NULL, NULL, NULL, "1700000000001", "1700000000001"},
-        {run, "f", SECOND, "a/b", "{}", NULL, NULL, NULL, NULL, "1700000000001", "1700000000001"},
+        {run, "f", FIRST, "a/b", "{}", NULL, NULL, NULL, NULL, NULL, "1700000000001",
+         "1700000000001"},
+        {run, "f", SECOND, "a/b", "{}", NULL, NULL, NULL, NULL, NULL, "1700000000001",
+         "1700000000001"},
     };
     struct manifest *m = manifest_of("\"batch\":{\"max_size\":9,\"timeout_ms\":1}");
     auto_result *r = rows_of(2, rows);
@@ -156,11 +158,31 @@ static void test_each_event_of_a_run_that_collects_joins_under_its_own_id(void *
     manifest_free(m);
 }
 
+static void test_what_is_run_again_does_not_collect_again(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {{SECOND, NULL}, {NULL, SECOND}};
+    struct manifest *m = manifest_of("\"debounce\":{\"period_ms\":1,\"key\":\"data.k\"}");
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        const char *const rows[][ARRAY_LEN(columns)] = {
+            {FIRST, "f", FIRST, "a/b", "{\"k\":\"x\"}", NULL, NULL, NULL, of[i][0], of[i][1],
+             "1700000000000", "1700000000000"},
+        };
+        auto_result *r = rows_of(1, rows);
+        struct live l;
+        read_all(&l, r, m);
+        assert_null(live_collect_key(&l));
+        live_release(&l);
+    }
+    manifest_free(m);
+}
+
 static void test_an_event_that_is_damaged_is_not_added(void **state)
 {
     (void)state;
     static const char *const rows[][ARRAY_LEN(columns)] = {
-        {FIRST, "f", FIRST, "a/b", "{", NULL, NULL, NULL, NULL, "1700000000000", "1700000000000"},
+        {FIRST, "f", FIRST, "a/b", "{", NULL, NULL, NULL, NULL, NULL, "1700000000000",
+         "1700000000000"},
     };
     struct manifest *m = manifest_of("");
     auto_result *r = rows_of(1, rows);
@@ -180,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_a_debounce_has_its_last_event_by_ts_unless_it_keeps_all),
         cmocka_unit_test(test_a_run_is_led_by_the_event_that_it_has_its_id_from),
         cmocka_unit_test(test_each_event_of_a_run_that_collects_joins_under_its_own_id),
+        cmocka_unit_test(test_what_is_run_again_does_not_collect_again),
         cmocka_unit_test(test_an_event_that_is_damaged_is_not_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@ enum { KEY_SIZE = 256, PREFIX_SIZE = 16, MAX_PARTITIONS = 256 };
 #define KEY_FUNCTIONS   "chronos:functions"
 #define KEY_PARTITIONS  "chronos:partitions"
 #define KEY_MAXIMA      "chronos:maxima"
+#define KEY_OFFERS      "chronos:offers"
 #define KEY_SHARED      "chronos:shared"
 #define GROUP_SCHEDULER "scheduler"
 #define GROUP_WORKERS   "workers"

@@ -9,6 +9,9 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "offer.h"
+
+enum { OFFER_EVERY_MS = 10000 };
 
 struct heartbeat {
     pthread_t thread;
@@ -19,6 +22,7 @@ struct heartbeat {
     atomic_bool stopping;
     _Atomic int64_t valid_until_ms; /* monotonic: nobody takes our work before */
     int64_t started_ms;
+    int64_t offer_again_ms; /* monotonic */
     struct kv *kv;
 };
 
@@ -43,6 +47,17 @@ static bool beat(struct heartbeat *h, struct err *e)
     return true;
 }
 
+/* Only people need it: no matter when it fails. */
+static void offer(struct heartbeat *h)
+{
+    struct err e;
+    if (mono_ms() < h->offer_again_ms)
+        return;
+    h->offer_again_ms = mono_ms() + OFFER_EVERY_MS;
+    if (!offer_functions(h->kv, h->worker_id, &e))
+        log_debug("cannot tell which functions are executed here", "error", e.msg, LOG_END);
+}
+
 static void *beat_loop(void *arg)
 {
     struct heartbeat *h = arg;
@@ -54,6 +69,10 @@ static void *beat_loop(void *arg)
             log_warn("heartbeat failed", "error", e.msg, LOG_END);
         else if (ok && away)
             log_info("heartbeat is back", LOG_END);
+        if (!ok)
+            h->offer_again_ms = 0;
+        else
+            offer(h);
         away = !ok;
         int64_t next = mono_ms() + (ok ? h->conf->lease_ms / 4 : 100);
         while (mono_ms() < next && !atomic_load(&h->stopping))
@@ -104,6 +123,7 @@ void heartbeat_stop(struct heartbeat *h)
     auto_reply *r = kv_cmd(h->kv, &e, "DEL %s", key_worker(key, h->worker_id));
     if (r == NULL)
         log_warn("the heartbeat key stays until it runs out", "error", e.msg, LOG_END);
+    (void)offer_nothing(h->kv, h->worker_id, &e); /* counts for nothing without the heartbeat */
     kv_free(h->kv);
     free(h);
 }

@@ -96,9 +96,9 @@ def test_a_primary_of_partitions_dies_under_load(engine, load):
     load.progress(40)
     dead = victim(engine)
     replica = cluster.replica_of(dead)
+    lost = [p for p in engine.prefixes if cluster.owner(p) is dead]
     dead.kill()
     promoted_at = wait_promoted(engine, dead, replica)
-    lost = [p for p in engine.prefixes if cluster.owner(p) is replica]
     creator = next(c for c in load.creators if engine.home(c["creatorId"]) in lost)
     begun = len(engine.happenings(what="plain", creator=creator["creatorId"]))
     engine.wait_for(begun + 1, deadline=10, what="plain", creator=creator["creatorId"])

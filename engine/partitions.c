@@ -26,7 +26,7 @@ static bool read_postgres(struct db *db, long *ret, struct err *e)
     return PQntuples(r) == 0 || parse(db_text(r, 0, "value"), "postgres", ret, e);
 }
 
-static bool read_redis(struct kv *kv, long *ret, struct err *e)
+bool partitions_in_redis(struct kv *kv, long *ret, struct err *e)
 {
     auto_reply *r = kv_cmd(kv, e, "GET %s", KEY_PARTITIONS);
     if (r == NULL)
@@ -48,7 +48,7 @@ static bool fix_it(long wanted, struct kv *kv, struct db *db, long *postgres, lo
     }
     if (*redis == 0) {
         auto_reply *r = kv_cmd(kv, e, "SET %s %ld NX", KEY_PARTITIONS, *postgres);
-        return r != NULL && read_redis(kv, redis, e);
+        return r != NULL && partitions_in_redis(kv, redis, e);
     }
     return true;
 }
@@ -56,7 +56,7 @@ static bool fix_it(long wanted, struct kv *kv, struct db *db, long *postgres, lo
 bool partitions_settle(long *number, bool fix, struct kv *kv, struct db *db, struct err *e)
 {
     long postgres, redis, wanted = *number;
-    if (!read_postgres(db, &postgres, e) || !read_redis(kv, &redis, e) ||
+    if (!read_postgres(db, &postgres, e) || !partitions_in_redis(kv, &redis, e) ||
         (fix && !fix_it(wanted, kv, db, &postgres, &redis, e)))
         return false;
     long known = postgres != 0 ? postgres : redis;

@@ -12,3 +12,6 @@
  * it when nobody has, and puts it back when a store has lost it. ERR_INPUT when the setting or one of the stores says
  * something else; ERR_UNAVAILABLE while nobody has fixed it. */
 bool partitions_settle(long *number, bool fix, struct kv *kv, struct db *db, struct err *e);
+
+/* As Redis has it, whatever Postgres says; 0 when it has none. */
+bool partitions_in_redis(struct kv *kv, long *ret_number, struct err *e);

@@ -3,9 +3,9 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:run:<id> hash and where runs are (see include/)
 -- ARGV[1] run id
--- reply {name, value…}: state (absent, running, ready, waiting, sleeping, collecting, waiting for an event, waiting for a
+-- reply {name, value…}: state (absent, running, ready, waiting, sleeping, collecting, waiting to try again, waiting for an event, waiting for a
 --   function, waiting for branches, ended), and what there is of: function, key, attempt, worker, due_in_ms, reason, step,
---   cancelling
+--   error (of the attempt before, when a step is tried again), cancelling
 -- events none
 local p, id = KEYS[1], ARGV[1]
 
@@ -53,12 +53,16 @@ local function say_place(run, more)
     say('step', more.wait)
     say('reason', more.invoke)
   elseif due then
-    say('state', more.collect and 'collecting' or 'sleeping')
+    say('state', more.collect and 'collecting' or more.failing and more.failing ~= '' and 'waiting to try again' or 'sleeping')
   else
     local begun = more.st or more.begun or run.parent_run
     local full = first_full(limits_of(run.fn, run.key or ''), run.fn, begun)
     say('state', 'waiting')
     say('reason', full and reason_of(full) or 'its turn')
+  end
+  if more.failing and more.failing ~= '' and not run.done then
+    say('step', more.failing)
+    say('error', more.failure)
   end
   say('due_in_ms', due and string.format('%d', tonumber(due) - now_ms))
 end
@@ -67,7 +71,7 @@ local run = read_run(id)
 if not run.fn then
   return { 'state', 'absent' }
 end
-local names = { 'wait', 'invoke', 'collect', 'st', 'begun', 'try', 'cancel', 'fan_left', 'fan_total' }
+local names = { 'wait', 'invoke', 'collect', 'st', 'begun', 'try', 'cancel', 'fan_left', 'fan_total', 'failing', 'failure' }
 local values, more = redis.call('HMGET', p .. ':run:' .. id, unpack(names)), {}
 for i, name in ipairs(names) do
   more[name] = values[i]

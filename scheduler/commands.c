@@ -5,6 +5,7 @@
 #include "cancel.h"
 #include "clock.h"
 #include "log.h"
+#include "retire.h"
 #include "watcher.h"
 
 enum { RESULT_SIZE = 640, SAY_SOMETHING_MS = 5000 };
@@ -81,16 +82,43 @@ static bool cancel_many(struct watcher *w, const PGresult *command, char result[
     return true;
 }
 
+static bool retire(struct watcher *w, const PGresult *command, char result[RESULT_SIZE],
+                   struct err *e)
+{
+    struct patience patience = {.w = w, .said_ms = mono_ms()};
+    return retire_function(w->conf, w->kv, w->db, db_text(command, 0, "function_id"),
+                           db_text(command, 0, "reason"), say_something, &patience, result,
+                           RESULT_SIZE, e);
+}
+
+static const struct {
+    const char *kind;
+    bool (*run)(struct watcher *w, const PGresult *command, char result[RESULT_SIZE],
+                struct err *e);
+} kinds[] = {{"cancel", cancel_one}, {"cancel_where", cancel_many}, {"retire", retire}};
+
+/* A newer schema may know more of them. */
+static bool run_kind(struct watcher *w, const PGresult *command, const char *kind,
+                     char result[RESULT_SIZE], struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].kind, kind) == 0)
+            return kinds[i].run(w, command, result, e);
+    }
+    (void)snprintf(result, RESULT_SIZE, "refused: this scheduler does not know how to %s", kind);
+    return true;
+}
+
 static bool carry_out(struct watcher *w, const PGresult *command, struct err *e)
 {
     char result[RESULT_SIZE];
     const char *id = db_text(command, 0, "id"), *kind = db_text(command, 0, "kind");
-    bool one = strcmp(kind, "cancel") == 0;
-    if (!(one ? cancel_one : cancel_many)(w, command, result, e) ||
+    const char *run = db_text(command, 0, "run_id");
+    if (!run_kind(w, command, kind, result, e) ||
         !DB_EXEC(w->db, e, "finish_command", id, result) || !db_commit(w->db, e))
         return false;
-    log_info("command carried out", "command", id, "kind", kind, "run",
-             one ? db_text(command, 0, "run_id") : "", "result", result, LOG_END);
+    log_info("command carried out", "command", id, "kind", kind, "run", run != NULL ? run : "",
+             "result", result, LOG_END);
     return true;
 }
 

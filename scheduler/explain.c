@@ -6,6 +6,7 @@
 #include "db.h"
 #include "key.h"
 #include "kv.h"
+#include "offers.h"
 #include "partitions.h"
 
 static void print(const char *name, const char *value)
@@ -13,30 +14,77 @@ static void print(const char *name, const char *value)
     (void)printf("%-12s %s\n", name, value);
 }
 
+/* Postgres may be away: it is asked only when Redis has lost the number. */
+static bool count_partitions(const struct conf *c, struct kv *kv, long *ret, struct err *e)
+{
+    if (!partitions_in_redis(kv, ret, e))
+        return false;
+    if (*ret != 0)
+        return true;
+    struct db *db = db_new(c->database_url, "chronos-explain");
+    *ret = c->partitions;
+    bool ok = partitions_settle(ret, false, kv, db, e);
+    db_free(db);
+    return ok;
+}
+
+static redisReply *ask_partition(struct kv *kv, const char *prefix, const char *run, struct err *e)
+{
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_adds(&a, run);
+    redisReply *r = kv_script(kv, "explain_run", prefix, &a, e);
+    kv_args_release(&a);
+    return r;
+}
+
+/* A run that no worker can take waits for ever, whatever else it may wait for. */
+static void print_offers(struct kv *kv, const char *fn)
+{
+    struct err e;
+    struct offers offers;
+    char text[160];
+    if (!offers_read(&offers, kv, &e)) {
+        (void)fprintf(stderr, "the workers cannot be asked: %s\n", e.msg);
+        return;
+    }
+    int workers = offers_of(&offers, fn);
+    if (workers == 0)
+        (void)snprintf(text, sizeof(text),
+                       "0: no live worker executes %s; the run waits for one whose build has it",
+                       fn);
+    else
+        (void)snprintf(text, sizeof(text), "%d", workers);
+    print("workers", text);
+    offers_release(&offers);
+}
+
+static void print_run(struct kv *kv, const redisReply *r, const char *prefix)
+{
+    const redisReply *state = kv_field(r, "state"), *fn = kv_field(r, "function");
+    for (size_t i = 0; i + 1 < r->elements; i += 2)
+        print(r->element[i]->str, r->element[i + 1]->str);
+    print("partition", prefix);
+    if (fn != NULL && strcmp(state->str, "ended") != 0)
+        print_offers(kv, fn->str);
+}
+
 /* *ret_found: some partition knows the run, and has said where it is. */
 static bool ask_redis(const struct conf *c, const char *run, bool *ret_found, struct err *e)
 {
     struct kv *kv = kv_new(c->redis_url, e);
-    struct db *db = db_new(c->database_url, "chronos-explain");
-    long partitions = c->partitions;
-    bool ok = kv != NULL && partitions_settle(&partitions, false, kv, db, e);
+    long partitions;
+    bool ok = kv != NULL && count_partitions(c, kv, &partitions, e);
     *ret_found = false;
-    db_free(db);
     for (int p = 0; ok && !*ret_found && p < partitions; p++) {
         char prefix[PREFIX_SIZE];
-        struct kv_args a;
         key_prefix(p, prefix);
-        kv_args_init(&a);
-        kv_adds(&a, run);
-        auto_reply *r = kv_script(kv, "explain_run", prefix, &a, e);
-        kv_args_release(&a);
+        auto_reply *r = ask_partition(kv, prefix, run, e);
         ok = r != NULL;
         const redisReply *state = ok ? kv_field(r, "state") : NULL;
         *ret_found = state != NULL && strcmp(state->str, "absent") != 0;
-        for (size_t i = 0; *ret_found && i + 1 < r->elements; i += 2)
-            print(r->element[i]->str, r->element[i + 1]->str);
         if (*ret_found)
-            print("partition", prefix);
+            print_run(kv, r, prefix);
     }
     kv_free(kv);
     return ok;

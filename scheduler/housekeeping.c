@@ -1,5 +1,6 @@
 #include "housekeeping.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,10 @@
 #include "buf.h"
 #include "clock.h"
 #include "db.h"
+#include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "offers.h"
 #include "rebuild.h"
 #include "redis_check.h"
 #include "servers.h"
@@ -18,6 +21,9 @@ enum {
     SERVERS_MAX_BYTES = 1 << 20,
     DAYS_BACK = 1,
     DAYS_AHEAD = 3,
+    IDS_MAX_BYTES = 1 << 20,
+    LOOKS_ALONE =
+        6, /* by which a function is said to be executed by nobody: a deployment takes a while */
 };
 
 struct housekeeping {
@@ -28,6 +34,7 @@ struct housekeeping {
     struct recorder *recorder;
     struct kv *kv;
     struct db *db;
+    json_t *alone;      /* function -> looks at which no worker executed it, one after the other */
     struct buf servers; /* that hold the data, as was seen last; empty before */
     bool is_forgetful;  /* they are new, and what they may have forgotten was not looked for yet */
     uint64_t records;   /* that are to be written before, since their runs may be forgotten, too */
@@ -121,6 +128,45 @@ static bool tell_settings(struct housekeeping *h, struct err *e)
     return DB_EXEC(h->db, e, "set_meta", "max_event_bytes", bytes);
 }
 
+/* Said once, until somebody executes it again. */
+static void note_alone(struct housekeeping *h, const char *fn, bool offered)
+{
+    long long looks = json_integer_value(json_object_get(h->alone, fn));
+    if (offered && looks >= LOOKS_ALONE)
+        log_info("a function is executed by a worker again", "fn", fn, LOG_END);
+    if (!offered && looks + 1 == LOOKS_ALONE)
+        log_warn("no live worker executes a function; its runs wait", "fn", fn, "hint",
+                 "start a worker whose build has it, or select chronos.retire(fn)", LOG_END);
+    (void)json_object_set_new(h->alone, fn, json_integer(offered ? 0 : looks + 1));
+}
+
+static bool note_offered(struct housekeeping *h, const struct offers *offers,
+                         const redisReply *functions, struct err *e)
+{
+    auto_buf ids = BUF_INIT(IDS_MAX_BYTES);
+    bool any = false;
+    for (size_t i = 0; i < functions->elements; i++) {
+        const char *fn = functions->element[i]->str;
+        bool offered = offers_of(offers, fn) > 0;
+        note_alone(h, fn, offered);
+        if (offered && !buf_addf(&ids, "%c\"%s\"", any ? ',' : '{', fn))
+            return err_set(e, ERR_BUG, "there are too many functions");
+        any = any || offered;
+    }
+    return !any || (buf_addc(&ids, '}') && DB_EXEC(h->db, e, "note_offers", ids.data));
+}
+
+static bool see_offers(struct housekeeping *h, struct err *e)
+{
+    struct offers offers;
+    auto_reply *functions = kv_cmd(h->kv, e, "HKEYS %s", KEY_FUNCTIONS);
+    if (functions == NULL || !offers_read(&offers, h->kv, e))
+        return false;
+    bool ok = note_offered(h, &offers, functions, e);
+    offers_release(&offers);
+    return ok;
+}
+
 static const struct {
     const char *name;
     int64_t period_ms, retry_ms;
@@ -131,6 +177,7 @@ static const struct {
     {"forget orders", 3600000, 5000, forget_orders},
     {"tell settings", 3600000, 5000, tell_settings},
     {"find forgotten work", 1000, 500, find_forgotten},
+    {"see what workers execute", 10000, 5000, see_offers},
 };
 
 static void *housekeeping_loop(void *arg)
@@ -170,6 +217,7 @@ struct housekeeping *housekeeping_start(const struct conf *c, struct identity *i
         return NULL;
     }
     h->db = db_new(c->database_url, "chronos-housekeeping");
+    h->alone = json_object();
     buf_init(&h->servers, SERVERS_MAX_BYTES);
     if (pthread_create(&h->thread, NULL, housekeeping_loop, h) != 0)
         abort(); /* at start */
@@ -180,6 +228,7 @@ void housekeeping_stop(struct housekeeping *h)
 {
     (void)pthread_join(h->thread, NULL);
     buf_release(&h->servers);
+    json_decref(h->alone);
     db_free(h->db);
     kv_free(h->kv);
     free(h);

@@ -131,6 +131,21 @@ static void add_run_fields(struct outcome *o, const struct run *run)
     add_field(o, "cost", text_of("%.9g", run->cost_usd));
 }
 
+/* Which step is at fault, for people; taken back as soon as it is done. */
+static void add_failing(struct outcome *o, const char *step, const char *message)
+{
+    add_field(o, "failing", text_of("%s", step));
+    add_field(o, "failure", text_of("%s", message));
+}
+
+/* The step is done: the next one begins with its first attempt. */
+static void add_recovered(struct outcome *o, struct run *run)
+{
+    if (run->try > 1)
+        add_failing(o, "", "");
+    run->try = 1;
+}
+
 /* The run has got further since its workers died: whatever killed them, it was not this step, and a long run is not to
  * be stopped because three deployments ended hard while it was under way. */
 static void add_progress(struct outcome *o, struct run *run)
@@ -213,6 +228,7 @@ struct outcome *outcome_retry(struct run *run, const struct work *w, const struc
     run->try++;
     run->fails++;
     add_progress(o, run);
+    add_failing(o, w->name, r->err.msg);
     add_cost(o, r);
     return o;
 }
@@ -242,7 +258,7 @@ struct outcome *outcome_next(struct run *run, const struct work *w, const struct
     if (w->kind != WORK_LIST)
         add_step_line(o, run, name, r, "completed", value, worker);
     add_events(o, r);
-    run->try = 1;
+    add_recovered(o, run);
     add_progress(o, run);
     add_cost(o, r);
     return o;
@@ -279,7 +295,7 @@ struct outcome *outcome_pause(struct run *run, const struct work *w, const struc
     else
         add_wait(o, w, r);
     add_events(o, r);
-    run->try = 1;
+    add_recovered(o, run);
     add_progress(o, run);
     add_cost(o, r);
     return o;

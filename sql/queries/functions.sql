@@ -13,6 +13,28 @@ set manifest = excluded.manifest,
 where f.version <= excluded.version
     and (f.manifest, f.version) is distinct from (excluded.manifest, excluded.version)
 
+-- name: delete_function :exec
+-- It was retired: what was set for it is taken back, too.
+-- $1 id
+with gone as (
+    delete from chronos.functions
+    where id = $1::text
+)
+update chronos.controls
+set value = null,
+    updated_at = clock_timestamp()
+where kind = 'pause'
+    and name = $1::text
+    and value is not null
+
+-- name: note_offers :exec
+-- Every few seconds: these functions are executed by a worker that lives.
+-- $1 ids as an array literal
+update chronos.functions
+set offered_at = now()
+where id = any ($1::text[])
+    and (offered_at is null or offered_at < now() - interval '20 seconds')
+
 -- name: set_meta :exec
 -- $1 key, $2 value
 insert into chronos.meta (key, value)

@@ -246,6 +246,42 @@ def test_a_copy_that_was_changed_by_hand_is_put_right(world):
     wait_control(world, "pause/test-echo", "pause")
 
 
+# ---- retire ----
+
+def test_a_function_that_no_build_has_is_retired(world):
+    assert result(world, call(world, "retire('test-echo')")).startswith("refused: live workers execute it (1)")
+    assert world.redis.hexists("chronos:functions", "test-echo")
+    call(world, "pause('test-echo')")
+    wait_control(world, "pause/test-echo", "pause")
+    entries = [world.send("test/echo", {"creatorId": f"c{n}"}) for n in range(3)]
+    run_id(world, entries[-1])
+    world.daemon("worker-1").stop()
+    assert result(world, call(world, "retire('test-echo')")) == "retired; 3 runs cancelled"
+    for entry in entries:
+        assert world.wait_for_run(entry, "test-echo", "cancelled")["error_message"] == "the function test-echo is retired"
+    assert not world.redis.hexists("chronos:functions", "test-echo")
+    assert world.value("select count(*) from chronos.functions where id = 'test-echo'") == 0
+    wait_control(world, "pause/test-echo", None)
+    late = world.send("test/echo", {"creatorId": "c"})
+    assert world.wait_until(lambda: world.event(late), 10, "the event")["outcome"] == "unmatched"
+    world.daemon("worker-1").start()
+    world.run("test/echo")
+    check_promises(world)
+
+
+def test_a_retired_function_has_no_ticks(world):
+    assert world.wait_until(lambda: world.redis.hget("{c0}:cron", "test-ticking"), 10, "the schedule to be watched")
+    world.daemon("worker-1").stop()
+    assert result(world, call(world, "retire('test-ticking')")).startswith("retired")
+    assert world.redis.hget("{c0}:cron", "test-ticking") is None
+    assert world.redis.hget("{c0}:schedules", "test-ticking") == "-"
+
+
+def test_when_a_function_was_executed_last_is_known(world):
+    world.wait_until(lambda: world.value("select offered_at from chronos.functions where id = 'test-echo'"), 30,
+                     "the function to be seen")
+
+
 # ---- explain ----
 
 def explain(engine, run):
@@ -268,6 +304,38 @@ def test_explain_tells_where_a_run_is(world):
     world.wait_until(lambda: explain(world, run)[1].get("status") == "completed", 10, "its end")
     _, told, _ = explain(world, run)
     assert told["state"] == "ended" and told["function"] == "test-echo" and told["owner"] == "c"
+
+
+def test_explain_names_the_step_that_fails_and_its_next_attempt(world):
+    run = run_id(world, world.send("test/flaky", {"creatorId": "c", "until": 99, "afterMs": 3600000}))
+    told = world.wait_until(lambda: [t for t in [explain(world, run)[1]] if t["state"] == "waiting to try again"], 10,
+                            "the retry", interval=0.1)[0]
+    assert told["step"] and told["error"] and told["attempt"] == "2"
+    assert int(told["due_in_ms"]) > 3000000
+
+
+def test_explain_tells_that_no_worker_executes_the_function(world):
+    call(world, "pause('test-echo')")
+    wait_control(world, "pause/test-echo", "pause")
+    run = run_id(world, world.send("test/echo", {"creatorId": "c"}))
+    assert world.wait_until(lambda: explain(world, run)[1]["workers"] == "1", 10, "the worker to be known", interval=0.1)
+    world.daemon("worker-1").stop()
+    told = explain(world, run)[1]
+    assert told["state"] == "waiting" and told["workers"].startswith("0: no live worker executes test-echo")
+    world.daemon("worker-1").start()
+    world.wait_until(lambda: explain(world, run)[1]["workers"] == "1", 10, "the worker to be known again", interval=0.1)
+    world.daemon("worker-1").kill()
+    world.wait_until(lambda: explain(world, run)[1]["workers"].startswith("0:"), 10, "the death to be known", interval=0.1)
+
+
+def test_explain_without_postgres(world):
+    call(world, "pause('test-echo')")
+    wait_control(world, "pause/test-echo", "pause")
+    run = run_id(world, world.send("test/echo", {"creatorId": "c"}))
+    daemon = world.daemon("scheduler-1")
+    away = {**daemon.environment, "CHRONOS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = subprocess.run([daemon.program, "--explain", run], env=away, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0 and "waiting" in done.stdout and "test-echo" in done.stdout, done.stderr
 
 
 def test_explain_of_what_is_not_there(world):

@@ -117,6 +117,22 @@ def test_sleeping(p):
     assert answer == told("sleeping")
 
 
+def test_a_step_that_failed_and_is_tried_again(p):
+    seeded(p)
+    p.enqueue(run("r1", "f"))
+    p.commit("w1", outcome("park", "f", claim(p), "r1", delay=60000,
+                           fields={"try": 2, "failing": "fetch", "failure": "no answer"}))
+    answer = explain(p)
+    assert 50000 < int(answer.pop("due_in_ms")) <= 60000
+    assert answer == told("waiting to try again", step="fetch", error="no answer", attempt="2")
+    p.redis.zadd(p.key("timers"), {"r1": 1})
+    p.fire_timers()
+    entry = claim(p)
+    assert explain(p) == told("running", worker="w1", step="fetch", error="no answer", attempt="2")
+    p.commit("w1", outcome("next", "f", entry, "r1", fields={"try": 1, "failing": "", "failure": ""}, results={"fetch": "1"}))
+    assert explain(p) == told("running", worker="w1", attempt="1")
+
+
 def test_overdue(p):
     seeded(p)
     p.enqueue(run("r1", "f", due=p.now_ms() + 60000))

@@ -93,8 +93,13 @@ begin
     if coalesce(owner, '') = '' then
         perform chronos.refuse(caller || ': owner must not be empty');
     end if;
-    if octet_length(owner) > 160 or owner ~ '[\x01-\x1f\x7f]' then
-        perform chronos.refuse(caller || ': owner must be one line of at most 160 bytes');
+    if owner ~ '[\x01-\x1f\x7f]' then
+        perform chronos.refuse(caller || ': owner must be one line');
+    end if;
+    if octet_length(owner) > 128 then
+        perform chronos.refuse(
+            format('%s: owner has %s bytes; at most 128 are allowed', caller, octet_length(owner)),
+            'a longer value is counted as its beginning, ~ and a hash: chronos-scheduler --explain RUN shows it as the key');
     end if;
     if owner ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
         return lower(owner);
@@ -481,6 +486,20 @@ begin
     perform chronos.set_control('pause', fn, null);
 end
 $$;
+CREATE FUNCTION chronos.retire(fn text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    perform chronos.find_function('retire', fn);
+    insert into chronos.commands as c (kind, reason, function_id)
+    values ('retire', format('the function %s is retired', fn), fn)
+    returning c.id into row_id;
+    return row_id;
+end
+$$;
 CREATE FUNCTION chronos.retry(run text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -703,7 +722,7 @@ CREATE TABLE chronos.commands (
     result text,
     CONSTRAINT commands_check CHECK (((kind = 'cancel'::text) = (run_id IS NOT NULL))),
     CONSTRAINT commands_check1 CHECK (((applied_at IS NULL) = (result IS NULL))),
-    CONSTRAINT commands_kind_check CHECK ((kind = ANY (ARRAY['cancel'::text, 'cancel_where'::text]))),
+    CONSTRAINT commands_kind_check CHECK ((kind = ANY (ARRAY['cancel'::text, 'cancel_where'::text, 'retire'::text]))),
     CONSTRAINT commands_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 1000)))
 );
 ALTER TABLE chronos.commands ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -753,7 +772,8 @@ CREATE TABLE chronos.functions (
     id text NOT NULL,
     manifest jsonb NOT NULL,
     version integer NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    offered_at timestamp with time zone
 );
 CREATE TABLE chronos.meta (
     key text NOT NULL,

@@ -397,6 +397,22 @@ def test_what_set_limit_refuses(ops):
     assert controls(ops) == []
 
 
+@pytest.mark.parametrize("sql", ["set_limit('creator', %s, 1)", "set_budget(%s, 1)", "set_weight(%s, 1)",
+                                 f"cancel_where('{FN}', %s)"])
+def test_an_owner_is_no_longer_than_what_limits_count_by(ops, sql):
+    call(ops, sql, "o" * 128)
+    name = sql.split("(")[0]
+    assert "beginning" in refused(ops, f"{name}: owner has 130 bytes; at most 128 are allowed", sql, "\u00e9" * 65)
+
+
+def test_retire(ops):
+    row = call(ops, "retire(%s)", FN)
+    assert rows(ops, "commands", "id, kind, function_id, reason, run_id, result") == [
+        (row, "retire", FN, f"the function {FN} is retired", None, None)]
+    refused(ops, "retire: fn: there is no function nobody", "retire('nobody')")
+    refused(ops, "retire: fn must be the id", "retire(null)")
+
+
 def test_budgets_and_weights(ops):
     call(ops, "set_budget(%s, 2.5)", CREATOR)
     call(ops, "set_budget('o', 0)")

@@ -44,6 +44,7 @@ for i = 1, math.min(#pending, most) do
     local id = found[1][2][2]
     local reason = redis.call('HGET', p .. ':run:' .. id, 'cancel')
     if reason then
+      note_start(id, pending[i][3])
       end_cancelled(id, read_run(id), reason, freed)
     elseif redis.call('EXISTS', p .. ':run:' .. id) == 1 then
       hand_on(id)

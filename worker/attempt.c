@@ -124,7 +124,7 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
 void attempt_run(struct executor *x, struct run *run, const struct work *w, struct result *r)
 {
     int64_t t0 = mono_us();
-    *r = (struct result){.started_ms = wall_ms(), .events = json_array()};
+    *r = (struct result){.attempt = run->try, .started_ms = wall_ms(), .events = json_array()};
     if (w->def->tx && w->kind != WORK_LIST)
         run_transaction(x, run, w, r);
     else

@@ -15,6 +15,7 @@ enum {
     BACKLOG = 4096, /* outcomes that may wait before threads are held back */
     RETRY_MS = 100,
     REFUSED_DELAY_MS = 5 * 60 * 1000, /* time for a person to mend what Redis refuses */
+    LINE_MAX_BYTES = 1 << 16,
 };
 
 /* What is known of a partition's server. */
@@ -103,6 +104,25 @@ static void note(const struct outcome *o, enum commit_code code)
                   o->result_count > 0 ? o->results[0].name : "", LOG_END);
 }
 
+/* What the run's last step did is told all the same: people look for it. */
+static void note_cancelled(struct committer *c, const struct outcome *o)
+{
+    auto_buf line = BUF_INIT(LINE_MAX_BYTES);
+    char prefix[PREFIX_SIZE];
+    struct err e;
+    if (!outcome_cancelled_line(o, &line))
+        return;
+    struct kv_args a;
+    key_prefix(o->partition, prefix);
+    kv_args_init(&a);
+    kv_add(&a, line.data, line.len);
+    auto_reply *r = kv_script(c->kv, "note_lines", prefix, &a, &e);
+    kv_args_release(&a);
+    if (r == NULL)
+        log_warn("the last step of a cancelled run is left out of its history", "run", o->run,
+                 "error", e.msg, LOG_END);
+}
+
 /* A pause whose result is stored already has not ended its lease: the run is given back and goes on from what is stored.
  * Where the lease did end and only the word of it was lost, giving back changes nothing. */
 static void settle(struct committer *c, struct outcome *o, enum commit_code code)
@@ -136,6 +156,8 @@ static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, 
     for (size_t i = 0; i < n; i++) {
         enum commit_code code = (enum commit_code)kv_int_at(r, i, COMMIT_CONFLICT);
         note(batch[i], code);
+        if (code == COMMIT_CANCELLED)
+            note_cancelled(c, batch[i]);
         settle(c, batch[i], code);
     }
     return true;

@@ -21,6 +21,15 @@ static int64_t random_ms(int64_t below)
     return (int64_t)(id_random() % (uint64_t)below);
 }
 
+/* `r` NULL: no attempt was made. */
+static struct outcome *of_attempt(const struct executor *x, const struct work *w,
+                                  const struct result *r, struct outcome *o)
+{
+    if (w != NULL && r != NULL)
+        outcome_attempted(o, w, r, x->worker_id);
+    return o;
+}
+
 /* ---- the end ---- */
 
 /* w and r as in outcome_failed. */
@@ -30,7 +39,7 @@ static void finish_failed(struct executor *x, struct run *run, const struct work
     outcome_clean(e);
     log_warn(run->branch < 0 ? "run failed" : "item failed", "run", run->id, "fn", run->fn->id,
              "step", w != NULL ? w->name : "", "code", err_name(e->code), "error", e->msg, LOG_END);
-    committer_submit(x->committer, outcome_failed(run, w, r, e, x->worker_id));
+    committer_submit(x->committer, of_attempt(x, w, r, outcome_failed(run, w, r, e, x->worker_id)));
 }
 
 static void log_completed(const struct run *run)
@@ -45,7 +54,7 @@ static void log_completed(const struct run *run)
 static void finish_completed(struct executor *x, struct run *run, const struct work *w,
                              const struct result *r, const char *value)
 {
-    struct outcome *o = outcome_completed(run, w, r, value, x->worker_id);
+    struct outcome *o = of_attempt(x, w, r, outcome_completed(run, w, r, value, x->worker_id));
     log_completed(run);
     committer_submit(x->committer, o);
 }
@@ -101,7 +110,8 @@ static void retry(struct executor *x, struct run *run, const struct work *w, con
     log_info("step failed and will be tried again", "run", run->id, "fn", run->fn->id, "step",
              w->name, "attempt", attempt, "error", r->err.msg, LOG_END);
     int64_t delay_ms = retry_delay_ms(x->conf, run, &r->err);
-    committer_submit(x->committer, outcome_retry(run, w, r, delay_ms, x->worker_id));
+    committer_submit(x->committer,
+                     of_attempt(x, w, r, outcome_retry(run, w, r, delay_ms, x->worker_id)));
 }
 
 /* Postgres or Redis is away: that is not the step's fault. */
@@ -111,7 +121,7 @@ static void put_off(struct executor *x, struct run *run, const struct work *w,
     log_warn("step waits for our own store; no attempt is used", "run", run->id, "fn", run->fn->id,
              "step", w->name, "error", r->err.msg, LOG_END);
     int64_t delay_ms = UNAVAILABLE_DELAY_MS + random_ms(UNAVAILABLE_DELAY_MS);
-    committer_submit(x->committer, outcome_put_off(run, r, delay_ms));
+    committer_submit(x->committer, of_attempt(x, w, r, outcome_put_off(run, r, delay_ms)));
 }
 
 static void handle_failure(struct executor *x, struct run *run, const struct work *w,
@@ -120,7 +130,7 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
     struct err *e = &r->err;
     outcome_clean(e);
     if (e->code == ERR_STOPPING)
-        committer_submit(x->committer, outcome_return(run, r));
+        committer_submit(x->committer, of_attempt(x, w, r, outcome_return(run, r)));
     else if (e->code == ERR_UNAVAILABLE)
         put_off(x, run, w, r);
     else if (err_is_retryable(e->code) && run->try <= retries_of(run, w))
@@ -134,7 +144,7 @@ static bool commit_next(struct executor *x, struct run *run, const struct work *
                         const struct result *r, const char *value)
 {
     struct err e;
-    struct outcome *o = outcome_next(run, w, r, value, x->worker_id);
+    struct outcome *o = of_attempt(x, w, r, outcome_next(run, w, r, value, x->worker_id));
     enum commit_code code = committer_wait(x->committer, o);
     stop_point("after-commit", w->name);
     if (code == COMMIT_CONFLICT) {
@@ -182,7 +192,7 @@ static bool handle_result(struct executor *x, struct run *run, const struct work
     case VERDICT_SLEEP:
     case VERDICT_WAIT:
     case VERDICT_INVOKE:
-        committer_submit(x->committer, outcome_pause(run, w, r, x->worker_id));
+        committer_submit(x->committer, of_attempt(x, w, r, outcome_pause(run, w, r, x->worker_id)));
         return false;
     case VERDICT_FAIL:
         break;

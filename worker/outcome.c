@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "copy.h"
 #include "history.h"
+#include "history_row.h"
+#include "id.h"
 #include "js.h"
 #include "log.h"
 #include "names.h"
@@ -196,6 +198,42 @@ static void add_run_line(struct outcome *o, const struct run *run, const char *s
     whole.cost_usd += run->branch_usd;
     size_t before = o->body.len;
     keep_line(o, before, history_run(&o->body, &whole, status, wall_ms(), e, output, worker));
+}
+
+void outcome_attempted(struct outcome *o, const struct work *w, const struct result *r,
+                       const char *worker)
+{
+    struct attempted *a = &o->attempted;
+    *a = (struct attempted){.attempt = r->attempt,
+                            .started_ms = r->started_ms,
+                            .duration_us = r->duration_us,
+                            .cost_usd = r->cost_usd,
+                            .worker = worker};
+    (void)snprintf(a->name, sizeof(a->name), "%s", w->name);
+}
+
+bool outcome_cancelled_line(const struct outcome *o, struct buf *b)
+{
+    const struct attempted *a = &o->attempted;
+    char id[ID_SIZE];
+    int branch;
+    if (a->name[0] == '\0' || !run_read_ref(o->run, id, &branch))
+        return false;
+    struct step_row row = {
+        .run = id,
+        .accepted_ms = id_ms(id),
+        .step = a->name,
+        .attempt = a->attempt,
+        .status = "failed",
+        .started_ms = a->started_ms,
+        .finished_ms = a->started_ms + a->duration_us / 1000,
+        .duration_us = a->duration_us,
+        .error_code = "cancelled",
+        .error_message = "the run was cancelled meanwhile; what the step gave is not kept",
+        .cost_usd = a->cost_usd,
+        .worker = a->worker,
+    };
+    return step_row_line(b, &row);
 }
 
 /* ---- outcomes of a run that goes on ---- */

@@ -30,6 +30,15 @@ struct pair {
     char *value; /* JSON or text, owned */
 };
 
+/* The attempt that the outcome is of; `name` "" = none. */
+struct attempted {
+    char name[NAME_SIZE];
+    int attempt;
+    int64_t started_ms, duration_us;
+    double cost_usd;
+    const char *worker; /* constant */
+};
+
 enum { MAX_FIELDS = 8, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
 
 struct outcome {
@@ -46,7 +55,8 @@ struct outcome {
     struct pair extras[MAX_EXTRAS];
     int field_count, result_count, event_count, extra_count;
     struct buf body; /* lines for the archive, see history.h */
-    bool refused;    /* once: the committer's */
+    struct attempted attempted;
+    bool refused; /* once: the committer's */
     enum commit_code code;
     sem_t *
         done; /* posted when code is set; NULL = nobody waits and the committer frees the outcome */
@@ -56,6 +66,12 @@ void outcome_free(struct outcome *o); /* accepts NULL */
 
 /* Leaves nothing of it but how the lease ends. */
 void outcome_strip(struct outcome *o, enum outcome_op op, int64_t delay_ms);
+
+/* Remembers which attempt it is of, in case that the run was cancelled meanwhile. */
+void outcome_attempted(struct outcome *o, const struct work *w, const struct result *r,
+                       const char *worker);
+/* The line of that attempt when the run was cancelled: what it gave is not kept. false: there is none. */
+bool outcome_cancelled_line(const struct outcome *o, struct buf *b);
 
 /* The run goes back to the others at once. `r` is what its last attempt left, or NULL: what that cost is not forgotten. */
 struct outcome *outcome_return(struct run *run, const struct result *r);

@@ -19,6 +19,7 @@ enum verdict {
 };
 
 struct result {
+    int attempt; /* which one of the step it was, from 1 */
     enum verdict verdict;
     json_t *value;  /* NULL when failed */
     json_t *cursor; /* of VERDICT_AGAIN */

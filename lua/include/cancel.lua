@@ -11,6 +11,17 @@ local function emit_cancelled(id, fn, reason)
     .. '","run_id":"' .. id .. '","reason":' .. cjson.encode(reason) .. ',"' .. member .. '":' .. input .. '}')
 end
 
+-- XPENDING's row when a worker holds the run, else nil. Nobody does before the first worker has made the group.
+local function lease_of(run)
+  local pending = redis.pcall('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1)
+  return pending.err == nil and pending[1] or nil
+end
+
+-- A worker has had the run for `idle_ms`. When it has stored nothing the run began with that.
+local function note_start(id, idle_ms)
+  redis.call('HSETNX', p .. ':run:' .. id, 'st', string.format('%d', now_ms - idle_ms))
+end
+
 -- The run holds no lease any more. What it held is noted in `freed`.
 local function end_cancelled(id, run, reason, freed)
   local run_key = p .. ':run:' .. id
@@ -18,6 +29,11 @@ local function end_cancelled(id, run, reason, freed)
   if run.parent_run then
     end_branch(id, run.parent_run)
     return
+  end
+  local last = redis.call('HGET', run_key, 'last')
+  local lease = last and lease_of({ fn = run.fn, entry = last })
+  if lease then
+    note_start(id, lease[3])
   end
   redis.call('HSET', run_key, 'done', '1', 'entry', '')
   history_add('cancelled', id, reason)
@@ -32,12 +48,6 @@ local function read_run(id)
     run[name] = values[i]
   end
   return run
-end
-
--- XPENDING's row when a worker holds the run, else nil. Nobody does before the first worker has made the group.
-local function lease_of(run)
-  local pending = redis.pcall('XPENDING', p .. ':ready:' .. run.fn, 'workers', run.entry, run.entry, 1)
-  return pending.err == nil and pending[1] or nil
 end
 
 -- 'leased', 'ready', or false when the run is elsewhere

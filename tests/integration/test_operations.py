@@ -62,7 +62,12 @@ def test_a_run_that_a_worker_is_at_ends_after_its_step(world):
     run = run_id(world, entry)
     world.wait_for(1, function="test-slow", what="start")
     assert result(world, call(world, "cancel(%s)", run)) == "being cancelled"
-    assert world.wait_for_run(entry, "test-slow", "cancelled")["error_message"] == "cancelled by an operator"
+    ended = world.wait_for_run(entry, "test-slow", "cancelled")
+    assert ended["error_message"] == "cancelled by an operator"
+    assert ended["queued_at"] <= ended["started_at"] <= ended["finished_at"] and ended["attempts"] == 1
+    step, = world.wait_until(lambda: world.steps_of(run), 10, "the step's row")
+    assert (step["attempt"], step["status"], step["error_code"]) == (1, "failed", "cancelled")
+    assert step["started_at"] and step["worker"]
     assert not world.happenings(function="test-slow", what="after")
     check_promises(world)
 

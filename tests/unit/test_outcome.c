@@ -166,11 +166,30 @@ static void test_a_failed_attempt_is_counted_and_its_money_too(void **state)
     struct outcome *o = outcome_retry(&x->run, &x->work, &x->result, 99, "w");
     assert_int_equal(o->op, OUTCOME_PARK);
     assert_int_equal(o->delay_ms, 99);
-    CHECK(o, field, "try=3;st=2000;fails=2;cost=0.5;outlived=3;");
+    CHECK(o, field, "try=3;st=2000;fails=2;cost=0.5;outlived=3;failing=one;failure=no luck;");
     CHECK(o, result, "");
     CHECK(o, event, "");
     CHECK(o, extra, "cost=2;"); /* a part of a millionth is one */
     check_body(o, STEP_LINE("one", "2", "failed", "\\N", "retry|no luck", "0.000001"));
+    outcome_free(o);
+}
+
+static void test_a_cancelled_run_tells_what_its_last_attempt_was(void **state)
+{
+    struct fixture *x = *state;
+    struct buf b = BUF_INIT(8192);
+    struct outcome *o = outcome_return(&x->run, &x->result);
+    assert_false(outcome_cancelled_line(o, &b));
+    x->result.attempt = 2;
+    outcome_attempted(o, &x->work, &x->result, "w");
+    assert_true(outcome_cancelled_line(o, &b));
+    outcome_strip(o, OUTCOME_NEXT, 0);
+    assert_true(buf_add(&o->body, b.data, b.len));
+    /* by its id, as the run may be gone by then */
+    check_body(o, "s|" RUN_ID "|2024-11-18 15:59:22.112+00|one|2|failed|" STEP_AT
+                  "|\\N|cancelled|the run was cancelled meanwhile; what the step gave is not kept|"
+                  "0.000000|w\n");
+    buf_release(&b);
     outcome_free(o);
 }
 
@@ -189,7 +208,7 @@ static void test_a_result_is_stored_and_the_run_knows_it(void **state)
     struct fixture *x = *state;
     struct outcome *o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
     assert_int_equal(o->op, OUTCOME_NEXT);
-    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;");
+    CHECK(o, field, "failing=;failure=;try=1;st=2000;fails=1;cost=0.5;");
     CHECK(o, result, "one=7;");
     CHECK(o, event, "x/y={\"n\":1};");
     CHECK(o, extra, "");
@@ -265,7 +284,7 @@ static void test_wait_stores_nothing_yet(void **state)
     struct outcome *o = outcome_pause(&x->run, &x->work, &x->result, "w");
     assert_int_equal(o->op, OUTCOME_PARK);
     assert_int_equal(o->delay_ms, -1);
-    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;");
+    CHECK(o, field, "failing=;failure=;try=1;st=2000;fails=1;cost=0.5;");
     CHECK(o, result, "");
     CHECK(o, event, "x/y={\"n\":1};");
     CHECK(o, extra, "wait=x/go\ndata.k\nv\n1\nE\ntrue;step=one;cost=1000000;");
@@ -283,7 +302,7 @@ static void test_invoke_says_what_and_with_which_data(void **state)
     x->result.pause = js_pack("{s:s, s:{s:i}}", "function", "g", "data", "n", 1);
     struct outcome *o = outcome_pause(&x->run, &x->work, &x->result, "w");
     assert_int_equal(o->delay_ms, 9000);
-    CHECK(o, field, "callee=g;try=1;st=2000;fails=1;cost=0.5;outlived=2;");
+    CHECK(o, field, "callee=g;failing=;failure=;try=1;st=2000;fails=1;cost=0.5;outlived=2;");
     CHECK(o, result, "");
     CHECK(o, extra, "invoke=g;data={\"n\":1};step=one;cost=1000000;");
     check_body(o, "");
@@ -502,6 +521,7 @@ int main(void)
         TEST(test_what_an_ended_attempt_cost_goes_back_with_the_run),
         TEST(test_put_off_changes_nothing_but_the_time),
         TEST(test_a_failed_attempt_is_counted_and_its_money_too),
+        TEST(test_a_cancelled_run_tells_what_its_last_attempt_was),
         TEST(test_sums_of_prices_are_not_rounded_up_twice),
         TEST(test_a_result_is_stored_and_the_run_knows_it),
         TEST(test_a_turn_is_stored_with_its_cursor),

@@ -4,10 +4,11 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:controls hash (pause/<fn>), <p>:ready:<fn> stream, <p>:run:<id> hash, and
 --   what include/admit.lua names
--- ARGV[1] function, ARGV[2] pause, drain or run, ARGV[3] most entries to put back in this call
--- reply {left}: 1 = there is more to put back, call again
+-- ARGV[1] function, ARGV[2] pause, drain or run, ARGV[3] most entries to look at in this call, ARGV[4] entry to go on after, ""
+--   at first. In a drain what stays would otherwise be looked at again and again.
+-- reply {entry}: call again with that one; {""}: all were looked at
 -- events none
-local p, fn, mode, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local p, fn, mode, most, from = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] or ''
 
 --- include now
 --- include controls
@@ -18,7 +19,7 @@ local p, fn, mode, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 if mode == 'run' then
   redis.call('HDEL', p .. ':controls', 'pause/' .. fn)
   redis.call('SADD', p .. ':unsettled', paused_name(fn, false), paused_name(fn, true))
-  return { 0 }
+  return { '' }
 end
 redis.call('HSET', p .. ':controls', 'pause/' .. fn, mode)
 if mode == 'drain' then
@@ -40,20 +41,29 @@ local function last_delivered(stream)
   return '0-0' -- no worker has ever asked
 end
 
--- What stays, in a drain, is passed over: all that was admitted is looked at until so many are put back.
-local stream, freed, put = p .. ':ready:' .. fn, {}, 0
-local after, page = last_delivered(stream), nil
-repeat
-  page = redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', most)
-  for _, entry in ipairs(page) do
-    after = entry[1]
-    if put < most and put_back(entry[2][2], fn, freed) then
-      redis.call('XDEL', stream, after)
-      put = put + 1
-    end
+local function later(a, b)
+  local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
+  local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
+  if a_ms ~= b_ms then
+    return tonumber(a_ms) > tonumber(b_ms)
   end
-until #page < most or put >= most
+  return tonumber(a_seq) > tonumber(b_seq)
+end
+
+-- What workers were given since the call before is theirs.
+local stream, freed = p .. ':ready:' .. fn, {}
+local after = last_delivered(stream)
+if from ~= '' and later(from, after) then
+  after = from
+end
+local page = redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', most)
+for _, entry in ipairs(page) do
+  after = entry[1]
+  if put_back(entry[2][2], fn, freed) then
+    redis.call('XDEL', stream, after)
+  end
+end
 if next(freed) ~= nil then
   admit_waiting(freed, 4 * most + 16)
 end
-return { put >= most and 1 or 0 }
+return { #page < most and '' or after }

@@ -9,7 +9,7 @@
 #include "log.h"
 #include "watcher.h"
 
-enum { PUT_BACK_AT_ONCE = 100, LOOK_AGAIN_MS = 10000, ALL_AGAIN_MS = 60000 };
+enum { LOOK_AT_ONCE = 100, LOOK_AGAIN_MS = 10000, ENTRY_ID_SIZE = 48, ALL_AGAIN_MS = 60000 };
 
 struct controls {
     struct watcher_thread *thread;
@@ -19,33 +19,53 @@ struct controls {
 
 /* ---- one control ---- */
 
-/* *ret_left: the script is to be called again. */
-static bool call(struct kv *kv, int partition, const char *script, const char *name,
-                 const char *value, bool *ret_left, struct err *e)
+static redisReply *call(struct kv *kv, int partition, const char *script, struct kv_args *a,
+                        struct err *e)
 {
     char prefix[PREFIX_SIZE];
-    struct kv_args a;
     key_prefix(partition, prefix);
+    redisReply *r = kv_script(kv, script, prefix, a, e);
+    kv_args_release(a);
+    return r;
+}
+
+static bool set_one(struct kv *kv, int partition, const char *script, const char *name,
+                    const char *value, struct err *e)
+{
+    struct kv_args a;
     kv_args_init(&a);
     kv_adds(&a, name);
     kv_adds(&a, value);
-    if (ret_left != NULL)
-        kv_addi(&a, PUT_BACK_AT_ONCE);
-    auto_reply *r = kv_script(kv, script, prefix, &a, e);
-    kv_args_release(&a);
-    if (r != NULL && ret_left != NULL)
-        *ret_left = kv_int_at(r, 0, 0) != 0;
+    auto_reply *r = call(kv, partition, script, &a, e);
     return r != NULL;
+}
+
+/* A call looks at a bounded part of what is ready, and the next one goes on behind it. */
+static bool set_pause_in(struct kv *kv, int partition, const char *fn, const char *mode,
+                         struct err *e)
+{
+    char after[ENTRY_ID_SIZE] = "";
+    do {
+        struct kv_args a;
+        kv_args_init(&a);
+        kv_adds(&a, fn);
+        kv_adds(&a, mode);
+        kv_addi(&a, LOOK_AT_ONCE);
+        kv_adds(&a, after);
+        auto_reply *r = call(kv, partition, "set_pause", &a, e);
+        if (r == NULL)
+            return false;
+        (void)snprintf(after, sizeof(after), "%s", r->element[0]->str);
+    } while (after[0] != '\0');
+    return true;
 }
 
 static bool set_pause(const struct conf *c, struct kv *kv, const char *fn, const char *mode,
                       struct err *e)
 {
     for (int p = 0; p < c->partitions; p++) {
-        for (bool left = true; left;) {
-            if (!call(kv, p, "set_pause", fn, mode, &left, e))
-                return false;
-        }
+        if (!set_pause_in(kv, p, fn, mode, e))
+            return false;
     }
     return true;
 }
@@ -54,7 +74,7 @@ static bool call_all(const struct conf *c, struct kv *kv, const char *script, co
                      const char *value, struct err *e)
 {
     for (int p = 0; p < c->partitions; p++) {
-        if (!call(kv, p, script, name, value, NULL, e))
+        if (!set_one(kv, p, script, name, value, e))
             return false;
     }
     return true;
@@ -80,8 +100,8 @@ static bool set_limit(const struct conf *c, struct kv *kv, const char *name, con
 static bool set_weight(const struct conf *c, struct kv *kv, const char *owner, const char *value,
                        struct err *e)
 {
-    return call(kv, id_partition(owner, strlen(owner), (int)c->partitions), "set_weight", owner,
-                value, NULL, e);
+    return set_one(kv, id_partition(owner, strlen(owner), (int)c->partitions), "set_weight", owner,
+                   value, e);
 }
 
 /* `value` NULL: taken back. */

@@ -675,8 +675,9 @@ class Model:
 
     def pause(self, fn, mode, most=100):
         self.paused[fn] = mode
-        while self.p.call("set_pause", fn, mode, most) == [1]:
-            pass
+        after = None
+        while after != "":
+            after, = self.p.call("set_pause", fn, mode, most, after or "")
         for r in self.those("admitted"):
             if r.fn == fn and r.worker is None:
                 self.put_back(r)

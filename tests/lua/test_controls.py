@@ -10,8 +10,8 @@ SCHEDULERS = {"schedulers": {"s1": "1"}}
 ALL = {"limits": {"f": "9 all\n", "g": "9 all\n"}}
 
 
-def pause(p, mode="pause", most=100, fn="f"):
-    return p.call("set_pause", fn, mode, most)
+def pause(p, mode="pause", most=100, fn="f", after=""):
+    return p.call("set_pause", fn, mode, most, after)
 
 
 def workers(p, *functions):
@@ -40,14 +40,14 @@ def waiting(state):
 
 @pytest.mark.parametrize("mode", ["pause", "drain"])
 def test_a_function_without_work(p, mode):
-    assert pause(p, mode) == [0]
+    assert pause(p, mode) == [""]
     before = p.dump()
     assert before["controls"] == {"pause/f": mode}
-    assert pause(p, mode) == [0]
+    assert pause(p, mode) == [""]
     assert p.dump() == before
     p.fire_timers()
     assert p.dump() == {"controls": {"pause/f": mode}}
-    assert pause(p, "run") == [0]
+    assert pause(p, "run") == [""]
     p.fire_timers()
     assert p.dump() == {}
 
@@ -72,7 +72,7 @@ def test_what_no_worker_has_taken_goes_back_to_waiting(p, group):
     p.enqueue(run("r1", "f"), run("r2", "f"), run("r3", "f", "other"))
     held = claim(p, 1) if group else []
     before = p.dump()
-    assert pause(p) == [0]
+    assert pause(p) == [""]
     state = p.dump()
     back = ["r2", "r3"] if group else ["r1", "r2", "r3"]
     assert p.ready("f") == [r for _, r in held]
@@ -90,9 +90,30 @@ def test_it_is_put_back_in_several_calls(p):
     workers(p)
     ids = [f"r{n:02}" for n in range(10)]
     p.enqueue(*[run(r, "f") for r in ids])
-    assert [pause(p, most=4) for _ in range(3)] == [[1], [1], [0]]
+    entries = [entry for entry, _ in p.redis.xrange(p.key("ready:f"))]
+    assert pause(p, most=4) == [entries[3]] and p.waiting("f") == ids[:4]
+    assert pause(p, most=4, after=entries[3]) == [entries[7]] and p.waiting("f") == ids[:8]
+    assert pause(p, most=4, after=entries[7]) == [""]
     assert p.ready("f") == [] and p.waiting("f") == ids
-    assert pause(p, most=4) == [0]
+    assert pause(p, most=4) == [""]
+
+
+def test_a_drain_of_much_that_stays_looks_at_a_part_in_each_call(p):
+    """What has begun stays where it is. A call that looked at all of it would hold up everybody for as long."""
+    p.seed({**SCHEDULERS, "limits": {"f": "5000 all\n"}})
+    workers(p)
+    for first in range(0, 3000, 500):
+        p.enqueue(*[run(f"r{n}", "f", begun=1) for n in range(first, first + 500)])
+    p.enqueue(run("new", "f"))
+    after, calls = "", 0
+    while calls == 0 or after:
+        p.redis.config_resetstat()
+        after, = pause(p, "drain", after=after)
+        asked = sum(s["calls"] for s in p.redis.info("commandstats").values())
+        assert asked < 1000, "one call asked Redis for more than the part that it was given"
+        calls += 1
+    assert 30 <= calls <= 32
+    assert len(p.ready("f")) == 3000 and p.waiting("f") == ["new"]
 
 
 def test_the_room_goes_to_others(p):
@@ -167,7 +188,7 @@ def test_a_paused_function_is_passed_over_by_claims(p):
     p.seed(SCHEDULERS)
     workers(p, "f", "g")
     p.enqueue(run("r1", "f"), run("r2", "f"), run("r3", "g"))
-    assert pause(p, most=1) == [1]
+    assert pause(p, most=1) != [""]
     assert p.ready("f") == ["r2"]
     assert [(index, run_id) for index, _, run_id, *_ in p.claim("w1", 9, "f", "g")] == [(1, "r3")]
     pause(p)
@@ -195,7 +216,7 @@ def test_all_go_on_in_turns_and_in_order(p):
     p.seed({**SCHEDULERS, "limits": {"f": "4 all\n"}, "controls": {"pause/f": "pause"}})
     workers(p)
     p.enqueue(*[run(f"{key}{n}", "f", key) for key in "ab" for n in range(3)], run("c0", "f", "c", begun=1))
-    assert pause(p, "run") == [0]
+    assert pause(p, "run") == [""]
     assert p.dump()["unsettled"] == {"paused/f", "paused/f+"}
     assert p.enqueue(run("a3", "f", "a")) == [0, WAITS]
     p.fire_timers()
@@ -233,7 +254,7 @@ def test_drained_what_has_begun_stays_ready_and_what_has_not_goes_back(p):
     p.seed({**SCHEDULERS, **ALL})
     workers(p)
     p.enqueue(run("r1", "f"), run("r2", "f", begun=1), run("r3", "f"))
-    assert pause(p, "drain") == [0]
+    assert pause(p, "drain") == [""]
     assert p.ready("f") == ["r2"] and p.slots("all") == {"r2"}
     assert waiting(p.dump()) == {"wait:f:k": [("r1", 1), ("r3", 3)], "blocked:paused/f": [("f:k", 0)]}
     assert [run_id for _, run_id in claim(p)] == ["r2"]
@@ -243,8 +264,9 @@ def test_drained_behind_many_that_have_begun_nothing_is_overlooked(p):
     p.seed(SCHEDULERS)
     workers(p)
     p.enqueue(*[run(f"b{n:02}", "f", begun=1) for n in range(25)], run("new1", "f"), run("new2", "f"))
-    while pause(p, "drain", most=10) != [0]:
-        pass
+    after = None
+    while after != "":
+        after, = pause(p, "drain", most=10, after=after or "")
     assert p.waiting("f") == ["new1", "new2"]
     assert p.ready("f") == [f"b{n:02}" for n in range(25)]
 
@@ -293,7 +315,7 @@ def test_people_are_told(p, mode):
 def test_an_entry_without_a_run_does_not_stop_it(p):
     p.seed({"ready:f": {"entries": [("1-0", "gone"), ("2-0", "r2")], "workers": {}},
             "run:r2": {"fn": "f", "key": "k", "seq": "2"}})
-    assert pause(p) == [0]
+    assert pause(p) == [""]
     assert p.waiting("f") == ["r2"]
 
 
@@ -443,8 +465,8 @@ def test_a_full_redis_lets_all_of_it_pass(p):
     p.seed({**SCHEDULERS, **ALL})
     p.enqueue(run("r1", "f"))
     p.redis.config_set("maxmemory", "1")
-    assert pause(p) == [0] and p.ready("f") == []
-    assert pause(p, "drain") == [0] and pause(p, "run") == [0]
+    assert pause(p) == [""] and p.ready("f") == []
+    assert pause(p, "drain") == [""] and pause(p, "run") == [""]
     assert override(p, "all", 1) == [1]
     assert p.call("set_weight", "a", 2) == [1]
     assert p.fire_timers() == [0, 1, -1, 0]

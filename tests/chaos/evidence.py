@@ -13,7 +13,7 @@ EVENTS = """select id, stream_id, accepted_at, name, data, outcome, function_ids
             from chronos.events"""
 RUNS = """select id, event_id, function_id, status, attempts, deaths, cost_usd, started_at, finished_at, error_code, error_message,
                  output from chronos.runs"""
-STEPS = "select run_id, step, attempt, status, result::text as result, error_message from chronos.run_steps"
+STEPS = "select run_id, step, attempt, status, result::text as result, error_code, error_message from chronos.run_steps"
 EFFECTS = """select metadata->>'run' as run, metadata->>'step' as step from public.video_analytics_events
              where metadata ? 'run'"""
 TABLES = "select schemaname, tablename from pg_tables where schemaname in ('chronos', 'public')"

@@ -171,6 +171,13 @@ status: ## what is running, and where
 logs: ## the last lines of its logs (NAME=, FOLLOW=1)
 	$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
 
+.PHONY: seed
+seed: ## believable data for a running stack (CREATORS=100 EVENTS=100000 SEED=1 VIDEOS= STUDENTS= UNTIL= NAME=)
+seed:
+	$(STACK) seed $(NAME) $(if $(CREATORS),--creators $(CREATORS)) $(if $(EVENTS),--events $(EVENTS)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(STUDENTS),--students $(STUDENTS)) \
+	    $(if $(UNTIL),--until '$(UNTIL)')
+
 # ---- style ----
 C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(wildcard tests/*/*.c)
 H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h tests/*/*.h)

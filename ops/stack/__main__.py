@@ -1,4 +1,4 @@
-"""python3 -m ops.stack up | down | status | logs | demo | run (make up, make down, …)
+"""python3 -m ops.stack up | down | status | logs | seed | demo | run (make up, make down, …)
 
 A stack lives in .run/demo-1, .run/demo-2, …: each has its own ports and data, so several can be up at once.
 CHRONOS_RUN_DIR names another folder in place of .run."""
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import demo
+from . import demo, seed
 from .postgres_server import FAST
 from .screen import heading, paint, say
 from .sessions import run_dir, session_folder
@@ -193,6 +193,17 @@ def command_status(_):
             say(f"  {p.name:<10} {state:<8} pid {p.pid:<8} {address}")
 
 
+def command_seed(args):
+    stack = find(args.name)
+    begin = time.monotonic()
+    try:
+        stack.postgres.sql(seed.statement(**{k: getattr(args, k) for k in seed.DEFAULTS}))
+    except ValueError as e:
+        raise StackError(str(e)) from e
+    say(f"{stack.name} has {args.creators:,} creators and {args.events:,} watch events of seed {args.seed}"
+        f" ({time.monotonic() - begin:.1f} s)")
+
+
 def command_logs(args):
     stack = find(args.name)
     logs = [p for p in stack.logs() if not args.part or os.path.basename(p) == args.part + ".log"]
@@ -250,6 +261,11 @@ def parse():
                               " CHRONOS_TEST_DATABASE_URL and CHRONOS_TEST_REDIS_URL")
     run.add_argument("words", nargs="+", metavar="command")
     run.set_defaults(run=command_run)
+    more = commands.add_parser("seed", help="put believable data into a running stack (the newest)")
+    more.add_argument("name", nargs="?")
+    for name, default in seed.DEFAULTS.items():
+        more.add_argument(f"--{name}", type=str if name == "until" else int, default=default, help=seed.HELP[name])
+    more.set_defaults(run=command_seed)
     logs = commands.add_parser("logs", help="the last lines of the logs")
     logs.add_argument("name", nargs="?")
     logs.add_argument("part", nargs="?", help="redis, postgres, sandbox, scheduler, worker-1, …")

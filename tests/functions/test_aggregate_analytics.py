@@ -255,7 +255,7 @@ def test_all_creators_or_one(running):
     assert run["output"] == {"success": True, "creators_processed": 205, "cache_entries_updated": 820,
                              "creators_failed": 0, "errors": []}
     steps = [s["step"] for s in running.steps_of(run) if not s["step"].startswith("cursor:")]
-    assert steps == ["fetch-creators", "aggregate-creators", "aggregate-creators-1", "aggregate-creators-2", "summarise"]
+    assert steps == ["fetch-creators", "aggregate-creators-0", "aggregate-creators-1", "aggregate-creators-2", "summarise"]
     at = running.row("select distinct computed_at from public.analytics_cache")["computed_at"]
     creator = running.value("select min(id::text) from public.creators")
     assert aggregate(running, {"creator_id": creator})["output"]["cache_entries_updated"] == 4
@@ -269,10 +269,21 @@ def test_no_creators_is_no_fault(running):
 
 def test_an_operator_can_ask_for_the_scheduled_run(running):
     running.make_creator()
-    running.wait_until(lambda: running.rows("select from chronos.functions where id = %s", AGGREGATE), 20,
+    running.wait_until(lambda: running.rows("select id from chronos.functions where id = %s", AGGREGATE), 20,
                        "the function to be known")
     running.rows("select chronos.trigger('aggregate-analytics')")
     assert running.wait_for_function(AGGREGATE, deadline=30)[0]["output"]["creators_processed"] == 1
+
+
+def test_a_creator_that_fails_is_named_in_the_result(running):
+    video = running.make_video("youtube")
+    other = running.make_creator()
+    running.rows("""insert into public.video_analytics_events (event_type, video_id, creator_id, metadata)
+        values ('video_completed', %s, %s, '{"watch_time_seconds": 1e400}')""", video["id"], video["creator_id"])
+    output = aggregate(running, {})["output"]
+    assert (output["creators_processed"], output["cache_entries_updated"], output["creators_failed"]) == (2, 4, 1)
+    assert output["errors"][0].startswith(str(video["creator_id"]))
+    assert str(running.value("select distinct creator_id from public.analytics_cache")) == other
 
 
 @pytest.mark.parametrize("value, says", [("nobody", "creatorId is not a UUID"), (7, "creatorId is not a UUID"),

@@ -78,24 +78,37 @@ static json_t *aggregate_creators(struct step *s)
     return step_again(s, json_string(db_text(batch, 0, "last")), done);
 }
 
+struct totals {
+    long long creators, entries, failed;
+    json_t *errors; /* the first MAX_ERRORS */
+};
+
+static void add_batch(struct totals *t, const json_t *batch)
+{
+    const json_t *error;
+    size_t i;
+    t->creators += js_int(batch, "creators", 0);
+    t->entries += js_int(batch, "entries", 0);
+    json_array_foreach (js_get(batch, "errors"), i, error) {
+        if (t->failed++ < MAX_ERRORS)
+            (void)json_array_append_new(t->errors, json_copy((json_t *)error));
+    }
+}
+
+/* A step that never asked to be run again has one result, under its own name. */
 static json_t *summarise(struct step *s)
 {
-    long long creators = 0, entries = 0, failed = 0;
-    json_t *errors = json_array();
-    const json_t *batch, *error;
-    size_t i, k;
-    json_array_foreach (step_results(s, "aggregate-creators"), i, batch) {
-        creators += js_int(batch, "creators", 0);
-        entries += js_int(batch, "entries", 0);
-        json_array_foreach (js_get(batch, "errors"), k, error) {
-            if (failed++ < MAX_ERRORS)
-                (void)json_array_append(errors, (json_t *)error);
-        }
-    }
-    return step_finish(s,
-                       js_pack("{s:b, s:I, s:I, s:I, s:o}", "success", true, "creators_processed",
-                               (json_int_t)creators, "cache_entries_updated", (json_int_t)entries,
-                               "creators_failed", (json_int_t)failed, "errors", errors));
+    struct totals t = {.errors = json_array()};
+    const json_t *batches = step_results(s, "aggregate-creators"), *batch;
+    size_t i;
+    json_array_foreach (batches, i, batch)
+        add_batch(&t, batch);
+    if (json_array_size(batches) == 0)
+        add_batch(&t, step_result(s, "aggregate-creators"));
+    return step_finish(s, js_pack("{s:b, s:I, s:I, s:I, s:o}", "success", true,
+                                  "creators_processed", (json_int_t)t.creators,
+                                  "cache_entries_updated", (json_int_t)t.entries, "creators_failed",
+                                  (json_int_t)t.failed, "errors", t.errors));
 }
 
 static const struct step_def steps[] = {

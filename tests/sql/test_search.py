@@ -5,6 +5,8 @@ import random
 import psycopg2
 import pytest
 
+from conftest import ROOT
+
 DIMENSIONS = 1536
 
 
@@ -114,3 +116,38 @@ def test_a_query_that_is_no_embedding_is_the_inputs_fault(db, chunks, value):
     with pytest.raises(psycopg2.Error) as caught:
         db.execute("select * from chronos.search_video_chunks_text(%s)", (value,))
     assert caught.value.pgcode.startswith("22")
+
+
+# ---- the saved query ----
+
+def saved_search(db, vector, count=5, threshold=-2, creator=None):
+    text_of_query = (ROOT / "sql" / "queries" / "search.sql").read_text().split("-- name: search_chunks :many")[1]
+    db.execute("prepare saved_search as " + text_of_query)
+    db.execute("execute saved_search (%s, %s, %s, %s)", (text(vector), count, threshold, creator))
+    rows = db.fetchall()
+    db.execute("deallocate saved_search")
+    return rows
+
+
+def test_the_saved_query_finds_what_arithmetic_finds_with_its_video(db, video):
+    videos, rng = [video(f"video {i}") for i in range(3)], random.Random(11)
+    vectors = [[rng.uniform(-1, 1) for _ in range(DIMENSIONS)] for _ in range(12)]
+    for i, vector in enumerate(vectors):
+        add_chunk(db, videos[i % 3], i, vector)
+    query = vectors[5]
+
+    def cosine(a, b):
+        return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    expected = sorted(((cosine(v, query), f"chunk {i}", f"video {i % 3}") for i, v in enumerate(vectors)), reverse=True)[:6]
+    rows = saved_search(db, query, count=6)
+    assert [(row[4], row[2]) for row in rows] == [(chunk, title) for _, chunk, title in expected]
+    assert [row[7] for row in rows] == pytest.approx([s for s, _, _ in expected], abs=1e-5)
+
+
+def test_the_saved_query_shows_no_deleted_and_no_other_creators_video(db, video, chunks):
+    gone = video("gone")
+    add_chunk(db, gone, 50, axis(1.0))
+    db.execute("update videos set is_deleted = true where id = %s", (gone,))
+    assert [row[4] for row in saved_search(db, axis(1.0), count=1)] == ["chunk 1"]
+    assert len(saved_search(db, axis(1.0), creator=video.creator)) == 5
+    assert saved_search(db, axis(1.0), creator=chunks) == []

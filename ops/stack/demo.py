@@ -8,7 +8,7 @@ import shlex
 import time
 import uuid
 
-from . import screen
+from . import screen, seed
 from .screen import heading, paint, say
 from .waiting import StackError, log_tails
 
@@ -40,6 +40,7 @@ def tell(stack, worker):
     for v in videos:
         show_video(stack, v)
     show_answers(stack, worker, pick_question(entries), videos)
+    show_analytics(stack)
     show_cost(stack)
     if not is_brief():
         show_next(stack, creator, videos)
@@ -235,6 +236,42 @@ def show_answers(stack, worker, question, videos):
         say(f"  {i}. at {paint(screen.clock(at), 'bold')} of “{v['title']}” ({v['source']}), "
             f"similarity {a['similarity']:.2f}")
         say("     " + paint(screen.shorten(sentence, 100), "dim"))
+
+
+def show_analytics(stack):
+    """Other creators, with believable histories, and the dashboards that are computed for all of them at once."""
+    stack.postgres.sql(seed.statement(creators=30, events=20000))
+    heading("Dashboards: 30 more creators with 20,000 watch events, aggregated by one event")
+    fields = ["XADD", "chronos:events", "*", "name", "analytics/aggregate.requested", "data", "{}"]
+    say("  " + paint("$", "dim") + " " + shlex.join(stack.redis.cli_command(*fields)))
+    say("  " + paint(stack.redis.cli(*fields), "dim"))
+    run = wait_aggregated(stack)
+    say(f"  {run['creators']} creators, {run['entries']} dashboards kept in {screen.duration(run['us'])}; the busiest of the"
+        " last 30 days:")
+    for r in stack.postgres.rows(
+            """select c.name, a.data -> 'metrics' as m, a.data -> 'top_videos' -> 0 ->> 'title' as top
+               from public.analytics_cache a join public.creators c on c.id = a.creator_id
+               where a.date_range = 'last_30_days'
+               order by (a.data -> 'metrics' ->> 'total_views')::bigint desc, c.id limit 3"""):
+        m = r["m"]
+        say(f"    {r['name']:<12} {m['total_views']:>5,} views ({m['trends']['views']:+}%), "
+            f"{m['total_watch_time_seconds'] / 3600:,.0f} hours watched, most seen: {r['top']}")
+
+
+def wait_aggregated(stack):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        runs = stack.postgres.rows(
+            """select status, error_message, output ->> 'creators_processed' as creators,
+                      output ->> 'cache_entries_updated' as entries,
+                      (extract(epoch from finished_at - queued_at) * 1000000)::bigint as us
+               from chronos.runs where function_id = 'aggregate-analytics' order by finished_at desc limit 1""")
+        if runs and runs[0]["status"] == "completed":
+            return runs[0]
+        if runs:
+            raise StackError(f"the aggregation failed: {runs[0]['error_message']}")
+        time.sleep(0.1)
+    raise StackError("the aggregation did not end in a minute\n" + log_tails(stack.logs()))
 
 
 def show_cost(stack):

@@ -36,6 +36,7 @@ def test_the_demo_turns_four_videos_into_answers_and_cleans_up(run_dir):
     assert '"video_id"' in done.stdout and '"videoId"' in done.stdout
     assert re.search(r"^  1\. at \d+:\d\d of “", done.stdout, re.MULTILINE)
     assert len(re.findall("the row: completed", done.stdout)) == 4
+    assert re.search(r"^  31 creators, 124 dashboards kept in ", done.stdout, re.MULTILINE), done.stdout
     assert os.listdir(run_dir) == []
 
 

@@ -124,6 +124,8 @@ def provider_environment(sandbox_url):
         "CHRONOS_MUX_STREAM_URL": sandbox_url + "/mux-stream",
         "MUX_TOKEN_ID": "sandbox-token-id",
         "MUX_TOKEN_SECRET": "sandbox-token-secret",
+        "WHOP_BASE_URL": sandbox_url + "/whop",
+        "WHOP_API_KEY": "sandbox-whop-key",
         "SUPABASE_URL": sandbox_url,
         "SUPABASE_SERVICE_ROLE_KEY": "sandbox-service-role-key",
         "OPENAI_BASE_URL": sandbox_url + "/openai/v1",

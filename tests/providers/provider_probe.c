@@ -13,6 +13,7 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "youtube_clients.h"
 
 enum { MAX_TEXTS = 64 };
 
@@ -158,15 +159,16 @@ int main(int argc, char **argv)
 {
     static struct conf c; /* its strings live as long as the process */
     struct err e;
-    if (argc < 3 || !conf_load(&c, CONF_WORKER, &e)) {
+    if (argc < 3 || !conf_load(&c, CONF_WORKER, &e) ||
+        !youtube_clients_load(c.services.youtube_clients, &e)) {
         (void)fprintf(stderr, "%s\n", argc < 3 ? "usage: provider_probe CALL ARGUMENT…" : e.msg);
         return 2;
     }
     svc = &c.services;
     args = argv + 2;
-    const char *const bases[] = {svc->youtube_url,    svc->loom_url,    svc->mux_url,
-                                 svc->mux_stream_url, svc->storage_url, svc->transcribe_url,
-                                 svc->embed_url};
+    const char *const bases[] = {svc->youtube_url,    svc->loom_url, svc->mux_url,
+                                 svc->mux_stream_url, svc->whop_url, svc->storage_url,
+                                 svc->transcribe_url, svc->embed_url};
     for (size_t i = 0; i < ARRAY_LEN(bases) && getenv("PROBE_TRUST_NOTHING") == NULL; i++)
         http_trust_base(bases[i]);
     const char *cancel = getenv("PROBE_CANCEL_MS");

@@ -1,6 +1,7 @@
 /* provider_probe.c: one call of one provider's client, its outcome as JSON; for the tests beside it.
  *
  *   provider_probe youtube VIDEO [LANGUAGE]        loom VIDEO        mux PLAYBACK [ASSET [LANGUAGE]]
+ *   provider_probe whop LESSON                     whop-captions LESSON [LANGUAGE]
  *   provider_probe mux-audio PLAYBACK [ASSET]      storage BUCKET PATH MAX_BYTES      fetch URL MAX_BYTES
  *   provider_probe whisper FILE [LANGUAGE]         embed TEXT…
  *
@@ -13,6 +14,7 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "whop.h"
 #include "youtube_clients.h"
 
 enum { MAX_TEXTS = 64 };
@@ -64,6 +66,29 @@ static json_t *mux_audio(struct err *e)
     return mux_audio_url(http, svc, arg(0), arg(1), url, sizeof(url), e)
                ? js_pack("{s:s}", "url", url)
                : NULL;
+}
+
+static json_t *whop(struct err *e)
+{
+    static const char *const kinds[] = {"youtube", "loom", "mux"};
+    struct lesson l;
+    if (!whop_lesson(http, svc, arg(0), &l, e))
+        return NULL;
+    json_t *j =
+        js_pack("{s:s s:s s:f}", "kind", kinds[l.kind], "id", l.id, "duration", l.duration_seconds);
+    lesson_release(&l);
+    return j;
+}
+
+static json_t *whop_captions(struct err *e)
+{
+    struct lesson l;
+    struct transcript t;
+    if (!whop_lesson(http, svc, arg(0), &l, e))
+        return NULL;
+    bool ok = whop_transcript(http, svc, &l, arg(1), &t, e);
+    lesson_release(&l);
+    return ok ? transcript_json(&t) : NULL;
 }
 
 static json_t *file_json(bool ok, FILE *f)
@@ -123,8 +148,10 @@ static const struct {
     const char *name;
     json_t *(*run)(struct err *e);
 } calls[] = {
-    {"youtube", youtube}, {"loom", loom},   {"mux", mux},         {"mux-audio", mux_audio},
-    {"storage", storage}, {"fetch", fetch}, {"whisper", whisper}, {"embed", embed},
+    {"youtube", youtube},     {"loom", loom},   {"mux", mux},
+    {"mux-audio", mux_audio}, {"whop", whop},   {"whop-captions", whop_captions},
+    {"storage", storage},     {"fetch", fetch}, {"whisper", whisper},
+    {"embed", embed},
 };
 
 static bool is_over(void *until)

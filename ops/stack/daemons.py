@@ -107,6 +107,10 @@ class Sandbox:
     def clear_faults(self):
         return self.delete("/_sandbox/faults")
 
+    def play(self, name, **more):
+        """From now on the answer of that class: about=a video's id, times=n."""
+        return self.post("/_sandbox/classes", {"name": name, **more})
+
     def requests(self, **query):
         """What it was asked, oldest first."""
         return self.get("/_sandbox/requests" + ("?" + urllib.parse.urlencode(query) if query else ""))

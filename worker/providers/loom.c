@@ -130,7 +130,7 @@ static bool query_status_err(const struct http_response *r, struct err *e)
     if (r->status == 401)
         return reason_set(e, REASON_PRIVATE, SERVICE, NULL);
     (void)http_status_err(r, SERVICE, e);
-    if (r->status < 500 && e->code == ERR_PERMANENT)
+    if (r->status == 400 && e->code == ERR_PERMANENT)
         e->code = ERR_NEXT_SOURCE;
     return reason_explain(e, SERVICE);
 }
@@ -247,6 +247,8 @@ static bool fetch_captions(struct http *h, const char *url, struct captions *ret
         (void)reason_set(e, REASON_LINK_EXPIRED, SERVICE, NULL);
     } else if (!answer_is_ok(&r)) {
         (void)http_status_err(&r, SERVICE, e);
+        if (r.status == 401) /* about this file: we have no key that could be wrong */
+            e->code = ERR_PERMANENT;
         (void)reason_explain(e, SERVICE);
     } else if (r.body.len == 0 || answer_is_html(&r)) {
         (void)reason_set(e, REASON_UNREADABLE, SERVICE, "no captions came");

@@ -163,12 +163,12 @@ static bool judge_status(struct session *s, const struct http_response *r)
 {
     struct err ignored, e;
     if (r->status == 429) {
-        (void)http_status_err(r, "youtube", &e);
+        (void)http_status_err(r, SERVICE, &e);
         return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL,
                     e.retry_after_ms > ADDRESS_LIMIT_MS ? e.retry_after_ms : ADDRESS_LIMIT_MS);
     }
     if (r->status == 400) {
-        auto_json *j = answer_object(r, "youtube", &ignored);
+        auto_json *j = answer_object(r, SERVICE, &ignored);
         const char *status = js_str(j, "error.status");
         if (status != NULL && strcmp(status, "INVALID_ARGUMENT") == 0)
             return final(s, REASON_ID_REFUSED);
@@ -176,7 +176,7 @@ static bool judge_status(struct session *s, const struct http_response *r)
     s->key_refused |= r->status == 403;
     if (r->status == 400 || r->status == 403 || r->status == 404)
         return note(s, FOUND_STALE_CLIENT, REASON_CLIENTS_STALE, NULL, 0);
-    (void)http_status_err(r, "youtube", &e);
+    (void)http_status_err(r, SERVICE, &e);
     return final_err(s, &e);
 }
 
@@ -398,8 +398,8 @@ static bool judge_file(struct session *s, const struct http_response *r, bool au
         (r->status >= 300 && r->status < 400)) /* the only redirect is to /sorry/ */
         return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL,
                     r->retry_after_ms > ADDRESS_LIMIT_MS ? r->retry_after_ms : ADDRESS_LIMIT_MS);
-    if (r->status >= 500) {
-        (void)http_status_err(r, "youtube", &e);
+    if (r->status >= 500 || r->status == 408 || r->status == 409 || r->status == 425) {
+        (void)http_status_err(r, SERVICE, &e);
         return final_err(s, &e);
     }
     if (answer_is_html(r) && TEXT_HAS(r->body.data, "unusual traffic"))
@@ -510,7 +510,7 @@ static bool ask(struct session *s, const struct youtube_client *c, struct transc
         http_response_release(&r);
         return ok;
     }
-    json_t *answer = answer_object(&r, "youtube", &e);
+    json_t *answer = answer_object(&r, SERVICE, &e);
     http_response_release(&r);
     if (answer == NULL)
         return final_err(s, &e);

@@ -2,6 +2,7 @@
  *
  *   provider_probe youtube VIDEO [LANGUAGE]        loom VIDEO        mux PLAYBACK [ASSET [LANGUAGE]]
  *   provider_probe whop LESSON                     whop-captions LESSON [LANGUAGE]
+ *   provider_probe reasons all                     the table of reason.h
  *   provider_probe mux-audio PLAYBACK [ASSET]      storage BUCKET PATH MAX_BYTES      fetch URL MAX_BYTES
  *   provider_probe whisper FILE [LANGUAGE]         embed TEXT…
  *
@@ -14,6 +15,7 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "reason.h"
 #include "whop.h"
 #include "youtube_clients.h"
 
@@ -144,13 +146,31 @@ static json_t *embed(struct err *e)
                    cost, "model", model);
 }
 
+static json_t *reasons(struct err *e)
+{
+    (void)e;
+    json_t *all = json_array();
+    for (int r = 0; r < REASON_COUNT; r++)
+        (void)json_array_append_new(all,
+                                    js_pack("{s:s s:s s:s}", "name", reason_name(r), "class",
+                                            err_name(reason_class(r)), "text", reason_text(r)));
+    return all;
+}
+
 static const struct {
     const char *name;
     json_t *(*run)(struct err *e);
 } calls[] = {
-    {"youtube", youtube},     {"loom", loom},   {"mux", mux},
-    {"mux-audio", mux_audio}, {"whop", whop},   {"whop-captions", whop_captions},
-    {"storage", storage},     {"fetch", fetch}, {"whisper", whisper},
+    {"reasons", reasons},
+    {"youtube", youtube},
+    {"loom", loom},
+    {"mux", mux},
+    {"mux-audio", mux_audio},
+    {"whop", whop},
+    {"whop-captions", whop_captions},
+    {"storage", storage},
+    {"fetch", fetch},
+    {"whisper", whisper},
     {"embed", embed},
 };
 

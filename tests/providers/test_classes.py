@@ -29,7 +29,8 @@ CALLS = {
     "storage": ("storage", "videos", FILE, "100000000"), "speech": ("whisper", "RECORDING"),
     "embeddings": ("embed", "a text to be embedded"),
 }
-CALL_OF = {"mux-api/live-stream": ("mux", "play1"), "mux-api/short-body": ("mux", NIGHTSKY)}
+CALL_OF = {"mux-api/live-stream": ("mux", "play1"), "mux-api/short-body": ("mux", NIGHTSKY),
+           "mux-api/no-playback-id": ("mux", "", "asset1")}
 
 # What an answer means when the service has no rule of its own.
 USUAL = {
@@ -84,7 +85,7 @@ ROWS = {
         "rate_limited": USUAL["rate_limited"] + " throttle throttle-as-error",
         "not_ready": "asset-preparing track-preparing track-of-the-future",
         "next_source": "track-errored track-skipped track-deleted no-text-track",
-        "permanent": USUAL["permanent"] + " asset-errored no-audio-track signed drm live-stream invalid-parameters not-found",
+        "permanent": USUAL["permanent"] + " asset-errored no-audio-track signed drm no-playback-id live-stream invalid-parameters not-found",
         "stop_provider": USUAL["stop_provider"] + " unauthorized forbidden",
     },
     "mux-renditions": {

@@ -196,6 +196,7 @@ MUX_API = {
     "no-audio-track": asset(tracks=[{"id": "video1", "type": "video"}]),
     "signed": asset(tracks=[AUDIO, TEXT], playback_ids=[{"id": "play1", "policy": "signed"}]),
     "drm": asset(tracks=[AUDIO, TEXT], playback_ids=[{"id": "play1", "policy": "drm"}]),
+    "no-playback-id": asset(tracks=[AUDIO, TEXT], playback_ids=[]),
     "live-stream": {"status": 200, "body": {"data": {"id": "play1", "object": {"type": "live_stream", "id": "l"}}}},
     "data-missing": {"status": 200, "body": {"note": "no data"}},
     "invalid-parameters": mux_error(400, "invalid_parameters", "Failed to parse ID"),

@@ -8,9 +8,10 @@ struct services {
     const char *youtube_url; /* https://www.youtube.com */
     const char *youtube_key;
     const char *youtube_proxy;
-    const char *youtube_clients; /* "" = as built in; names, or the path of a file: youtube_clients.h */
-    const char *loom_url;       /* https://www.loom.com */
-    const char *mux_url;        /* https://api.mux.com */
+    const char
+        *youtube_clients; /* "" = as built in; names, or the path of a file: youtube_clients.h */
+    const char *loom_url; /* https://www.loom.com */
+    const char *mux_url;  /* https://api.mux.com */
     const char *mux_stream_url; /* https://stream.mux.com */
     const char *mux_token_id;
     const char *mux_token_secret;

@@ -47,7 +47,7 @@ struct video {
     const char *embed_id;
     const char *whop_lesson_id; /* the lesson it was imported from */
     const char *language;       /* of its last transcript; "en" before there was one */
-    int duration_seconds; /* 0 when unknown */
+    int duration_seconds;       /* 0 when unknown */
     PGresult *row;
 };
 

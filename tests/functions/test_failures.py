@@ -25,7 +25,7 @@ FOR_GOOD = {
     "loom-deleted": ("loom", {"embed_id": "06172839405162738495a6b7c8d9eafb"},
                      "Loom: the video does not exist or was removed"),
     "loom-failed": ("loom", {"embed_id": "172839405162738495a6b7c8d9eafb0c"}, "Loom: .*could not transcribe"),
-    "loom-vimeo": ("loom", {"embed_id": "1", "embed_type": "vimeo"}, "embedded vimeo videos are not supported"),
+    "loom-vimeo": ("loom", {"embed_id": "1", "embed_type": "vimeo"}, "Videos embedded from vimeo are not supported"),
     "mux-silent": ("mux", {"mux_playback_id": "SilentFilm00000009aBcDeFgHiJkLmNoPqR"}, "Mux: .*neither sound nor captions"),
     "mux-errored": ("mux", {"mux_playback_id": "AssetErrored000008aBcDeFgHiJkLmNoPqR"},
                     "Mux: the video could not be processed"),

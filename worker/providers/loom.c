@@ -16,6 +16,7 @@ enum {
     CALL_TIMEOUT_MS = 30000,
     CAPTION_TIMEOUT_MS = 60000,
     NOT_READY_MS = 30000,
+    MAX_DELAY_MS = 15 * 60 * 1000,
     URL_SIZE = 4096
 };
 
@@ -124,9 +125,12 @@ static bool send_query(struct http *h, const struct services *svc, const char *i
 
 static bool query_status_err(const struct http_response *r, struct err *e)
 {
-    if (r->status == 403 || r->status == 429) /* no key of ours can be wrong: a wall against bots */
+    if (r->status == 403 ||
+        r->status == 429) { /* no key of ours can be wrong: a wall against bots */
+        int64_t delay = r->retry_after_ms > 0 ? r->retry_after_ms : 0;
         return reason_set_after(e, REASON_ADDRESS_LIMITED, SERVICE, NULL,
-                                r->retry_after_ms > 0 ? r->retry_after_ms : 0);
+                                delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS);
+    }
     if (r->status == 401)
         return reason_set(e, REASON_PRIVATE, SERVICE, NULL);
     (void)http_status_err(r, SERVICE, e);

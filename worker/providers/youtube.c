@@ -390,14 +390,20 @@ static bool unreachable(struct session *s)
     return note(s, FOUND_GATED, REASON_CAPTIONS_LOCKED, NULL, 0);
 }
 
+/* What the service asks for, within what makes sense for an address that was noticed. */
+static int64_t address_delay(const struct http_response *r)
+{
+    int64_t asked = r->retry_after_ms;
+    return asked < ADDRESS_LIMIT_MS ? ADDRESS_LIMIT_MS : asked > 6 * HOUR_MS ? 6 * HOUR_MS : asked;
+}
+
 static bool judge_file(struct session *s, const struct http_response *r, bool automatic,
                        struct transcript *t)
 {
     struct err e;
     if (r->status == 429 ||
         (r->status >= 300 && r->status < 400)) /* the only redirect is to /sorry/ */
-        return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL,
-                    r->retry_after_ms > ADDRESS_LIMIT_MS ? r->retry_after_ms : ADDRESS_LIMIT_MS);
+        return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL, address_delay(r));
     if (r->status >= 500 || r->status == 408 || r->status == 409 || r->status == 425) {
         (void)http_status_err(r, SERVICE, &e);
         return final_err(s, &e);

@@ -165,17 +165,18 @@ bool reason_explain(struct err *e, const char *service)
         {ERR_NEXT_SOURCE, REASON_REFUSED},
         {ERR_STOP_PROVIDER, REASON_OPERATOR},
     };
-    struct err was = *e;
-    const char *detail = was.msg, *colon = strstr(was.msg, ": ");
-    if (colon != NULL && strncasecmp(was.msg, service, (size_t)(colon - was.msg)) == 0)
+    const char *detail = e->msg, *colon = strstr(e->msg, ": ");
+    if (colon != NULL && strncasecmp(e->msg, service, (size_t)(colon - e->msg)) == 0)
         detail = colon + 2;
     for (size_t i = 0; i < ARRAY_LEN(of_class); i++) {
-        if (was.code != of_class[i].code)
+        if (e->code != of_class[i].code)
             continue;
         enum reason r =
             strstr(detail, "unreadable answer") != NULL ? REASON_UNREADABLE : of_class[i].reason;
-        (void)reason_set_after(e, r, service, detail, was.retry_after_ms);
-        e->code = was.code;
+        struct err said; /* only its words are wanted: what else the failure carries stays */
+        (void)reason_set(&said, r, service, detail);
+        memcpy(e->msg, said.msg, sizeof(e->msg));
+        break;
     }
     return false;
 }

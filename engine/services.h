@@ -8,11 +8,17 @@ struct services {
     const char *youtube_url; /* https://www.youtube.com */
     const char *youtube_key;
     const char *youtube_proxy;
-    const char *loom_url;       /* https://www.loom.com */
-    const char *mux_url;        /* https://api.mux.com */
+    const char
+        *youtube_clients; /* "" = as built in; names, or the path of a file: youtube_clients.h */
+    const char *loom_url; /* https://www.loom.com */
+    const char *mux_url;  /* https://api.mux.com */
     const char *mux_stream_url; /* https://stream.mux.com */
     const char *mux_token_id;
     const char *mux_token_secret;
+    const char *mux_signing_key; /* id of the key for signed playback */
+    const char *mux_private_key; /* the key: base64 of a PEM, as Mux shows it, or the PEM itself */
+    const char *whop_url;        /* https://api.whop.com/api/v1 */
+    const char *whop_key;
     const char *storage_url; /* {SUPABASE_URL}/storage/v1 */
     const char *storage_key;
     const char *transcribe_url; /* OpenAI-compatible, with /v1 */

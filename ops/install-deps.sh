@@ -20,6 +20,7 @@ demo_packages=(
     "libcurl4-openssl-dev|pkg-config --exists libcurl"
     "libjansson-dev|pkg-config --exists jansson"
     "libpq-dev|pkg-config --exists libpq"
+    "libssl-dev|pkg-config --exists libcrypto"
     "redis-server|command -v redis-server"
     "postgresql-15|command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'"
     "ffmpeg|command -v ffmpeg"
@@ -27,6 +28,7 @@ demo_packages=(
     "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
 )
 test_packages=(
+    "openssl|command -v openssl"
     "libcmocka-dev|pkg-config --exists cmocka"
     "python3-pytest|/usr/bin/python3 -c 'import pytest'"
     "python3-pytest-xdist|/usr/bin/python3 -c 'import xdist'"

@@ -21,6 +21,7 @@
 #include "pool.h"
 #include "registry.h"
 #include "workdir.h"
+#include "youtube_clients.h"
 
 static const char summary[] =
     "chronos-worker: takes runs that may run now, executes their steps and commits the outcomes.\n"
@@ -56,8 +57,9 @@ static void drop_consumers(const struct conf *c, const char *worker_id)
 
 static void trust_bases(const struct services *s)
 {
-    const char *const bases[] = {s->youtube_url, s->loom_url,       s->mux_url,  s->mux_stream_url,
-                                 s->storage_url, s->transcribe_url, s->embed_url};
+    const char *const bases[] = {s->youtube_url,    s->loom_url, s->mux_url,
+                                 s->mux_stream_url, s->whop_url, s->storage_url,
+                                 s->transcribe_url, s->embed_url};
     for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
         if (*bases[i] != '\0')
             http_trust_base(bases[i]);
@@ -190,6 +192,10 @@ int main(int argc, char **argv)
     trust_bases(&c.services);
     if (!function_check_all())
         return 2;
+    if (!youtube_clients_load(c.services.youtube_clients, &e)) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 2;
+    }
     function_check_limits(c.limits);
     if (strcmp(c.services.embedder, "embedded") == 0)
         log_warn("no key for embeddings: the embedded embedder is used, which is for development",

@@ -10,6 +10,8 @@
 #include "chunker.h"
 #include "clock.h"
 #include "js.h"
+#include "reason.h"
+#include "whop.h"
 #include "workdir.h"
 
 static const char BUCKET[] = "videos";
@@ -168,14 +170,25 @@ bool transcribe_upload(const struct transcriber *t, const char *storage_path,
     return ok;
 }
 
-static bool transcribe_url(const struct transcriber *t, const char *url, struct transcript *ret,
-                           struct err *e)
+/* The first of these files that is there: a media host refuses what it does not have. `service` heads the message when
+ * none can be had. */
+static bool transcribe_urls(const struct transcriber *t, const char *service,
+                            const char *const *urls, size_t n, struct transcript *ret,
+                            struct err *e)
 {
     struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))
         return false;
-    bool ok = fetch_url(t->http, url, w.fd, MAX_FILE_BYTES, e) && workspace_close_file(&w, e) &&
-              transcribe_file(t, &w, ret, e);
+    bool fetched = false;
+    for (size_t i = 0; i < n && !fetched && (i == 0 || e->code == ERR_PERMANENT); i++)
+        fetched = fetch_url(t->http, urls[i], w.fd, MAX_FILE_BYTES, e);
+    bool ok;
+    if (fetched)
+        ok = workspace_close_file(&w, e) && transcribe_file(t, &w, ret, e);
+    else if (e->code == ERR_PERMANENT)
+        ok = reason_set(e, REASON_NO_RENDITION, service, NULL);
+    else
+        ok = reason_explain(e, service);
     workspace_release(&w);
     return ok;
 }
@@ -185,6 +198,48 @@ static bool transcribe_url(const struct transcriber *t, const char *url, struct 
 typedef bool (*source_fn)(const struct transcriber *t, const struct video *v,
                           struct transcript *ret, struct err *e);
 
+/* The language the captions should be in: the asked one, else the video's. */
+static const char *caption_language(const struct transcriber *t, const struct video *v)
+{
+    return t->language != NULL ? t->language : v->language;
+}
+
+static bool has_text(const char *s)
+{
+    return s != NULL && *s != '\0';
+}
+
+/* A file of a lesson in Whop's own Mux account: its captions, else its sound. */
+static bool from_whop_file(const struct transcriber *t, const struct video *v,
+                           const struct lesson *l, struct transcript *ret, struct err *e)
+{
+    if (whop_transcript(t->http, t->services, l, caption_language(t, v), ret, e))
+        return true;
+    if (e->code != ERR_NEXT_SOURCE)
+        return false;
+    char sound[4096], film[4096];
+    const char *const urls[] = {sound, film};
+    if (!whop_media_url(t->services, l, 0, sound, sizeof(sound)) ||
+        !whop_media_url(t->services, l, 1, film, sizeof(film)))
+        return reason_set(e, REASON_ID_REFUSED, "Whop", NULL);
+    return transcribe_urls(t, "Whop", urls, ARRAY_LEN(urls), ret, e);
+}
+
+/* A lesson is asked for anew each time: what it gives out expires. */
+static bool from_lesson(const struct transcriber *t, const struct video *v, struct transcript *ret,
+                        struct err *e)
+{
+    struct lesson l;
+    if (!whop_lesson(t->http, t->services, v->whop_lesson_id, &l, e))
+        return false;
+    bool ok = l.kind == LESSON_YOUTUBE
+                  ? youtube_transcript(t->http, t->services, l.id, caption_language(t, v), ret, e)
+              : l.kind == LESSON_LOOM ? loom_transcript(t->http, t->services, l.id, ret, e)
+                                      : from_whop_file(t, v, &l, ret, e);
+    lesson_release(&l);
+    return ok;
+}
+
 static bool from_youtube(const struct transcriber *t, const struct video *v, struct transcript *ret,
                          struct err *e)
 {
@@ -192,12 +247,13 @@ static bool from_youtube(const struct transcriber *t, const struct video *v, str
     const char *video = NULL;
     if (v->url != NULL && youtube_video_id(v->url, id))
         video = v->url;
-    else if (v->youtube_video_id != NULL)
+    else if (has_text(v->youtube_video_id))
         video = v->youtube_video_id;
+    if (has_text(v->whop_lesson_id) && !youtube_video_id(video, id))
+        return from_lesson(t, v, ret, e);
     if (video == NULL)
-        return err_set(e, ERR_PERMANENT,
-                       "the video has neither a YouTube address nor a YouTube id");
-    return youtube_transcript(t->http, t->services, video, t->language, ret, e);
+        return reason_set(e, REASON_NO_LINK, "YouTube", NULL);
+    return youtube_transcript(t->http, t->services, video, caption_language(t, v), ret, e);
 }
 
 static bool from_loom(const struct transcriber *t, const struct video *v, struct transcript *ret,
@@ -205,36 +261,38 @@ static bool from_loom(const struct transcriber *t, const struct video *v, struct
 {
     /* lessons with a player of another service are imported under this source, too */
     if (v->embed_type != NULL && strcmp(v->embed_type, "loom") != 0)
-        return err_set(e, ERR_PERMANENT, "transcripts of embedded %.20s videos are not supported",
-                       v->embed_type);
+        return reason_set(e, REASON_UNSUPPORTED_EMBED, "Loom", v->embed_type);
     char id[33];
     const char *video = NULL;
     if (v->url != NULL && loom_video_id(v->url, id))
         video = v->url;
-    else if (v->embed_id != NULL)
+    else if (has_text(v->embed_id))
         video = v->embed_id;
+    if (has_text(v->whop_lesson_id) && !loom_video_id(video, id))
+        return from_lesson(t, v, ret, e);
     if (video == NULL)
-        return err_set(e, ERR_PERMANENT, "the video has neither a Loom address nor a Loom id");
+        return reason_set(e, REASON_NO_LINK, "Loom", NULL);
     return loom_transcript(t->http, t->services, video, ret, e);
 }
 
 static bool from_mux(const struct transcriber *t, const struct video *v, struct transcript *ret,
                      struct err *e)
 {
-    if (v->mux_playback_id == NULL)
-        return err_set(e, ERR_PERMANENT, "the video has no Mux playback id");
-    if (mux_transcript(t->http, t->services, v->mux_playback_id, v->mux_asset_id, t->language, ret,
-                       e))
+    /* such a file lies in Whop's account, of which our own token knows nothing */
+    if (has_text(v->whop_lesson_id) && *t->services->whop_key != '\0')
+        return from_lesson(t, v, ret, e);
+    if (!has_text(v->mux_playback_id) && !has_text(v->mux_asset_id))
+        return reason_set(e, REASON_NO_LINK, "Mux", NULL);
+    if (mux_transcript(t->http, t->services, v->mux_playback_id, v->mux_asset_id,
+                       caption_language(t, v), ret, e))
         return true;
     if (e->code != ERR_NEXT_SOURCE)
         return false;
-    char url[2048];
-    if (mux_audio_url(t->http, t->services, v->mux_playback_id, v->mux_asset_id, url, sizeof(url),
-                      e))
-        return transcribe_url(t, url, ret, e);
-    if (e->code == ERR_NEXT_SOURCE || e->code == ERR_PERMANENT)
-        return err_wrap(e, "mux has no captions for the video and no sound to transcribe");
-    return false;
+    char url[4096];
+    const char *const urls[] = {url};
+    return mux_audio_url(t->http, t->services, v->mux_playback_id, v->mux_asset_id, url,
+                         sizeof(url), e) &&
+           transcribe_urls(t, "Mux", urls, 1, ret, e);
 }
 
 static bool from_upload(const struct transcriber *t, const struct video *v, struct transcript *ret,

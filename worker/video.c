@@ -92,6 +92,8 @@ static bool fill(struct video *v, const struct video_ids *ids, struct err *e)
     v->mux_playback_id = db_text(r, 0, "mux_playback_id");
     v->embed_type = db_text(r, 0, "embed_type");
     v->embed_id = db_text(r, 0, "embed_id");
+    v->whop_lesson_id = db_text(r, 0, "whop_lesson_id");
+    v->language = db_text(r, 0, "transcript_language");
     v->duration_seconds = (int)db_int(r, 0, "duration_seconds", 0);
     return true;
 }

@@ -45,7 +45,9 @@ struct video {
     const char *mux_playback_id;
     const char *embed_type;
     const char *embed_id;
-    int duration_seconds; /* 0 when unknown */
+    const char *whop_lesson_id; /* the lesson it was imported from */
+    const char *language;       /* of its last transcript; "en" before there was one */
+    int duration_seconds;       /* 0 when unknown */
     PGresult *row;
 };
 

@@ -107,6 +107,10 @@ class Sandbox:
     def clear_faults(self):
         return self.delete("/_sandbox/faults")
 
+    def play(self, name, **more):
+        """From now on the answer of that class: about=a video's id, times=n."""
+        return self.post("/_sandbox/classes", {"name": name, **more})
+
     def requests(self, **query):
         """What it was asked, oldest first."""
         return self.get("/_sandbox/requests" + ("?" + urllib.parse.urlencode(query) if query else ""))
@@ -124,6 +128,8 @@ def provider_environment(sandbox_url):
         "CHRONOS_MUX_STREAM_URL": sandbox_url + "/mux-stream",
         "MUX_TOKEN_ID": "sandbox-token-id",
         "MUX_TOKEN_SECRET": "sandbox-token-secret",
+        "WHOP_BASE_URL": sandbox_url + "/whop",
+        "WHOP_API_KEY": "sandbox-whop-key",
         "SUPABASE_URL": sandbox_url,
         "SUPABASE_SERVICE_ROLE_KEY": "sandbox-service-role-key",
         "OPENAI_BASE_URL": sandbox_url + "/openai/v1",

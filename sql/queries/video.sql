@@ -9,7 +9,7 @@
 -- $1 video id
 select id, creator_id, title, status, is_deleted, coalesce(source_type, 'upload') as source_type, url,
        storage_path, youtube_video_id, mux_asset_id, mux_playback_id, embed_type, embed_id,
-       duration_seconds
+       whop_lesson_id, transcript_language, duration_seconds
 from public.videos
 where id = $1::uuid
 

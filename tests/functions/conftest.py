@@ -16,9 +16,10 @@ QUICK = {"CHRONOS_RETRY_BASE_MS": "20", "CHRONOS_RETRY_MAX_MS": "60"}
 def bare(request, session_folder, postgres, migrated, session_sandbox):
     """Servers without daemons, for a file that starts its own."""
     session_sandbox.reset()
+    more = getattr(request.module, "environment", dict)()  # what a file's worker needs beside
     database = new_database(postgres, migrated)
     stack = Stack(os.path.join(session_folder, f"{request.module.__name__}-{database}"), variant(), worker=WORKER,
-                  database_url=postgres.url(database), sandbox_url=session_sandbox.url, environment=QUICK)
+                  database_url=postgres.url(database), sandbox_url=session_sandbox.url, environment={**QUICK, **more})
     stack.sandbox = session_sandbox
     c = Chronos(stack)
     try:

@@ -1,6 +1,8 @@
 /* provider_probe.c: one call of one provider's client, its outcome as JSON; for the tests beside it.
  *
  *   provider_probe youtube VIDEO [LANGUAGE]        loom VIDEO        mux PLAYBACK [ASSET [LANGUAGE]]
+ *   provider_probe whop LESSON                     whop-captions LESSON [LANGUAGE]
+ *   provider_probe reasons all                     the table of reason.h
  *   provider_probe mux-audio PLAYBACK [ASSET]      storage BUCKET PATH MAX_BYTES      fetch URL MAX_BYTES
  *   provider_probe whisper FILE [LANGUAGE]         embed TEXT…
  *
@@ -13,6 +15,9 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "reason.h"
+#include "whop.h"
+#include "youtube_clients.h"
 
 enum { MAX_TEXTS = 64 };
 
@@ -63,6 +68,29 @@ static json_t *mux_audio(struct err *e)
     return mux_audio_url(http, svc, arg(0), arg(1), url, sizeof(url), e)
                ? js_pack("{s:s}", "url", url)
                : NULL;
+}
+
+static json_t *whop(struct err *e)
+{
+    static const char *const kinds[] = {"youtube", "loom", "mux"};
+    struct lesson l;
+    if (!whop_lesson(http, svc, arg(0), &l, e))
+        return NULL;
+    json_t *j =
+        js_pack("{s:s s:s s:f}", "kind", kinds[l.kind], "id", l.id, "duration", l.duration_seconds);
+    lesson_release(&l);
+    return j;
+}
+
+static json_t *whop_captions(struct err *e)
+{
+    struct lesson l;
+    struct transcript t;
+    if (!whop_lesson(http, svc, arg(0), &l, e))
+        return NULL;
+    bool ok = whop_transcript(http, svc, &l, arg(1), &t, e);
+    lesson_release(&l);
+    return ok ? transcript_json(&t) : NULL;
 }
 
 static json_t *file_json(bool ok, FILE *f)
@@ -118,12 +146,32 @@ static json_t *embed(struct err *e)
                    cost, "model", model);
 }
 
+static json_t *reasons(struct err *e)
+{
+    (void)e;
+    json_t *all = json_array();
+    for (int r = 0; r < REASON_COUNT; r++)
+        (void)json_array_append_new(all,
+                                    js_pack("{s:s s:s s:s}", "name", reason_name(r), "class",
+                                            err_name(reason_class(r)), "text", reason_text(r)));
+    return all;
+}
+
 static const struct {
     const char *name;
     json_t *(*run)(struct err *e);
 } calls[] = {
-    {"youtube", youtube}, {"loom", loom},   {"mux", mux},         {"mux-audio", mux_audio},
-    {"storage", storage}, {"fetch", fetch}, {"whisper", whisper}, {"embed", embed},
+    {"reasons", reasons},
+    {"youtube", youtube},
+    {"loom", loom},
+    {"mux", mux},
+    {"mux-audio", mux_audio},
+    {"whop", whop},
+    {"whop-captions", whop_captions},
+    {"storage", storage},
+    {"fetch", fetch},
+    {"whisper", whisper},
+    {"embed", embed},
 };
 
 static bool is_over(void *until)
@@ -158,15 +206,16 @@ int main(int argc, char **argv)
 {
     static struct conf c; /* its strings live as long as the process */
     struct err e;
-    if (argc < 3 || !conf_load(&c, CONF_WORKER, &e)) {
+    if (argc < 3 || !conf_load(&c, CONF_WORKER, &e) ||
+        !youtube_clients_load(c.services.youtube_clients, &e)) {
         (void)fprintf(stderr, "%s\n", argc < 3 ? "usage: provider_probe CALL ARGUMENT…" : e.msg);
         return 2;
     }
     svc = &c.services;
     args = argv + 2;
-    const char *const bases[] = {svc->youtube_url,    svc->loom_url,    svc->mux_url,
-                                 svc->mux_stream_url, svc->storage_url, svc->transcribe_url,
-                                 svc->embed_url};
+    const char *const bases[] = {svc->youtube_url,    svc->loom_url, svc->mux_url,
+                                 svc->mux_stream_url, svc->whop_url, svc->storage_url,
+                                 svc->transcribe_url, svc->embed_url};
     for (size_t i = 0; i < ARRAY_LEN(bases) && getenv("PROBE_TRUST_NOTHING") == NULL; i++)
         http_trust_base(bases[i]);
     const char *cancel = getenv("PROBE_CANCEL_MS");

@@ -36,15 +36,16 @@ def test_the_title_is_not_worth_failing_for(probe, sandbox, video):
 
 @pytest.mark.parametrize("state, code, message", [
     ("private", "permanent", "the video is private"),
-    ("password", "permanent", "the video is private"),
-    ("deleted", "permanent", "the video does not exist or was deleted"),
+    ("password", "permanent", "the video is protected by a password"),
+    ("deleted", "permanent", "the video does not exist or was removed"),
     ("processing", "not_ready", "the transcript is still being made"),
-    ("failed", "next_source", "the service could not transcribe the video"),
+    ("failed", "next_source", "Loom could not transcribe the video"),
 ])
 def test_refusals_are_told_apart(probe, sandbox, video, state, code, message):
     sandbox.set_state(video, state)
     outcome = probe("loom", video)
-    assert (outcome.code, outcome.message) == (code, "loom: " + message)
+    assert outcome.code == code
+    assert outcome.message.startswith("Loom: " + message)
 
 
 @pytest.mark.parametrize("body, code", [
@@ -98,3 +99,18 @@ def test_phrases_are_read_when_there_is_no_caption_file(probe, sandbox, video):
 def test_a_caption_url_to_another_host_is_refused(probe, video, answer_with):
     answer_with("/graphql", details(captions_source_url="https://evil.example/x.vtt"))
     assert probe("loom", video).code == "permanent"
+
+
+@pytest.mark.parametrize("odd", [
+    "javascript:alert(1)//loom.com/share/a0c1b2d3e4f5061728394a5b6c7d8e9f", "dQx1_aB-9Zk", "file:///etc/passwd",
+    "https://loom.com.evil.example/share/a0c1b2d3e4f5061728394a5b6c7d8e9f", "x" * 10_240,
+    "https://www.loom.com/share/folder/a0c1b2d3e4f5061728394a5b6c7d8e9f",
+    "https://loom.com@evil.example/share/a0c1b2d3e4f5061728394a5b6c7d8e9f",
+    "https://www.loom.com/share/a0c1b2d3e4f5061728394a5b6c7d8e9g",
+])
+def test_odd_input_gets_one_clear_error(probe, odd):
+    outcome = probe("loom", odd)
+    assert outcome.code == "input"
+    assert outcome.message.startswith("Loom: this is not a link to a single Loom video, nor a video id.")
+    assert "https://www.loom.com/share/" in outcome.message
+    assert probe.asked() == []

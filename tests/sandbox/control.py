@@ -1,5 +1,7 @@
 """control.py: /_sandbox/, how tests and demos steer the sandbox and see what was asked of it."""
+from classes import CLASSES
 from library import SOURCES
+from mux import asset_id
 from wire import BadRequest, as_int, json_response
 
 
@@ -12,7 +14,7 @@ class Control:
     def handle(self, request):
         name, number = (request.segments + [""])[:2]
         action = getattr(self, f"{request.method.lower()}_{name}", None)
-        if name not in ("health", "library", "faults", "requests", "reset") or action is None:
+        if name not in ("health", "library", "faults", "classes", "requests", "reset") or action is None:
             return self.error(404, f"no {request.method} /_sandbox/{name}")
         return action(request, number)
 
@@ -44,6 +46,33 @@ class Control:
 
     def post_faults(self, request, _):
         return json_response(self.sandbox.faults.add(request.json_object()).describe(), 201)
+
+    def get_classes(self, request, _):
+        """Every kind of answer of the real services that can be played, by name."""
+        return json_response(sorted(CLASSES))
+
+    def post_classes(self, request, _):
+        """{"name": …, "about"?: a video's id, "times"?}: plays that kind of answer. Gives the fault it became."""
+        wanted = request.json_object()
+        name, about = wanted.get("name"), wanted.get("about", "")
+        if name not in CLASSES:
+            raise BadRequest(f"no class is called {name!r}; GET /_sandbox/classes lists them", 404)
+        if not isinstance(about, str):
+            raise BadRequest("about must be a string")
+        spec = {**CLASSES[name], "about": self.names_of(about)}
+        if "times" in wanted:
+            spec["times"] = wanted["times"]
+        return json_response(self.sandbox.faults.add(spec).describe(), 201)
+
+    def names_of(self, key):
+        """Under which names requests speak of that video: a Mux asset has an id of its own, a lesson holds a video."""
+        if not key:
+            return []
+        library = self.sandbox.library
+        lesson, film = library.find("whop", key), library.find("mux", key)
+        if lesson is not None and lesson.options.get("mux_playback_id"):
+            return [key, lesson.options["mux_playback_id"]]
+        return [key] if film is None else [key, asset_id(film)]
 
     def delete_faults(self, request, number):
         return json_response({"cleared": self.sandbox.faults.clear(as_int(number) if number else None)})

@@ -32,6 +32,7 @@ class Fault:
         self.match = text_field(spec, "match", "")
         self.method = text_field(spec, "method", "").upper()
         self.contains = text_field(spec, "contains", "")
+        self.about = spec.get("about", [])
         self.times = int_field(spec, "times", None)
         self.skip = int_field(spec, "skip", 0)
         self.status = int_field(spec, "status", 503)
@@ -47,6 +48,8 @@ class Fault:
             raise BadRequest(f"kind must be one of {', '.join(KINDS)}")
         if not 200 <= self.status <= 599:
             raise BadRequest("status must be 200 to 599")
+        if not isinstance(self.about, list) or not all(isinstance(name, str) for name in self.about):
+            raise BadRequest("about must be a list of strings")
         if not isinstance(self.headers, dict):
             raise BadRequest("headers must be an object")
         if any("\n" in f"{n}{v}" or "\r" in f"{n}{v}" for n, v in self.headers.items()):
@@ -64,13 +67,16 @@ class Fault:
             return False
         if self.contains and self.contains.encode() not in request.body:
             return False
+        if self.about and not any(n in request.target or n.encode() in request.body for n in self.about):
+            return False
         if self.match in request.target:
             return True
         return bool(self.pattern and self.pattern.search(request.target))
 
     def describe(self):
         return {"id": self.id, "kind": self.kind, "match": self.match, "method": self.method or None,
-                "contains": self.contains or None, "times": self.times, "skip": self.skip, "status": self.status,
+                "contains": self.contains or None, "about": self.about or None,
+                "times": self.times, "skip": self.skip, "status": self.status,
                 "delay_ms": self.delay_ms, "late": self.late, "hits": self.hits}
 
     def replaces_answer(self):

@@ -372,7 +372,7 @@ def test_whop_lists_and_errors(box):
     assert "video_asset" not in first["data"][0]
     after = first["page_info"]["end_cursor"]
     rest = box.get(f"/whop/course_lessons?course_id=cors_Sandbox00000001&first=4&after={after}").json()
-    assert len(rest["data"]) == 2 and not rest["page_info"]["has_next_page"]
+    assert len(rest["data"]) == 4 and not rest["page_info"]["has_next_page"]
     assert box.get("/whop/course_lessons/lesn_none").json()["error"]["type"] == "not_found"
     assert box.get("/whop/course_lessons/lesn_Forbidden0006").status == 403
     box.fault(match="/whop/", status=429, times=1)
@@ -847,3 +847,38 @@ def test_without_ffmpeg_recordings_are_wav(tmp_path, monkeypatch):
         assert reply.headers["content-type"] == "audio/wav" and reply.body[:4] == b"RIFF"
         answer = box.form(SPEECH, [("model", "whisper-1")], "a.wav", reply.body).json()
         assert answer["text"] == prose("wool")
+
+
+# ---- classes ----
+
+def test_a_class_is_played_for_one_video_or_for_all(box):
+    def ask(video):
+        body = {"context": {"client": {"clientName": "IOS", "clientVersion": "21.1"}}, "videoId": video}
+        return box.post("/youtube/youtubei/v1/player", body).json()["playabilityStatus"]["status"]
+
+    assert "youtube-player/private" in box.get("/_sandbox/classes").json()
+    assert box.post("/_sandbox/classes", {"name": "youtube-player/private", "about": "bulk0000001"}).status == 201
+    assert (ask("bulk0000001"), ask("bulk0000002")) == ("LOGIN_REQUIRED", "OK")
+    box.post("/_sandbox/classes", {"name": "youtube-player/unavailable", "times": 1})
+    assert (ask("bulk0000002"), ask("bulk0000002")) == ("ERROR", "OK")
+    box.call("DELETE", "/_sandbox/faults")
+    assert ask("bulk0000001") == "OK"
+
+
+def test_a_class_about_a_mux_video_or_a_lesson_knows_their_other_names(box):
+    box.post("/_sandbox/classes", {"name": "mux-api/asset-errored", "about": "NightSkyPublic00001aBcDeFgHiJkLmNoPq"})
+    key = {"Authorization": "Basic YTpi"}
+    playback = box.get("/mux/video/v1/playback-ids/WallNoCaptions0003aBcDeFgHiJkLmNoPqR", key).json()["data"]
+    asset = box.get(f"/mux/video/v1/assets/{playback['object']['id']}", key).json()["data"]
+    assert asset["status"] == "ready"
+    fault = box.get("/_sandbox/faults").json()[0]
+    assert len(fault["about"]) == 2 and fault["hits"] == 0
+    box.post("/_sandbox/classes", {"name": "whop-stream/not-ready", "about": "lesn_BreadMux00001"})
+    assert box.get("/mux-stream/WhopBread000000011aBcDeFgHiJkLmNoPqR.m3u8").status == 412
+
+
+def test_a_class_that_is_none_is_refused(box):
+    reply = box.post("/_sandbox/classes", {"name": "youtube-player/nonsense"})
+    assert reply.status == 404 and "nonsense" in reply.text
+    assert box.post("/_sandbox/classes", {"name": "whop-api/503", "about": 5}).status == 400
+    assert box.post("/_sandbox/faults", {"match": "x", "about": "text"}).status == 400

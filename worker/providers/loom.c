@@ -9,8 +9,18 @@
 
 #include "answer.h"
 #include "js.h"
+#include "reason.h"
 
-enum { ID_LENGTH = 32, CALL_TIMEOUT_MS = 30000, CAPTION_TIMEOUT_MS = 60000, URL_SIZE = 4096 };
+enum {
+    ID_LENGTH = 32,
+    CALL_TIMEOUT_MS = 30000,
+    CAPTION_TIMEOUT_MS = 60000,
+    NOT_READY_MS = 30000,
+    MAX_DELAY_MS = 15 * 60 * 1000,
+    URL_SIZE = 4096
+};
+
+static const char SERVICE[] = "Loom";
 
 #define BROWSER                                                                                    \
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "            \
@@ -85,7 +95,7 @@ static bool send_query(struct http *h, const struct services *svc, const char *i
 {
     char url[URL_SIZE], referer[96];
     if (!http_join(url, sizeof(url), svc->loom_url, "graphql"))
-        return err_set(e, ERR_STOP_PROVIDER, "loom: the configured URL is too long");
+        return reason_set(e, REASON_OPERATOR, SERVICE, "CHRONOS_LOOM_URL is too long");
     (void)snprintf(referer, sizeof(referer), "https://www.loom.com/share/%s", id);
     const struct http_header headers[] = {
         {"Content-Type", "application/json"},
@@ -110,28 +120,23 @@ static bool send_query(struct http *h, const struct services *svc, const char *i
         .headers = headers,
         .timeout_ms = CALL_TIMEOUT_MS,
     };
-    bool ok = http_send(h, &req, ret, e);
-    if (!ok)
-        (void)err_wrap(e, "loom");
-    return ok;
+    return http_send(h, &req, ret, e) || reason_explain(e, SERVICE);
 }
 
 static bool query_status_err(const struct http_response *r, struct err *e)
 {
-    (void)http_status_err(r, "loom", e);
     if (r->status == 403 ||
         r->status == 429) { /* no key of ours can be wrong: a wall against bots */
-        int64_t delay = e->retry_after_ms > 0 ? e->retry_after_ms : r->retry_after_ms;
-        (void)err_set(e, ERR_RATE_LIMITED,
-                      "loom: the service refuses this server's address for now (HTTP %ld)",
-                      r->status);
-        e->retry_after_ms = delay > 0 ? delay : 0;
-    } else if (r->status == 401) {
-        (void)err_set(e, ERR_PERMANENT, "loom: the video is private");
-    } else if (r->status < 500 && e->code == ERR_PERMANENT) {
-        e->code = ERR_NEXT_SOURCE;
+        int64_t delay = r->retry_after_ms > 0 ? r->retry_after_ms : 0;
+        return reason_set_after(e, REASON_ADDRESS_LIMITED, SERVICE, NULL,
+                                delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS);
     }
-    return false;
+    if (r->status == 401)
+        return reason_set(e, REASON_PRIVATE, SERVICE, NULL);
+    (void)http_status_err(r, SERVICE, e);
+    if (r->status == 400 && e->code == ERR_PERMANENT)
+        e->code = ERR_NEXT_SOURCE;
+    return reason_explain(e, SERVICE);
 }
 
 static bool graphql_err(const json_t *error, struct err *e)
@@ -139,38 +144,38 @@ static bool graphql_err(const json_t *error, struct err *e)
     const char *code = js_str(error, "extensions.code"), *message = js_str(error, "message");
     if (code == NULL)
         code = "";
-    char plain[160];
-    copy_plain(plain, sizeof(plain), message != NULL ? message : code);
+    if (message == NULL)
+        message = code;
     if (strcmp(code, "GRAPHQL_VALIDATION_FAILED") == 0 || strcmp(code, "BAD_USER_INPUT") == 0 ||
         TEXT_HAS(message, "Cannot query field"))
-        return err_set(e, ERR_NEXT_SOURCE, "loom: the service changed its interface: %s", plain);
+        return reason_set(e, REASON_INTERFACE_CHANGED, SERVICE, message);
     if (strcmp(code, "UNAUTHENTICATED") == 0 || strcmp(code, "FORBIDDEN") == 0)
-        return err_set(e, ERR_PERMANENT, "loom: the video is private");
+        return reason_set(e, REASON_PRIVATE, SERVICE, NULL);
     if (strcmp(code, "INTERNAL_SERVER_ERROR") == 0)
-        return err_set(e, ERR_RETRY, "loom: %s", plain);
-    return err_set(e, ERR_NEXT_SOURCE, "loom: %s", plain);
+        return reason_set(e, REASON_DOWN, SERVICE, message);
+    (void)err_set(e, ERR_NEXT_SOURCE, "%.200s", message);
+    return reason_explain(e, SERVICE);
 }
 
 static bool refusal_err(const char *message, struct err *e)
 {
-    char plain[160];
-    copy_plain(plain, sizeof(plain), message != NULL ? message : "refused without a reason");
-    if (TEXT_HAS(message, "password", "permission", "private", "access"))
-        return err_set(e, ERR_PERMANENT, "loom: the video is private");
+    if (TEXT_HAS(message, "password"))
+        return reason_set(e, REASON_PASSWORD, SERVICE, NULL);
+    if (TEXT_HAS(message, "permission", "private", "access"))
+        return reason_set(e, REASON_PRIVATE, SERVICE, NULL);
     if (TEXT_HAS(message, "not found", "deleted"))
-        return err_set(e, ERR_PERMANENT, "loom: the video does not exist or was deleted");
-    return err_set(e, ERR_NEXT_SOURCE, "loom: %s", plain);
+        return reason_set(e, REASON_GONE, SERVICE, NULL);
+    (void)err_set(e, ERR_NEXT_SOURCE, "%.200s", message != NULL ? message : "no reason given");
+    return reason_explain(e, SERVICE);
 }
 
 static bool no_url_err(const char *status, struct err *e)
 {
     if (status == NULL || strcasecmp(status, "success") == 0)
-        return err_set(e, ERR_NEXT_SOURCE, "loom: the video has no transcript");
+        return reason_set(e, REASON_NO_CAPTIONS, SERVICE, NULL);
     if (TEXT_HAS(status, "fail"))
-        return err_set(e, ERR_NEXT_SOURCE, "loom: the service could not transcribe the video");
-    (void)err_set(e, ERR_NOT_READY, "loom: the transcript is still being made");
-    e->retry_after_ms = 30000;
-    return false;
+        return reason_set(e, REASON_TRANSCRIPTION_FAILED, SERVICE, NULL);
+    return reason_set_after(e, REASON_TRANSCRIPT_PENDING, SERVICE, NULL, NOT_READY_MS);
 }
 
 /* The details object of an answer, borrowed; NULL with the reason. */
@@ -184,7 +189,7 @@ static const json_t *details_in(const json_t *answer, struct err *e)
         return NULL;
     }
     if (d == NULL)
-        return err_null(e, ERR_NEXT_SOURCE, "loom: the video has no transcript");
+        return reason_null(e, REASON_NO_CAPTIONS, SERVICE, NULL);
     if (type != NULL && strcmp(type, "VideoTranscriptDetails") != 0) {
         (void)refusal_err(js_str(d, "message"), e);
         return NULL;
@@ -209,9 +214,11 @@ static json_t *ask(struct http *h, const struct services *svc, const char *id, s
     }
     json_t *answer = NULL;
     if (answer_is_ok(&r))
-        answer = answer_object(&r, "loom", e);
+        answer = answer_object(&r, SERVICE, e);
     else
         (void)query_status_err(&r, e);
+    if (answer_is_ok(&r) && answer == NULL)
+        (void)reason_explain(e, SERVICE);
     http_response_release(&r);
     if (answer != NULL && details_in(answer, e) == NULL) {
         json_decref(answer);
@@ -236,20 +243,24 @@ static bool fetch_captions(struct http *h, const char *url, struct captions *ret
     };
     struct http_response r = {0};
     if (!http_send(h, &req, &r, e))
-        return err_wrap(e, "loom");
+        return reason_explain(e, SERVICE);
     bool ok = false;
     struct err why;
     *ret_expired = r.status == 403;
-    if (r.status == 403)
-        (void)err_set(e, ERR_RETRY, "loom: the link to the transcript expired");
-    else if (!answer_is_ok(&r))
-        (void)http_status_err(&r, "loom", e);
-    else if (r.body.len == 0 || answer_is_html(&r))
-        (void)err_set(e, ERR_RETRY, "loom: unreadable answer instead of captions");
-    else if (!captions_parse(r.body.data, r.body.len, CAPTION_SNIFF, true, ret, &why))
-        (void)err_set(e, ERR_RETRY, "loom: unreadable captions: %s", why.msg);
-    else
+    if (r.status == 403) {
+        (void)reason_set(e, REASON_LINK_EXPIRED, SERVICE, NULL);
+    } else if (!answer_is_ok(&r)) {
+        (void)http_status_err(&r, SERVICE, e);
+        if (r.status == 401) /* about this file: we have no key that could be wrong */
+            e->code = ERR_PERMANENT;
+        (void)reason_explain(e, SERVICE);
+    } else if (r.body.len == 0 || answer_is_html(&r)) {
+        (void)reason_set(e, REASON_UNREADABLE, SERVICE, "no captions came");
+    } else if (!captions_parse(r.body.data, r.body.len, CAPTION_SNIFF, true, ret, &why)) {
+        (void)reason_set(e, REASON_UNREADABLE, SERVICE, why.msg);
+    } else {
         ok = true;
+    }
     http_response_release(&r);
     return ok;
 }
@@ -264,7 +275,7 @@ static bool transcript_in(struct http *h, const json_t *answer, struct transcrip
         return false;
     if (t->captions.len == 0) {
         captions_release(&t->captions);
-        return err_set(e, ERR_NEXT_SOURCE, "loom: the transcript is empty");
+        return reason_set(e, REASON_EMPTY_CAPTIONS, SERVICE, NULL);
     }
     copy_plain(t->language, sizeof(t->language), language != NULL ? language : "");
     return true;
@@ -307,7 +318,8 @@ bool loom_transcript(struct http *h, const struct services *svc, const char *vid
 {
     char id[ID_LENGTH + 1];
     if (!loom_video_id(video, id))
-        return err_set(e, ERR_INPUT, "loom: this is not a link to a video or a video id");
+        return reason_set(e, REASON_BAD_LINK, SERVICE,
+                          "https://www.loom.com/share/… with the 32 digits of its id");
     struct transcript t = {.method = "loom_api"};
     bool ok = false, expired = false;
     for (int attempt = 0; attempt < 2 && !ok; attempt++) {

@@ -5,35 +5,35 @@
 #include "provider.h"
 
 #include "answer.h"
+#include "clock.h"
 #include "js.h"
 #include "language.h"
+#include "mux_stream.h"
+#include "mux_token.h"
+#include "reason.h"
 
-enum {
-    API_TIMEOUT_MS = 30000,
-    CAPTION_TIMEOUT_MS = 60000,
-    NOT_READY_MS = 30000,
-    MAX_TRACKS = 256,
-    URL_SIZE = 2048,
-};
+enum { API_TIMEOUT_MS = 30000, NOT_READY_MS = 30000, MAX_TRACKS = 256, URL_SIZE = 2048 };
 
-static bool not_ready(struct err *e, const char *what)
+static const char SERVICE[] = "Mux";
+
+static bool not_ready(struct err *e, enum reason r)
 {
-    (void)err_set(e, ERR_NOT_READY, "mux: %s", what);
-    e->retry_after_ms = NOT_READY_MS;
-    return false;
+    return reason_set_after(e, r, SERVICE, NULL, NOT_READY_MS);
 }
 
 /* ---- the API ---- */
 
 static bool api_err(const struct http_response *r, struct err *e)
 {
-    (void)http_status_err(r, "mux", e);
+    static const char key[] = "MUX_TOKEN_ID and MUX_TOKEN_SECRET";
     if (r->status == 401)
-        (void)err_set(e, ERR_STOP_PROVIDER, "mux: the service refused our token (HTTP 401)");
-    else if (r->status == 404)
-        (void)err_set(e, ERR_PERMANENT,
-                      "mux: the asset does not exist or belongs to another account");
-    return false;
+        return reason_set(e, REASON_KEY_REFUSED, SERVICE, key);
+    if (r->status == 403)
+        return reason_set(e, REASON_NO_PERMISSION, SERVICE, key);
+    if (r->status == 404)
+        return reason_set(e, REASON_ASSET_NOT_FOUND, SERVICE, NULL);
+    (void)http_status_err(r, SERVICE, e);
+    return reason_explain(e, SERVICE);
 }
 
 /* `data` of GET base/folder/id, a new reference. *ret_status (may be NULL) is the HTTP status, 0 without one. */
@@ -45,10 +45,10 @@ static json_t *get_data(struct http *h, const struct services *svc, const char *
     if (ret_status != NULL)
         *ret_status = 0;
     if (*svc->mux_token_id == '\0' || *svc->mux_token_secret == '\0')
-        return err_null(e, ERR_STOP_PROVIDER, "mux: no token is configured");
+        return reason_null(e, REASON_NO_KEY, SERVICE, "MUX_TOKEN_ID and MUX_TOKEN_SECRET");
     if (!buf_adds(&path, folder) || !http_encode(&path, id, false) ||
         !http_join(url, sizeof(url), svc->mux_url, path.data))
-        return err_null(e, ERR_PERMANENT, "mux: the id is too long");
+        return reason_null(e, REASON_ID_REFUSED, SERVICE, NULL);
     struct http_request req = {
         .url = url,
         .basic_user = svc->mux_token_id,
@@ -57,7 +57,7 @@ static json_t *get_data(struct http *h, const struct services *svc, const char *
     };
     struct http_response r;
     if (!http_send(h, &req, &r, e)) {
-        (void)err_wrap(e, "mux");
+        (void)reason_explain(e, SERVICE);
         return NULL;
     }
     if (ret_status != NULL)
@@ -65,11 +65,13 @@ static json_t *get_data(struct http *h, const struct services *svc, const char *
     json_t *answer = NULL, *data = NULL;
     if (!answer_is_ok(&r)) {
         (void)api_err(&r, e);
-    } else if ((answer = answer_object(&r, "mux", e)) != NULL) {
+    } else if ((answer = answer_object(&r, SERVICE, e)) == NULL) {
+        (void)reason_explain(e, SERVICE);
+    } else {
         data = json_incref(js_get(answer, "data"));
         if (!json_is_object(data)) {
             json_decref(data);
-            data = err_null(e, ERR_RETRY, "mux: unreadable answer: no data");
+            data = reason_null(e, REASON_UNREADABLE, SERVICE, "it holds no data");
         }
     }
     json_decref(answer);
@@ -85,10 +87,9 @@ static json_t *asset_of_playback_id(struct http *h, const struct services *svc,
         return NULL;
     const char *type = js_str(data, "object.type"), *id = js_str(data, "object.id");
     if (type != NULL && strcmp(type, "live_stream") == 0)
-        return err_null(e, ERR_PERMANENT,
-                        "mux: the playback id belongs to a live stream, not to a video");
+        return reason_null(e, REASON_LIVE_STREAM, SERVICE, NULL);
     if (id == NULL)
-        return err_null(e, ERR_RETRY, "mux: unreadable answer: no asset id");
+        return reason_null(e, REASON_UNREADABLE, SERVICE, "it names no asset");
     return get_data(h, svc, "video/v1/assets/", id, NULL, e);
 }
 
@@ -100,7 +101,7 @@ static json_t *load_asset(struct http *h, const struct services *svc, const char
     bool has_playback = playback_id != NULL && *playback_id != '\0';
     bool has_asset = asset_id != NULL && *asset_id != '\0';
     if (!has_playback && !has_asset)
-        return err_null(e, ERR_INPUT, "mux: neither a playback id nor an asset id");
+        return reason_null(e, REASON_NO_LINK, SERVICE, NULL);
     if (has_asset) {
         long status;
         json_t *asset = get_data(h, svc, "video/v1/assets/", asset_id, &status, e);
@@ -114,14 +115,18 @@ static bool check_asset(const json_t *asset, struct err *e)
 {
     const char *status = js_str(asset, "status");
     if (status != NULL && strcmp(status, "preparing") == 0)
-        return not_ready(e, "the asset is still being prepared");
+        return not_ready(e, REASON_ASSET_PENDING);
     if (status == NULL || strcmp(status, "errored") != 0)
         return true;
-    const json_t *first = json_array_get(js_get(asset, "errors.messages"), 0);
-    char plain[200];
-    copy_plain(plain, sizeof(plain),
-               json_string_length(first) > 0 ? json_string_value(first) : "no reason given");
-    return err_set(e, ERR_PERMANENT, "mux: the asset could not be processed: %s", plain);
+    auto_buf said = BUF_INIT(1024);
+    const json_t *message;
+    size_t i;
+    json_array_foreach (js_get(asset, "errors.messages"), i, message) {
+        if (json_string_length(message) > 0)
+            (void)(buf_adds(&said, said.len > 0 ? " " : "") &&
+                   buf_adds(&said, json_string_value(message)));
+    }
+    return reason_set(e, REASON_ASSET_FAILED, SERVICE, said.data);
 }
 
 /* ---- playback ids ---- */
@@ -132,42 +137,39 @@ static bool has_policy(const json_t *playback, const char *policy)
     return p != NULL && strcmp(p, policy) == 0;
 }
 
-/* The playback id to use on the stream host, borrowed: the given one if it is public, else any public one. */
-static const char *public_playback_id(const json_t *asset, const char *wanted, struct err *e)
+/* The playback id of that policy, borrowed: the given one if it is among them, else the first; or NULL. */
+static const char *find_playback(const json_t *asset, const char *policy, const char *wanted)
 {
-    const json_t *list = js_get(asset, "playback_ids"), *p;
+    const json_t *p;
     const char *found = NULL;
-    bool any_signed = false;
     size_t i;
-    json_array_foreach (list, i, p) {
+    json_array_foreach (js_get(asset, "playback_ids"), i, p) {
         const char *id = js_str(p, "id");
-        any_signed |= has_policy(p, "signed");
-        if (id != NULL && has_policy(p, "public") &&
+        if (id != NULL && has_policy(p, policy) &&
             (found == NULL || (wanted != NULL && strcmp(id, wanted) == 0)))
             found = id;
     }
-    if (found != NULL)
-        return found;
-    if (any_signed)
-        return err_null(e, ERR_PERMANENT,
-                        "mux: the asset can only be played with signed links, and no signing key "
-                        "is configured");
-    if (json_array_size(list) > 0)
-        return err_null(e, ERR_PERMANENT, "mux: the asset is protected and cannot be read");
-    if (wanted == NULL || *wanted == '\0')
-        return err_null(e, ERR_PERMANENT, "mux: the asset has no playback id");
-    return wanted;
+    return found;
 }
 
-static bool stream_url(const struct services *svc, const char *playback_id, const char *folder,
-                       const char *file, const char *suffix, char *out, size_t out_size,
-                       struct err *e)
+/* What to play: a public id needs no proof, a signed one gets a token, written to `token` (MUX_TOKEN_SIZE). */
+static bool choose_playback(const struct services *svc, const json_t *asset, const char *wanted,
+                            char *token, struct mux_playback *ret, struct err *e)
 {
-    auto_buf path = BUF_INIT(URL_SIZE);
-    bool fits = http_encode(&path, playback_id, false) && buf_adds(&path, folder) &&
-                http_encode(&path, file, false) && buf_adds(&path, suffix) &&
-                http_join(out, out_size, svc->mux_stream_url, path.data);
-    return fits || err_set(e, ERR_PERMANENT, "mux: the id is too long");
+    bool named = wanted != NULL && *wanted != '\0';
+    token[0] = '\0';
+    *ret = (struct mux_playback){.id = find_playback(asset, "public", wanted), .token = token};
+    if (ret->id != NULL)
+        return true;
+    ret->id = find_playback(asset, "signed", wanted);
+    if (ret->id != NULL)
+        return mux_can_sign(svc)
+                   ? mux_token(svc, ret->id, wall_ms() / 1000, token, MUX_TOKEN_SIZE, e)
+                   : reason_set(e, REASON_NO_SIGNING_KEY, SERVICE, NULL);
+    if (json_array_size(js_get(asset, "playback_ids")) > 0)
+        return reason_set(e, REASON_PROTECTED, SERVICE, NULL);
+    ret->id = wanted;
+    return named || reason_set(e, REASON_NO_PLAYBACK_ID, SERVICE, NULL);
 }
 
 /* ---- tracks ---- */
@@ -238,11 +240,11 @@ static bool no_track_err(const json_t *asset, struct err *e)
     json_array_foreach (all, i, t) {
         has_audio |= is(t, "type", "audio");
         if (is(t, "type", "text") && is_pending(t))
-            return not_ready(e, "the captions are still being made");
+            return not_ready(e, REASON_TRANSCRIPT_PENDING);
     }
     if (!has_audio && json_array_size(all) > 0)
-        return err_set(e, ERR_PERMANENT, "mux: the video has no sound and no captions");
-    return err_set(e, ERR_NEXT_SOURCE, "mux: the video has no captions");
+        return reason_set(e, REASON_NO_SOUND, SERVICE, NULL);
+    return reason_set(e, REASON_NO_CAPTIONS, SERVICE, NULL);
 }
 
 /* ---- captions ---- */
@@ -260,54 +262,55 @@ static bool missing_err(struct http *h, const struct services *svc, const json_t
     size_t i;
     json_array_foreach (js_get(now, "tracks"), i, t) {
         if (is(t, "id", track_id) && is_pending(t))
-            return not_ready(e, "the captions are still being made");
+            return not_ready(e, REASON_TRANSCRIPT_PENDING);
     }
     if (is(now, "status", "preparing"))
-        return not_ready(e, "the asset is still being prepared");
-    return err_set(e, ERR_NEXT_SOURCE, "mux: the caption track is gone");
+        return not_ready(e, REASON_ASSET_PENDING);
+    return reason_set(e, REASON_NO_CAPTIONS, SERVICE, NULL);
 }
 
-static bool stream_err(const struct http_response *r, struct err *e)
+/* *ret_refused: the host did not accept our token, a new one may do. */
+static bool fetch_track(struct http *h, const struct services *svc, const json_t *asset,
+                        const struct mux_playback *playback, const json_t *track,
+                        struct captions *ret, bool *ret_refused, struct err *e)
 {
-    if (r->status == 412)
-        return not_ready(e, "the asset is still being prepared");
-    (void)http_status_err(r, "mux", e);
-    if (r->status == 401 || r->status == 403) /* about this file, not about our account */
-        e->code = ERR_PERMANENT;
-    return false;
+    const char *track_id = js_str(track, "id");
+    char url[MUX_URL_SIZE];
+    struct http_response r;
+    if (!mux_stream_url(svc, playback, "/text/", track_id, ".vtt", url, e) ||
+        !mux_stream_get(h, url, SERVICE, &r, e))
+        return false;
+    bool ok = false;
+    struct err why;
+    *ret_refused = r.status == 403 && *playback->token != '\0';
+    if (r.status == 404)
+        (void)missing_err(h, svc, asset, track_id, e);
+    else if (!answer_is_ok(&r))
+        (void)mux_stream_err(&r, SERVICE, e);
+    else if (!captions_parse(r.body.data, r.body.len, CAPTION_VTT, is_generated(track), ret, &why))
+        (void)reason_set(e, REASON_UNREADABLE, SERVICE, why.msg);
+    else
+        ok = true;
+    http_response_release(&r);
+    return ok;
 }
 
 static bool fetch_captions(struct http *h, const struct services *svc, const json_t *asset,
                            const char *playback_id, const json_t *track, struct captions *ret,
                            struct err *e)
 {
-    static const char *const hosts[] = {"mux.com", NULL};
-    const char *track_id = js_str(track, "id");
-    char url[URL_SIZE];
-    if (!stream_url(svc, playback_id, "/text/", track_id, ".vtt", url, sizeof(url), e))
-        return false;
-    struct http_request req = {
-        .url = url,
-        .timeout_ms = CAPTION_TIMEOUT_MS,
-        .follow_redirects = true,
-        .untrusted_url = true,
-        .allowed_hosts = hosts,
-    };
-    struct http_response r;
-    if (!http_send(h, &req, &r, e))
-        return err_wrap(e, "mux");
-    bool ok = false;
-    struct err why;
-    if (r.status == 404)
-        (void)missing_err(h, svc, asset, track_id, e);
-    else if (!answer_is_ok(&r))
-        (void)stream_err(&r, e);
-    else if (!captions_parse(r.body.data, r.body.len, CAPTION_VTT, is_generated(track), ret, &why))
-        (void)err_set(e, ERR_RETRY, "mux: unreadable captions: %s", why.msg);
-    else
-        ok = true;
-    http_response_release(&r);
-    return ok;
+    char token[MUX_TOKEN_SIZE];
+    struct mux_playback playback;
+    bool refused = false;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (!choose_playback(svc, asset, playback_id, token, &playback, e))
+            return false;
+        if (fetch_track(h, svc, asset, &playback, track, ret, &refused, e))
+            return true;
+        if (!refused)
+            return false;
+    }
+    return false;
 }
 
 static bool transcript_of(struct http *h, const struct services *svc, const json_t *asset,
@@ -319,12 +322,11 @@ static bool transcript_of(struct http *h, const struct services *svc, const json
     const json_t *track = choose_track(asset, language);
     if (track == NULL)
         return no_track_err(asset, e);
-    const char *playback = public_playback_id(asset, playback_id, e);
-    if (playback == NULL || !fetch_captions(h, svc, asset, playback, track, &t->captions, e))
+    if (!fetch_captions(h, svc, asset, playback_id, track, &t->captions, e))
         return false;
     if (t->captions.len == 0) {
         captions_release(&t->captions);
-        return err_set(e, ERR_NEXT_SOURCE, "mux: the caption track is empty");
+        return reason_set(e, REASON_EMPTY_CAPTIONS, SERVICE, NULL);
     }
     const char *title = js_str(asset, "meta.title"), *code = js_str(track, "language_code");
     double seconds = js_num(asset, "duration", 0);
@@ -394,13 +396,14 @@ bool mux_audio_url(struct http *h, const struct services *svc, const char *playb
     bool pending = false, skipped = false;
     const json_t *file = choose_rendition(asset, &pending, &skipped);
     if (file == NULL && (pending || is(asset, "static_renditions.status", "preparing")))
-        return not_ready(e, "the audio rendition is still being made");
-    if (file == NULL && skipped)
-        return err_set(e, ERR_PERMANENT, "mux: the video has no sound and no captions");
+        return not_ready(e, REASON_RENDITION_PENDING);
     if (file == NULL)
-        return err_set(e, ERR_PERMANENT,
-                       "mux: the video has no rendition with sound that could be downloaded");
-    const char *playback = public_playback_id(asset, playback_id, e);
-    return playback != NULL &&
-           stream_url(svc, playback, "/", js_str(file, "name"), "", out, out_size, e);
+        return reason_set(e, skipped ? REASON_NO_SOUND : REASON_NO_RENDITION, SERVICE, NULL);
+    char token[MUX_TOKEN_SIZE], url[MUX_URL_SIZE];
+    struct mux_playback playback;
+    if (!choose_playback(svc, asset, playback_id, token, &playback, e) ||
+        !mux_stream_url(svc, &playback, "/", js_str(file, "name"), "", url, e))
+        return false;
+    int n = snprintf(out, out_size, "%s", url);
+    return (n >= 0 && (size_t)n < out_size) || reason_set(e, REASON_ID_REFUSED, SERVICE, NULL);
 }

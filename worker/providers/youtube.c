@@ -8,13 +8,15 @@
  *   player (who) -> playability -> tracks -> gate -> caption file -> captions
  *        ^________________ next identity ______________|
  *
- * The identities age within months; they are one table. */
+ * The identities age within months; they are configuration (youtube_clients.h). */
 #include "provider.h"
 
 #include "answer.h"
 #include "clock.h"
 #include "js.h"
 #include "language.h"
+#include "reason.h"
+#include "youtube_clients.h"
 
 enum {
     CALL_TIMEOUT_MS = 30000,
@@ -28,62 +30,7 @@ enum {
     DAY_MS = 24 * HOUR_MS,
 };
 
-struct client {
-    const char *name;
-    const char *number;
-    const char *version;
-    const char *user_agent;
-    const char *context; /* further members of context.client, as JSON */
-    bool is_android;
-    bool is_embedded;
-};
-
-/* In the order they are asked; the embedded player only after an age gate. */
-static const struct client clients[] = {
-    {
-        .name = "ANDROID",
-        .number = "3",
-        .version = "21.26.364",
-        .user_agent = "com.google.android.youtube/21.26.364 (Linux; U; Android 11) gzip",
-        .context = "{\"androidSdkVersion\":30,\"osName\":\"Android\",\"osVersion\":\"11\"}",
-        .is_android = true,
-    },
-    {
-        .name = "IOS",
-        .number = "5",
-        .version = "21.26.4",
-        .user_agent =
-            "com.google.ios.youtube/21.26.4 (iPhone16,2; U; CPU iOS 18_3_2 like Mac OS X;)",
-        .context = "{\"deviceMake\":\"Apple\",\"deviceModel\":\"iPhone16,2\",\"osName\":\"iPhone\","
-                   "\"osVersion\":\"18.3.2.22D82\"}",
-    },
-    {
-        .name = "VISIONOS",
-        .number = "101",
-        .version = "1.02",
-        .user_agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_7_3) AppleWebKit/605.1.15 "
-                      "(KHTML, like Gecko) Version/26.0 Safari/605.1.15",
-        .context = "{\"deviceMake\":\"Apple\",\"deviceModel\":\"RealityDevice17,1\","
-                   "\"osName\":\"visionOS\",\"osVersion\":\"26.5.23O471\"}",
-    },
-    {
-        .name = "WEB",
-        .number = "1",
-        .version = "2.20260708.00.00",
-        .user_agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
-                      "(KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36",
-        .context = "{}",
-    },
-    {
-        .name = "WEB_EMBEDDED_PLAYER",
-        .number = "56",
-        .version = "2.20260708.00.00",
-        .user_agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
-                      "(KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36",
-        .context = "{}",
-        .is_embedded = true,
-    },
-};
+static const char SERVICE[] = "YouTube";
 
 #define EMBEDDING_PAGE "https://www.reddit.com/"
 
@@ -108,7 +55,8 @@ struct session {
     char visitor[512]; /* from the first answer, sent with the later ones */
     int player_calls;
     int caption_fetches;
-    int no_captions; /* identities that found none */
+    bool key_refused; /* the configured key is of no use: the call works without one */
+    int no_captions;  /* identities that found none */
     int gone;
     enum finding found;
     struct err why; /* of `found` */
@@ -116,40 +64,38 @@ struct session {
 };
 
 /* Notes why this identity did not get there. Returns false. */
-static bool note(struct session *s, enum finding f, enum err_code code, const char *msg,
+static bool note(struct session *s, enum finding f, enum reason r, const char *detail,
                  int64_t retry_after_ms)
 {
     s->current = f;
     if (f >= s->found) {
         s->found = f;
-        (void)err_set(&s->why, code, "youtube: %s", msg);
-        s->why.retry_after_ms = retry_after_ms;
+        (void)reason_set_after(&s->why, r, SERVICE, detail, retry_after_ms);
     }
     return false;
 }
 
-static bool final(struct session *s, enum err_code code, const char *msg)
+static bool final(struct session *s, enum reason r)
 {
-    return note(s, FOUND_FINAL, code, msg, 0);
+    return note(s, FOUND_FINAL, r, NULL, 0);
 }
 
+/* A failure of the request itself. */
 static bool final_err(struct session *s, const struct err *e)
 {
     s->current = s->found = FOUND_FINAL;
     s->why = *e;
-    return false;
+    return reason_explain(&s->why, SERVICE);
 }
 
 static bool suspected(struct session *s)
 {
-    return note(s, FOUND_SUSPICION, ERR_RATE_LIMITED,
-                "the service takes this server's address for a bot; waiting before the next try",
-                ADDRESS_LIMIT_MS);
+    return note(s, FOUND_SUSPICION, REASON_ADDRESS_SUSPECTED, NULL, ADDRESS_LIMIT_MS);
 }
 
 /* ---- the player call ---- */
 
-static json_t *player_body(const struct session *s, const struct client *c)
+static json_t *player_body(const struct session *s, const struct youtube_client *c)
 {
     json_t *client = json_loads(c->context, 0, NULL);
     json_t *more =
@@ -172,17 +118,17 @@ static bool player_url(const struct session *s, char *out, size_t out_size)
 {
     auto_buf path = BUF_INIT(1024);
     bool ok = buf_adds(&path, "youtubei/v1/player?prettyPrint=false");
-    if (*s->svc->youtube_key != '\0')
+    if (*s->svc->youtube_key != '\0' && !s->key_refused)
         ok = ok && buf_adds(&path, "&key=") && http_encode(&path, s->svc->youtube_key, false);
     return ok && http_join(out, out_size, s->svc->youtube_url, path.data);
 }
 
-static bool send_player(struct session *s, const struct client *c, struct http_response *ret,
-                        struct err *e)
+static bool send_player(struct session *s, const struct youtube_client *c,
+                        struct http_response *ret, struct err *e)
 {
     char url[URL_SIZE];
     if (!player_url(s, url, sizeof(url)))
-        return err_set(e, ERR_STOP_PROVIDER, "youtube: the configured URL or key is too long");
+        return err_set(e, ERR_STOP_PROVIDER, "the configured address or key is too long");
     struct http_header headers[8];
     size_t n = 0;
     headers[n++] = (struct http_header){"Content-Type", "application/json"};
@@ -209,10 +155,7 @@ static bool send_player(struct session *s, const struct client *c, struct http_r
         .timeout_ms = CALL_TIMEOUT_MS,
         .proxy = s->svc->youtube_proxy,
     };
-    bool ok = http_send(s->http, &req, ret, e);
-    if (!ok)
-        (void)err_wrap(e, "youtube");
-    return ok;
+    return http_send(s->http, &req, ret, e);
 }
 
 /* The player call's HTTP errors. */
@@ -220,21 +163,20 @@ static bool judge_status(struct session *s, const struct http_response *r)
 {
     struct err ignored, e;
     if (r->status == 429) {
-        (void)http_status_err(r, "youtube", &e);
-        if (e.retry_after_ms < ADDRESS_LIMIT_MS)
-            e.retry_after_ms = ADDRESS_LIMIT_MS;
-        return final_err(s, &e);
+        (void)http_status_err(r, SERVICE, &e);
+        return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL,
+                    e.retry_after_ms > ADDRESS_LIMIT_MS ? e.retry_after_ms : ADDRESS_LIMIT_MS);
     }
     if (r->status == 400) {
-        auto_json *j = answer_object(r, "youtube", &ignored);
+        auto_json *j = answer_object(r, SERVICE, &ignored);
         const char *status = js_str(j, "error.status");
         if (status != NULL && strcmp(status, "INVALID_ARGUMENT") == 0)
-            return final(s, ERR_PERMANENT, "the service does not accept this video id");
+            return final(s, REASON_ID_REFUSED);
     }
+    s->key_refused |= r->status == 403;
     if (r->status == 400 || r->status == 403 || r->status == 404)
-        return note(s, FOUND_STALE_CLIENT, ERR_NEXT_SOURCE,
-                    "no app identity was accepted; the table of clients is out of date", 0);
-    (void)http_status_err(r, "youtube", &e);
+        return note(s, FOUND_STALE_CLIENT, REASON_CLIENTS_STALE, NULL, 0);
+    (void)http_status_err(r, SERVICE, &e);
     return final_err(s, &e);
 }
 
@@ -279,31 +221,40 @@ static bool is_age_gate(const json_t *p, const char *status, const char *reason)
             js_get(p, "desktopLegacyAgeGateReason") != NULL);
 }
 
-static bool refused_as(struct session *s, const char *reason, const char *otherwise)
+/* Refused for a reason that may be about the identity: `reason` is what YouTube says. */
+static bool refused_as(struct session *s, enum reason r, const char *reason)
 {
-    char plain[160];
-    copy_plain(plain, sizeof(plain), *reason != '\0' ? reason : otherwise);
-    return note(s, FOUND_REFUSAL, ERR_PERMANENT, plain, 0);
+    return note(s, FOUND_REFUSAL, r, reason, 0);
 }
 
 static bool judge_unplayable(struct session *s, const char *reason)
 {
     if (TEXT_HAS(reason, "members", "join this channel"))
-        return final(s, ERR_PERMANENT, "the video is for channel members only");
+        return final(s, REASON_MEMBERS_ONLY);
     if (TEXT_HAS(reason, "payment", "premium", "purchase", " rent"))
-        return final(s, ERR_PERMANENT, "the video has to be paid for");
+        return final(s, REASON_PAID);
     if (TEXT_HAS(reason, "not available in your country", "not made this video available in"))
-        return final(s, ERR_PERMANENT, "the video is not available in this server's country");
-    return refused_as(s, reason, "the video cannot be played");
+        return final(s, REASON_REGION);
+    if (TEXT_HAS(reason, "not available on this app", "made for kids"))
+        return refused_as(s, REASON_NOT_IN_APPS, reason);
+    return refused_as(s, REASON_NOT_PLAYABLE, reason);
 }
 
 static bool judge_error(struct session *s, const char *reason)
 {
     if (!TEXT_HAS(reason, "unavailable", "removed", "terminated", "does not exist", "copyright"))
-        return refused_as(s, reason, "the video cannot be played");
+        return refused_as(s, REASON_NOT_PLAYABLE, reason);
     s->gone++;
-    return note(s, s->gone > 1 ? FOUND_FINAL : FOUND_GONE, ERR_PERMANENT,
-                "the video does not exist or was removed", 0);
+    return note(s, s->gone > 1 ? FOUND_FINAL : FOUND_GONE, REASON_GONE, NULL, 0);
+}
+
+static bool judge_login(struct session *s, const json_t *p, const char *reason)
+{
+    if (says(p, "not a bot"))
+        return suspected(s);
+    if (says(p, "private"))
+        return final(s, REASON_PRIVATE);
+    return refused_as(s, REASON_SIGN_IN, reason);
 }
 
 static bool judge_upcoming(struct session *s, const json_t *p)
@@ -317,7 +268,7 @@ static bool judge_upcoming(struct session *s, const json_t *p)
         int64_t until = start * 1000 + HOUR_MS - wall_ms();
         delay = until < MINUTE_MS ? MINUTE_MS : until > DAY_MS ? DAY_MS : until;
     }
-    return note(s, FOUND_FINAL, ERR_NOT_READY, "the video has not been broadcast yet", delay);
+    return note(s, FOUND_FINAL, REASON_UPCOMING, NULL, delay);
 }
 
 /* True: go on to the tracks. */
@@ -329,30 +280,25 @@ static bool judge_playability(struct session *s, const json_t *answer)
         return suspected(s);
     if (status == NULL || strcmp(status, "OK") == 0) {
         if (js_bool(answer, "videoDetails.isLive", false))
-            return note(s, FOUND_FINAL, ERR_NOT_READY, "the stream is still running", HOUR_MS);
+            return note(s, FOUND_FINAL, REASON_STILL_LIVE, NULL, HOUR_MS);
         const char *got = js_str(answer, "videoDetails.videoId");
         return got == NULL || strcmp(got, s->id) == 0 || suspected(s); /* a substitute video */
     }
     if (TEXT_HAS(reason, "try again later"))
-        return note(s, FOUND_FINAL, ERR_RATE_LIMITED,
-                    "the service is limiting us; it said to try again later", HOUR_MS);
+        return note(s, FOUND_FINAL, REASON_TRY_LATER, NULL, HOUR_MS);
     if (strcmp(status, "LIVE_STREAM_OFFLINE") == 0)
         return judge_upcoming(s, p);
     if (is_age_gate(p, status, reason))
-        return note(s, FOUND_AGE_GATE, ERR_PERMANENT, "the video is age-restricted", 0);
-    if (strcmp(status, "LOGIN_REQUIRED") == 0) {
-        if (says(p, "not a bot"))
-            return suspected(s);
-        if (says(p, "private"))
-            return final(s, ERR_PERMANENT, "the video is private");
-        return refused_as(s, reason, "the video is only for signed-in viewers");
-    }
+        return note(s, FOUND_AGE_GATE, REASON_AGE_RESTRICTED, NULL, 0);
+    if (strcmp(status, "LOGIN_REQUIRED") == 0)
+        return judge_login(s, p, reason);
     if (strcmp(status, "UNPLAYABLE") == 0)
         return judge_unplayable(s, reason);
     if (strcmp(status, "ERROR") == 0)
-        return says(p, "private") ? final(s, ERR_PERMANENT, "the video is private")
-                                  : judge_error(s, reason);
-    return refused_as(s, reason, status);
+        return says(p, "private") ? final(s, REASON_PRIVATE) : judge_error(s, reason);
+    if (strcmp(status, "CONTENT_CHECK_REQUIRED") == 0)
+        return refused_as(s, REASON_CONTENT_WARNING, NULL);
+    return refused_as(s, REASON_NOT_PLAYABLE, *reason != '\0' ? reason : status);
 }
 
 /* ---- tracks ---- */
@@ -441,8 +387,14 @@ static bool caption_url(const struct services *svc, const char *base_url, char *
 
 static bool unreachable(struct session *s)
 {
-    return note(s, FOUND_GATED, ERR_NEXT_SOURCE,
-                "the video has captions, but the service does not hand them out", 0);
+    return note(s, FOUND_GATED, REASON_CAPTIONS_LOCKED, NULL, 0);
+}
+
+/* What the service asks for, within what makes sense for an address that was noticed. */
+static int64_t address_delay(const struct http_response *r)
+{
+    int64_t asked = r->retry_after_ms;
+    return asked < ADDRESS_LIMIT_MS ? ADDRESS_LIMIT_MS : asked > 6 * HOUR_MS ? 6 * HOUR_MS : asked;
 }
 
 static bool judge_file(struct session *s, const struct http_response *r, bool automatic,
@@ -451,10 +403,9 @@ static bool judge_file(struct session *s, const struct http_response *r, bool au
     struct err e;
     if (r->status == 429 ||
         (r->status >= 300 && r->status < 400)) /* the only redirect is to /sorry/ */
-        return note(s, FOUND_FINAL, ERR_RATE_LIMITED, "the service limits this server's address",
-                    r->retry_after_ms > ADDRESS_LIMIT_MS ? r->retry_after_ms : ADDRESS_LIMIT_MS);
-    if (r->status >= 500) {
-        (void)http_status_err(r, "youtube", &e);
+        return note(s, FOUND_FINAL, REASON_ADDRESS_LIMITED, NULL, address_delay(r));
+    if (r->status >= 500 || r->status == 408 || r->status == 409 || r->status == 425) {
+        (void)http_status_err(r, SERVICE, &e);
         return final_err(s, &e);
     }
     if (answer_is_html(r) && TEXT_HAS(r->body.data, "unusual traffic"))
@@ -472,15 +423,22 @@ static bool judge_file(struct session *s, const struct http_response *r, bool au
     return true;
 }
 
-static bool fetch_captions(struct session *s, const struct client *c, const json_t *track,
+/* Such a file needs a proof that only a browser can make (pot=). Without it the answer is 200 and empty, often after
+ * some seconds, so it is not even asked for. */
+static bool is_gated(const char *url)
+{
+    bool wants_proof = has_param(url, "exp=xpe") || has_param(url, "exp=xpv");
+    const char *proof = strstr(url, "&pot=");
+    return wants_proof && (proof == NULL || proof[5] == '\0' || proof[5] == '&');
+}
+
+static bool fetch_captions(struct session *s, const struct youtube_client *c, const json_t *track,
                            struct transcript *t)
 {
     static const char *const hosts[] = {"youtube.com", "googlevideo.com", NULL};
     const char *base_url = js_str(track, "baseUrl"), *kind = js_str(track, "kind");
     char url[URL_SIZE];
-    /* these need a proof that only a browser can make; without it the answer is 200 and empty, after a while */
-    if (has_param(base_url, "exp=xpe") || has_param(base_url, "exp=xpv") ||
-        s->caption_fetches == MAX_CAPTION_FETCHES ||
+    if (is_gated(base_url) || s->caption_fetches == MAX_CAPTION_FETCHES ||
         !caption_url(s->svc, base_url, url, sizeof(url)))
         return unreachable(s);
     s->caption_fetches++;
@@ -496,10 +454,8 @@ static bool fetch_captions(struct session *s, const struct client *c, const json
     };
     struct http_response r = {0};
     struct err e;
-    if (!http_send(s->http, &req, &r, &e)) {
-        (void)err_wrap(&e, "youtube");
+    if (!http_send(s->http, &req, &r, &e))
         return final_err(s, &e);
-    }
     bool ok = judge_file(s, &r, kind != NULL && strcmp(kind, "asr") == 0, t);
     http_response_release(&r);
     return ok;
@@ -511,7 +467,7 @@ static bool no_captions(struct session *s)
     s->no_captions++;
     return note(
         s, s->no_captions > 1 && s->found <= FOUND_NO_CAPTIONS ? FOUND_FINAL : FOUND_NO_CAPTIONS,
-        ERR_PERMANENT, "the video has no captions", 0);
+        REASON_NO_CAPTIONS, NULL, 0);
 }
 
 static void describe(const json_t *answer, const json_t *track, struct transcript *t)
@@ -532,7 +488,7 @@ static void keep_visitor(struct session *s, const json_t *answer)
         copy_plain(s->visitor, sizeof(s->visitor), visitor);
 }
 
-static bool judge_answer(struct session *s, const struct client *c, const json_t *answer,
+static bool judge_answer(struct session *s, const struct youtube_client *c, const json_t *answer,
                          struct transcript *t)
 {
     keep_visitor(s, answer);
@@ -547,7 +503,7 @@ static bool judge_answer(struct session *s, const struct client *c, const json_t
     return true;
 }
 
-static bool ask(struct session *s, const struct client *c, struct transcript *t)
+static bool ask(struct session *s, const struct youtube_client *c, struct transcript *t)
 {
     struct err e;
     struct http_response r = {0};
@@ -560,7 +516,7 @@ static bool ask(struct session *s, const struct client *c, struct transcript *t)
         http_response_release(&r);
         return ok;
     }
-    json_t *answer = answer_object(&r, "youtube", &e);
+    json_t *answer = answer_object(&r, SERVICE, &e);
     http_response_release(&r);
     if (answer == NULL)
         return final_err(s, &e);
@@ -569,27 +525,39 @@ static bool ask(struct session *s, const struct client *c, struct transcript *t)
     return ok;
 }
 
+/* The next identity to ask: an embedded player only right after an age gate, the others in their order. n when there
+ * is none left. */
+static size_t next_client(const struct session *s, const struct youtube_client *clients, size_t n,
+                          size_t next)
+{
+    bool age_gate = s->current == FOUND_AGE_GATE;
+    if (age_gate) /* the others would meet the same gate */
+        next = s->player_calls > 0 && clients[next - 1].is_embedded ? next : 0;
+    while (next < n && clients[next].is_embedded != age_gate)
+        next++;
+    return next;
+}
+
 bool youtube_transcript(struct http *h, const struct services *svc, const char *video,
                         const char *language, struct transcript *ret, struct err *e)
 {
     char id[12];
     if (!youtube_video_id(video, id))
-        return err_set(e, ERR_INPUT, "youtube: this is not a link to a video or a video id");
+        return reason_set(e, REASON_BAD_LINK, SERVICE,
+                          "https://www.youtube.com/watch?v=… with the 11 characters of its id");
     struct session s = {.http = h, .svc = svc, .id = id, .language = language};
     struct transcript t = {0};
-    const size_t embedded = ARRAY_LEN(clients) - 1;
-    size_t next = 0;
-    while (next < ARRAY_LEN(clients) && s.player_calls < MAX_PLAYER_CALLS) {
+    size_t n;
+    const struct youtube_client *clients = youtube_clients(&n);
+    size_t next = next_client(&s, clients, n, 0);
+    while (next < n && s.player_calls < MAX_PLAYER_CALLS) {
         if (ask(&s, &clients[next], &t)) {
             *ret = t;
             return true;
         }
         if (s.found == FOUND_FINAL)
             break;
-        if (s.current == FOUND_AGE_GATE && next != embedded)
-            next = embedded; /* the only one that passes some age gates */
-        else if (++next == embedded)
-            break;
+        next = next_client(&s, clients, n, next + 1);
     }
     *e = s.why;
     return false;

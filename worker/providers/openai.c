@@ -1,7 +1,6 @@
 #include "openai.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <strings.h>
 
 #include "answer.h"
@@ -26,25 +25,8 @@ int64_t openai_delay_in_text(const char *message)
     if (p == NULL)
         return 0;
     p += strlen("try again in ");
-    double total_ms = 0;
-    while (isdigit((unsigned char)*p)) {
-        char *end;
-        double value = strtod(p, &end);
-        while (*end == ' ')
-            end++;
-        double unit_ms = strncasecmp(end, "ms", 2) == 0        ? 1
-                         : tolower((unsigned char)*end) == 's' ? 1000
-                         : tolower((unsigned char)*end) == 'm' ? 60000
-                         : tolower((unsigned char)*end) == 'h' ? 3600000
-                                                               : 0;
-        total_ms += value * unit_ms;
-        while (isalpha((unsigned char)*end))
-            end++;
-        p = end;
-        if (unit_ms == 0)
-            break;
-    }
-    return total_ms > 0 && total_ms < 1e12 ? (int64_t)ceil(total_ms) : 0;
+    int64_t ms = http_read_duration(p, &p);
+    return ms > 0 ? ms : 0;
 }
 
 struct fault {

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <strings.h>
 
 #include "clock.h"
@@ -42,6 +43,7 @@ struct http {
     CURLM *multi;
     bool (*is_cancelled)(void *arg);
     void *cancel_arg;
+    struct http_guard guard; /* enter is NULL when there is none */
 };
 
 /* One hop. */
@@ -101,6 +103,16 @@ void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
 {
     h->is_cancelled = is_cancelled;
     h->cancel_arg = arg;
+}
+
+bool http_is_cancelled(const struct http *h)
+{
+    return h->is_cancelled != NULL && h->is_cancelled(h->cancel_arg);
+}
+
+void http_set_guard(struct http *h, const struct http_guard *g)
+{
+    h->guard = g != NULL ? *g : (struct http_guard){0};
 }
 
 void http_response_release(struct http_response *r)
@@ -346,7 +358,7 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t
 {
     struct transfer *t = arg;
     (void)dl_total;
-    if (t->http->is_cancelled != NULL && t->http->is_cancelled(t->http->cancel_arg)) {
+    if (http_is_cancelled(t->http)) {
         t->cancelled = true;
         return 1;
     }
@@ -500,6 +512,19 @@ static void set_callbacks(CURL *c, struct transfer *t)
 
 /* ---- judging ---- */
 
+static bool outage(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static bool outage(struct err *e, const char *fmt, ...)
+{
+    char msg[sizeof(e->msg)];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    (void)err_set(e, ERR_RETRY, "%s", msg);
+    e->is_outage = true;
+    return false;
+}
+
 static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url, struct err *e)
 {
     char place[224];
@@ -513,28 +538,27 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
         return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
                        strerror(t->write_errno));
     if (t->late)
-        return err_set(e, ERR_RETRY, "%s: no answer within %lld ms", place,
-                       (long long)t->req->first_byte_ms);
+        return outage(e, "%s: no answer within %lld ms", place, (long long)t->req->first_byte_ms);
     if (t->stalled)
-        return err_set(e, ERR_RETRY, "%s: no data for %d seconds", place, STALL_MS / 1000);
+        return outage(e, "%s: no data for %d seconds", place, STALL_MS / 1000);
     if (t->address_refused)
         return err_set(e, ERR_PERMANENT, "%s: the host has a private address", place);
     switch (rc) {
     case CURLE_OPERATION_TIMEDOUT:
-        return err_set(e, ERR_RETRY, "%s: no complete answer in time", place);
+        return outage(e, "%s: no complete answer in time", place);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return err_set(e, ERR_STOP_PROVIDER, "%s: the certificate does not verify", place);
     case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: what came back is not HTTP */
-        return err_set(e, ERR_RETRY, "%s: the answer is not HTTP", place);
+        return outage(e, "%s: the answer is not HTTP", place);
     case CURLE_URL_MALFORMAT:
         return err_set(e, ERR_PERMANENT, "%s: %s", place, curl_easy_strerror(rc));
     case CURLE_PARTIAL_FILE:
-        return err_set(e, ERR_RETRY, "%s: the answer broke off", place);
+        return outage(e, "%s: the answer broke off", place);
     default:
-        return err_set(e, ERR_RETRY, "%s: %s", place, curl_easy_strerror(rc));
+        return outage(e, "%s: %s", place, curl_easy_strerror(rc));
     }
 }
 
@@ -564,6 +588,8 @@ static CURLcode run_transfer(struct transfer *t)
             rc = CURLE_ABORTED_BY_CALLBACK;
             break;
         }
+        if (t->req->service != NULL && h->guard.enter != NULL)
+            h->guard.tick(h->guard.arg);
         if (curl_multi_poll(h->multi, NULL, 0, TICK_MS, NULL) != CURLM_OK)
             break;
     }
@@ -695,7 +721,15 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
     size_t max = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES;
     buf_init(&r.body, req->download_fd > 0 ? MAX_ERROR_BODY : max);
     rewind_download(req);
-    if (!send_hops(h, req, &r, e)) {
+    bool guarded = req->service != NULL && h->guard.enter != NULL;
+    if (guarded && !h->guard.enter(h->guard.arg, req, e)) {
+        buf_release(&r.body);
+        return false;
+    }
+    bool ok = send_hops(h, req, &r, e);
+    if (guarded)
+        h->guard.leave(h->guard.arg, ok ? &r : NULL);
+    if (!ok) {
         buf_release(&r.body);
         return false;
     }

@@ -48,6 +48,10 @@ struct http_request {
     bool untrusted_url;
     const char *const *allowed_hosts; /* suffixes at a label boundary, then NULL; NULL = any */
     const char *proxy;                /* NULL or "" = none */
+    /* For the guard: a short name ("speech"), and what tells one account there from another (the key; may be NULL). A
+     * request without a service is not guarded. */
+    const char *service;
+    const char *account;
 };
 
 /* What the service says is left of an allowance; a missing header is -1. */
@@ -73,6 +77,18 @@ void http_free(struct http *h); /* accepts NULL */
 /* Called during a transfer ten times a second and at every chunk; true ends the transfer with ERR_STOPPING.
  * `arg` is borrowed until the next http_set_cancel. */
 void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg);
+
+bool http_is_cancelled(const struct http *h);
+
+/* Asked around each http_send to a named service. */
+struct http_guard {
+    void *arg; /* borrowed */
+    bool (*enter)(void *arg, const struct http_request *req,
+                  struct err *e);                            /* false: not to be sent */
+    void (*tick)(void *arg);                                 /* ten times a second meanwhile */
+    void (*leave)(void *arg, const struct http_response *r); /* NULL: there was no answer */
+};
+void http_set_guard(struct http *h, const struct http_guard *g); /* copied; NULL = none */
 
 /* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
  * to be called at start before threads exist. */

@@ -7,6 +7,8 @@
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
 --   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
 --                         (failed attempts so far), cost (USD), deaths, outlived (deaths before the last committed step);
+--                         held (the service its step waits for: name, since when (ms), answers that it had given, reason,
+--                         a line each; "" for none);
 --                         entry (in the ready stream, "" when it is not there), last (entry whose lease was ended last),
 --                         limits (template it was admitted by), wait (step whose result is to come from outside), invoke
 --                         (the function it waits for), cancel (why it is to end), ends (see include/finish.lua), done

@@ -79,6 +79,7 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
     stop_point("before-step", w->name);
     seat_begin_step(x->seat, limit_ms);
     http_set_cancel(x->http, is_cancelled, x->seat);
+    breaker_begin(x->breaker);
     r->value = w->kind == WORK_LIST ? w->def->each(&s) : w->def->run(&s);
     http_set_cancel(x->http, NULL, NULL);
     stop_point("after-step", w->name);
@@ -89,9 +90,12 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
     if (r->value == NULL || r->verdict == VERDICT_FAIL) {
         r->verdict = VERDICT_FAIL;
         blame(x->seat, limit_ms, &r->err);
+        breaker_end(x->breaker, &r->err, &r->hold);
     } else if (!check_result(run, w, r, &r->err)) {
         r->verdict = VERDICT_FAIL;
     }
+    if (r->verdict != VERDICT_FAIL)
+        breaker_end(x->breaker, NULL, &r->hold);
     seat_end_step(x->seat);
 }
 

@@ -227,8 +227,11 @@ int main(int argc, char **argv)
     id_process(worker_id, sizeof(worker_id));
     struct inhand *inhand = inhand_new();
     struct committer *committer = committer_start(&c, worker_id, inhand, &e);
+    struct breakers *breakers =
+        committer != NULL ? breakers_new(c.redis_url, worker_id, c.service_wait_ms > 0, &e) : NULL;
     struct pool *pool =
-        committer != NULL ? pool_start(&c, committer, worker_id, &stopping, &abort_steps) : NULL;
+        breakers != NULL ? pool_start(&c, committer, worker_id, breakers, &stopping, &abort_steps)
+                         : NULL;
     struct heartbeat *heartbeat =
         pool != NULL ? heartbeat_start(&c, worker_id, pool, &abort_steps, &e) : NULL;
     struct lease_watch *lease_watch =
@@ -250,6 +253,7 @@ int main(int argc, char **argv)
     }
     drain(&c, claimer, pool, committer, heartbeat, lease_watch);
     drop_consumers(&c, worker_id);
+    breakers_free(breakers);
     inhand_free(inhand);
     return 0;
 }

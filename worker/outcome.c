@@ -131,11 +131,20 @@ static void add_run_fields(struct outcome *o, const struct run *run)
     add_field(o, "cost", text_of("%.9g", run->cost_usd));
 }
 
+static void end_hold(struct outcome *o, struct run *run)
+{
+    if (run->held[0] == '\0')
+        return;
+    run->held[0] = '\0';
+    add_field(o, "held", text_of("%s", ""));
+}
+
 /* The run has got further since its workers died: whatever killed them, it was not this step, and a long run is not to
  * be stopped because three deployments ended hard while it was under way. */
 static void add_progress(struct outcome *o, struct run *run)
 {
     add_run_fields(o, run);
+    end_hold(o, run);
     if (run->deaths == run->outlived)
         return;
     run->outlived = run->deaths;
@@ -200,6 +209,24 @@ struct outcome *outcome_put_off(struct run *run, const struct result *r, int64_t
     o->delay_ms = delay_ms;
     if (r != NULL)
         add_run_fields(o, run);
+    add_cost(o, r);
+    return o;
+}
+
+/* A step that waits for the same service once more has been waiting since the first time. */
+struct outcome *outcome_hold(struct run *run, const struct result *r)
+{
+    const struct hold *h = &r->hold;
+    struct outcome *o = outcome_new(OUTCOME_PARK, run);
+    o->delay_ms = h->delay_ms;
+    if (strcmp(run->held, h->service) != 0)
+        run->held_since_ms = h->now_ms;
+    (void)snprintf(run->held, sizeof(run->held), "%s", h->service);
+    run->held_oks = h->oks;
+    add_run_fields(o, run);
+    add_field(o, "held",
+              text_of("%s\n%lld\n%lld\n%s", run->held, (long long)run->held_since_ms,
+                      (long long)run->held_oks, h->reason));
     add_cost(o, r);
     return o;
 }

@@ -30,7 +30,7 @@ struct pair {
     char *value; /* JSON or text, owned */
 };
 
-enum { MAX_FIELDS = 6, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
+enum { MAX_FIELDS = 8, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
 
 struct outcome {
     struct outcome *next;
@@ -62,6 +62,9 @@ struct outcome *outcome_return(struct run *run, const struct result *r);
 
 /* Parked without anything having happened to it. */
 struct outcome *outcome_put_off(struct run *run, const struct result *r, int64_t delay_ms);
+
+/* Parked until the service may be back; no attempt is used. r->hold says which one and for how long. */
+struct outcome *outcome_hold(struct run *run, const struct result *r);
 
 /* The attempt failed, and the step is tried again after the delay. */
 struct outcome *outcome_retry(struct run *run, const struct work *w, const struct result *r,

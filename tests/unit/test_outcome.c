@@ -174,6 +174,43 @@ static void test_a_failed_attempt_is_counted_and_its_money_too(void **state)
     outcome_free(o);
 }
 
+static void test_waiting_for_a_service_uses_no_attempt(void **state)
+{
+    struct fixture *x = *state;
+    x->result.verdict = VERDICT_FAIL;
+    x->result.cost_usd = 0.25;
+    x->result.hold = (struct hold){.service = "speech",
+                                   .reason = "speech: HTTP 503",
+                                   .delay_ms = 700,
+                                   .since_ms = 40,
+                                   .now_ms = 90,
+                                   .oks = 4};
+    struct outcome *o = outcome_hold(&x->run, &x->result);
+    assert_int_equal(o->op, OUTCOME_PARK);
+    assert_int_equal(o->delay_ms, 700);
+    CHECK(o, field, "try=2;st=2000;fails=1;cost=0.5;held=speech\n90\n4\nspeech: HTTP 503;");
+    CHECK(o, extra, "cost=250000;"); /* what was spent before it went down */
+    CHECK(o, result, "");
+    check_body(o, "");
+    outcome_free(o);
+
+    /* once more: it has been waiting since the first time */
+    x->result.hold.now_ms = 500;
+    x->result.hold.oks = 6;
+    o = outcome_hold(&x->run, &x->result);
+    assert_int_equal(x->run.held_since_ms, 90);
+    assert_int_equal(x->run.held_oks, 6);
+    outcome_free(o);
+
+    /* the step ends, and so does that */
+    o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;held=;");
+    outcome_free(o);
+    o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;");
+    outcome_free(o);
+}
+
 static void test_sums_of_prices_are_not_rounded_up_twice(void **state)
 {
     struct fixture *x = *state;
@@ -502,6 +539,7 @@ int main(void)
         TEST(test_what_an_ended_attempt_cost_goes_back_with_the_run),
         TEST(test_put_off_changes_nothing_but_the_time),
         TEST(test_a_failed_attempt_is_counted_and_its_money_too),
+        TEST(test_waiting_for_a_service_uses_no_attempt),
         TEST(test_sums_of_prices_are_not_rounded_up_twice),
         TEST(test_a_result_is_stored_and_the_run_knows_it),
         TEST(test_a_turn_is_stored_with_its_cursor),

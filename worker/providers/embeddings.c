@@ -174,6 +174,8 @@ static bool send_batch(struct http *h, const struct services *svc, const char *c
         .headers = headers,
         .max_bytes = MAX_ANSWER_BYTES,
         .timeout_ms = TIMEOUT_MS,
+        .service = service,
+        .account = svc->embed_key,
     };
     bool ok = http_send(h, &req, ret, e);
     if (!ok)

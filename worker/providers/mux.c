@@ -50,6 +50,8 @@ static json_t *get_data(struct http *h, const struct services *svc, const char *
         !http_join(url, sizeof(url), svc->mux_url, path.data))
         return err_null(e, ERR_PERMANENT, "mux: the id is too long");
     struct http_request req = {
+        .service = "mux",
+        .account = svc->mux_token_id,
         .url = url,
         .basic_user = svc->mux_token_id,
         .basic_password = svc->mux_token_secret,

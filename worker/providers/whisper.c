@@ -94,6 +94,8 @@ static bool send_audio(struct http *h, const struct services *svc, const char *p
         .upload_mime_type = mime_type(filename),
         .form = form,
         .timeout_ms = TIMEOUT_MS,
+        .service = service,
+        .account = svc->transcribe_key,
     };
     bool ok = http_send(h, &req, ret, e);
     if (!ok)

@@ -201,6 +201,8 @@ static bool send_player(struct session *s, const struct client *c, struct http_r
     size_t len = 0;
     auto_free char *text = js_dump(body, &len);
     struct http_request req = {
+        .service = "youtube",
+        .account = s->svc->youtube_proxy,
         .method = "POST",
         .url = url,
         .body = text,

@@ -43,6 +43,7 @@ struct http {
     CURLM *multi;
     bool (*is_cancelled)(void *arg);
     void *cancel_arg;
+    double charges_usd;
     struct http_guard guard; /* enter is NULL when there is none */
 };
 
@@ -108,6 +109,19 @@ void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
 bool http_is_cancelled(const struct http *h)
 {
     return h->is_cancelled != NULL && h->is_cancelled(h->cancel_arg);
+}
+
+void http_charge(struct http *h, double usd)
+{
+    if (usd > 0 && isfinite(usd))
+        h->charges_usd += usd;
+}
+
+double http_take_charges(struct http *h)
+{
+    double usd = h->charges_usd;
+    h->charges_usd = 0;
+    return usd;
 }
 
 void http_set_guard(struct http *h, const struct http_guard *g)

@@ -80,6 +80,11 @@ void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
 
 bool http_is_cancelled(const struct http *h);
 
+/* What answers have cost since the last http_take_charges, in USD: a client notes it as soon as the service has said it, so
+ * that it is known also when nothing comes of the answer. */
+void http_charge(struct http *h, double usd);
+double http_take_charges(struct http *h);
+
 /* Asked around each http_send to a named service. */
 struct http_guard {
     void *arg; /* borrowed */

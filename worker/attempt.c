@@ -80,10 +80,12 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
     seat_begin_step(x->seat, limit_ms);
     http_set_cancel(x->http, is_cancelled, x->seat);
     breaker_begin(x->breaker);
+    (void)http_take_charges(x->http);
     r->value = w->kind == WORK_LIST ? w->def->each(&s) : w->def->run(&s);
     http_set_cancel(x->http, NULL, NULL);
     stop_point("after-step", w->name);
 
+    double charges_usd = http_take_charges(x->http);
     r->err = s.err;
     if (r->value == NULL && r->err.code == ERR_NONE)
         (void)err_set(&r->err, ERR_BUG, "the step returned nothing");
@@ -91,6 +93,8 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
         r->verdict = VERDICT_FAIL;
         blame(x->seat, limit_ms, &r->err);
         breaker_end(x->breaker, &r->err, &r->hold);
+        /* nothing came of it, but it was answered, and that has its price */
+        r->cost_usd = charges_usd > r->cost_usd ? charges_usd : r->cost_usd;
     } else if (!check_result(run, w, r, &r->err)) {
         r->verdict = VERDICT_FAIL;
     }

@@ -244,6 +244,14 @@ struct outcome *outcome_retry(struct run *run, const struct work *w, const struc
     return o;
 }
 
+static void add_billed(struct outcome *o, struct run *run, const struct result *r)
+{
+    if (r->billed_usd <= 0)
+        return;
+    run->billed_usd += r->billed_usd;
+    add_field(o, "billed", text_of("%.9g", run->billed_usd));
+}
+
 static void store(struct outcome *o, struct run *run, const char *name, json_t *value, char *text)
 {
     add_result(o, name, text);
@@ -271,6 +279,7 @@ struct outcome *outcome_next(struct run *run, const struct work *w, const struct
     add_events(o, r);
     run->try = 1;
     add_progress(o, run);
+    add_billed(o, run, r);
     add_cost(o, r);
     return o;
 }
@@ -365,6 +374,9 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
                               e->msg, "stack", e->msg, "event", run->event);
     if (run->events != NULL)
         (void)json_object_set(data, "events", run->events);
+    double unbilled_usd = run->cost_usd + run->branch_usd - run->billed_usd;
+    if (unbilled_usd > 1e-9) /* what is left of a difference of sums is no money */
+        (void)json_object_set_new(data, "cost_usd", json_real(unbilled_usd));
     add_event(o, "inngest/function.failed", js_dump(data, NULL));
 }
 

@@ -30,7 +30,7 @@ struct pair {
     char *value; /* JSON or text, owned */
 };
 
-enum { MAX_FIELDS = 8, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
+enum { MAX_FIELDS = 9, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
 
 struct outcome {
     struct outcome *next;

@@ -126,6 +126,7 @@ struct run *run_from_replies(const struct function *fn, int partition, const cha
     r->deaths = (int)field_int(hash, "deaths", 0);
     r->outlived = (int)field_int(hash, "outlived", 0);
     r->cost_usd = strtod(text_of(kv_field(hash, "cost"), "0"), NULL);
+    r->billed_usd = strtod(text_of(kv_field(hash, "billed"), "0"), NULL);
     r->has_parent = is_invoked(text_of(kv_field(hash, "ends"), NULL));
     (void)snprintf(r->callee, sizeof(r->callee), "%s", text_of(kv_field(hash, "callee"), ""));
     read_hold(r, text_of(kv_field(hash, "held"), ""));

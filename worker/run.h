@@ -33,6 +33,7 @@ struct run {
     int deaths;          /* workers that died while holding it */
     int outlived;        /* how many of them before its last committed step */
     double cost_usd;
+    double billed_usd;               /* of the cost of the run and its branches */
     int branch_fails, branch_deaths; /* of the branches that have ended, not in the numbers above */
     double branch_usd;
     char held[SERVICE_SIZE];       /* the service that the step waits for; "" = none */

@@ -211,6 +211,25 @@ static void test_waiting_for_a_service_uses_no_attempt(void **state)
     outcome_free(o);
 }
 
+static void test_what_was_billed_is_not_billed_again(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+    x->run.branch_usd = 0.25;
+    x->result.billed_usd = 0.75;
+    struct outcome *o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;billed=0.75;");
+    outcome_free(o);
+    (void)err_set(&e, ERR_PERMANENT, "no");
+    o = outcome_failed(&x->run, &x->work, NULL, &e, "w");
+    assert_null(strstr(o->events[0].value, "cost_usd"));
+    outcome_free(o);
+    x->run.cost_usd += 2; /* spent after that */
+    o = outcome_failed(&x->run, &x->work, NULL, &e, "w");
+    assert_non_null(strstr(o->events[0].value, "\"cost_usd\":2.0"));
+    outcome_free(o);
+}
+
 static void test_sums_of_prices_are_not_rounded_up_twice(void **state)
 {
     struct fixture *x = *state;
@@ -385,7 +404,7 @@ static void test_failed(void **state)
     CHECK(o, event,
           "inngest/function.failed={\"function_id\":\"chronos-f\",\"run_id\":\"" RUN_ID "\","
           "\"error\":{\"name\":\"permanent\",\"message\":\"no\",\"stack\":\"no\"},"
-          "\"event\":" EVENT "};");
+          "\"event\":" EVENT ",\"cost_usd\":0.5};");
     CHECK(o, extra, "");
     check_body(o, STEP_LINE("one", "2", "failed", "\\N", "permanent|no", "0.000000")
                       RUN_LINE("failed", "2", "1", "permanent|no", "\\N", "0.500000"));
@@ -498,6 +517,7 @@ static void test_a_result_survives_the_ledger(void **state)
                        .pause = js_pack("{s:s, s:{}}", "function", "g", "data"),
                        .events = json_loads("[[\"x/y\",{}]]", 0, NULL),
                        .cost_usd = 0.5,
+                       .billed_usd = 0.75,
                        .delay_ms = -1,
                        .until_ms = 99};
     struct result b = {.events = json_array()};
@@ -507,7 +527,7 @@ static void test_a_result_survives_the_ledger(void **state)
     assert_true(json_is_null(b.value));
     assert_true(json_equal(a.pause, b.pause));
     assert_true(json_equal(a.events, b.events));
-    assert_true(b.cost_usd == 0.5);
+    assert_true(b.cost_usd == 0.5 && b.billed_usd == 0.75);
     assert_int_equal(b.delay_ms, -1);
     assert_int_equal(b.until_ms, 99);
     result_release(&a);
@@ -540,6 +560,7 @@ int main(void)
         TEST(test_put_off_changes_nothing_but_the_time),
         TEST(test_a_failed_attempt_is_counted_and_its_money_too),
         TEST(test_waiting_for_a_service_uses_no_attempt),
+        TEST(test_what_was_billed_is_not_billed_again),
         TEST(test_sums_of_prices_are_not_rounded_up_twice),
         TEST(test_a_result_is_stored_and_the_run_knows_it),
         TEST(test_a_turn_is_stored_with_its_cursor),

@@ -212,7 +212,9 @@ bool whisper_transcribe(struct http *h, const struct services *svc, const char *
         }
     }
     http_response_release(&r);
-    if (ok)
+    if (ok) {
+        http_charge(h, t.cost_usd);
         *ret = t;
+    }
     return ok;
 }

@@ -1,6 +1,7 @@
 #include "attempt.h"
 
 #include "clock.h"
+#include "copy.h"
 #include "js.h"
 #include "ledger.h"
 #include "log.h"
@@ -129,6 +130,26 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
     stop_point("after-ledger", w->name);
 }
 
+/* For people; nothing depends on it. */
+static void tell_service_change(struct executor *x)
+{
+    struct service_change c;
+    struct err e;
+    if (!breaker_take_change(x->breaker, &c))
+        return;
+    char since[24], until[24];
+    (void)snprintf(since, sizeof(since), "%lld", (long long)c.since_ms);
+    (void)snprintf(until, sizeof(until), "%lld", (long long)c.until_ms);
+    log_mask(c.reason);
+    c.reason[utf8_clean(c.reason, strlen(c.reason))] = '\0';
+    bool ok = c.kind != NULL ? DB_EXEC(x->db, &e, "service_paused", c.service, c.account, c.kind,
+                                       c.reason, since, until, x->worker_id)
+                             : DB_EXEC(x->db, &e, "service_back", c.service, c.account);
+    if (!ok)
+        log_warn("paused services could not be written down", "service", c.service, "error", e.msg,
+                 LOG_END);
+}
+
 void attempt_run(struct executor *x, struct run *run, const struct work *w, struct result *r)
 {
     int64_t t0 = mono_us();
@@ -140,4 +161,5 @@ void attempt_run(struct executor *x, struct run *run, const struct work *w, stru
     if (db_in_transaction(x->db))
         db_rollback(x->db); /* a step that began its own and left it open */
     r->duration_us = mono_us() - t0;
+    tell_service_change(x);
 }

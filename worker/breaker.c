@@ -46,6 +46,8 @@ struct breaker {
     int64_t renew_ms;        /* monotonic */
     enum err_code paused_by; /* of is_refused: the class by which the service was paused */
     struct hold hold;
+    bool has_changed;
+    struct service_change change;
 };
 
 struct breakers *breakers_new(const char *redis_url, const char *worker_id, bool may_hold,
@@ -114,6 +116,32 @@ static int ask(struct breaker *b, const char *script, const struct kv_args *a)
     return code;
 }
 
+/* Also when it was known to be paused and its probe has failed: the pause is a longer one. */
+static void note_change(struct breaker *b, int code, bool was_probe, const char *reason)
+{
+    if (code != BEGAN && code != ENDED && !(code == PAUSED && was_probe))
+        return;
+    b->has_changed = true;
+    b->change = (struct service_change){.since_ms = b->hold.since_ms,
+                                        .until_ms = b->hold.now_ms + b->hold.delay_ms};
+    if (code != ENDED)
+        b->change.kind = b->paused_by == ERR_STOP_PROVIDER  ? "stopped"
+                         : b->paused_by == ERR_RATE_LIMITED ? "rate"
+                                                            : "down";
+    memcpy(b->change.service, b->service, sizeof(b->service));
+    (void)snprintf(b->change.account, sizeof(b->change.account), "%s", strrchr(b->key, ':') + 1);
+    (void)snprintf(b->change.reason, sizeof(b->change.reason), "%s", reason);
+}
+
+bool breaker_take_change(struct breaker *b, struct service_change *ret)
+{
+    if (!b->has_changed)
+        return false;
+    b->has_changed = false;
+    *ret = b->change;
+    return true;
+}
+
 static int ask_enter(struct breaker *b)
 {
     struct kv_args a;
@@ -128,6 +156,7 @@ static int ask_enter(struct breaker *b)
 /* Tells what became of the request that was entered last. */
 static int tell(struct breaker *b, const char *outcome, int64_t delay_ms, const char *reason)
 {
+    bool was_probe = b->is_probe;
     b->is_open = b->is_probe = false;
     if (!b->all->may_hold)
         return GO;
@@ -141,6 +170,7 @@ static int tell(struct breaker *b, const char *outcome, int64_t delay_ms, const 
     kv_adds(&a, short_reason);
     int code = ask(b, "leave_service", &a);
     kv_args_release(&a);
+    note_change(b, code, was_probe && strcmp(outcome, "none") != 0, short_reason);
     if (code == BEGAN)
         log_error("service is paused: steps that need it wait and use no attempt", "service",
                   b->service, "reason", short_reason, LOG_END);

@@ -46,6 +46,17 @@ void breakers_free(struct breakers *all); /* accepts NULL */
 struct breaker *breaker_new(struct breakers *all, struct http *h, int number);
 void breaker_free(struct breaker *b); /* accepts NULL */
 
+/* What this thread changed for everybody and nobody was told yet. */
+struct service_change {
+    char service[SERVICE_SIZE];
+    char account[16];
+    char reason[REASON_SIZE];
+    const char *kind; /* constant: down, stopped, rate; NULL = it is back */
+    int64_t since_ms, until_ms;
+};
+/* false: nothing. Keeps only the last one. */
+bool breaker_take_change(struct breaker *b, struct service_change *ret);
+
 void breaker_begin(struct breaker *b);
 /* e is NULL when the step went well. */
 void breaker_end(struct breaker *b, const struct err *e, struct hold *ret);

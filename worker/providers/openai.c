@@ -90,10 +90,21 @@ static bool is_about_configuration(const struct fault *f)
                     "unsupported_country_region_territory", "authentication_error");
 }
 
+/* When what is used up is renewed; 0 when neither is, or nobody says. */
+static int64_t renewal(const struct http_response *r)
+{
+    int64_t ms = r->requests.remaining == 0 ? r->requests.reset_ms : 0;
+    if (r->tokens.remaining == 0 && r->tokens.reset_ms > ms)
+        ms = r->tokens.reset_ms;
+    return ms > 0 ? ms : 0;
+}
+
 static bool rate_limited(const struct http_response *r, const struct fault *f, const char *service,
                          struct err *e)
 {
     int64_t delay = r->retry_after_ms > 0 ? r->retry_after_ms : openai_delay_in_text(f->message);
+    if (delay == 0)
+        delay = renewal(r);
     (void)err_set(e, ERR_RATE_LIMITED, "%s: %s (HTTP %ld)", service, f->message, f->status);
     e->retry_after_ms = delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS;
     return false;

@@ -50,6 +50,7 @@ static const struct setting settings[] = {
     {"CHRONOS_RETRY_BASE_MS", NUMBER, AT(retry_base_ms), "2000", 1, 3600000, "ms", CONF_WORKER, "delay before the first retry; doubles each time, with jitter"},
     {"CHRONOS_RETRY_MAX_MS", NUMBER, AT(retry_max_ms), "600000", 1, 86400000, "ms", CONF_WORKER, "longest delay between retries when no service asked for more"},
     {"CHRONOS_MAX_DEATHS", NUMBER, AT(max_deaths), "3", 1, 100, "deaths", CONF_WORKER, "a run whose workers died this often fails instead of circling"},
+    {"CHRONOS_SERVICE_WAIT_MS", NUMBER, AT(service_wait_ms), "86400000", 0, 2592000000, "ms", CONF_WORKER, "how long a step waits, without using an attempt, for an outside service that is down or out of quota; 0 = every failure uses an attempt"},
     {"CHRONOS_BUDGET_USD_PER_HOUR", PRICE, AT(budget_usd_per_hour), "10", 0, 1000000, "USD", CONF_WORKER, "what paid steps of one owner may cost in an hour; its runs then wait. 0 = no such limit"},
     {"CHRONOS_WORK_DIR", TEXT, AT(work_dir), "/tmp", 0, 0, "", CONF_WORKER, "where downloads are kept while a step runs"},
     {"CHRONOS_MAX_EVENT_BYTES", NUMBER, AT(max_event_bytes), "524288", 1024, 16777216, "bytes", CONF_SCHEDULER, "largest data of an event; larger ones are rejected"},

@@ -26,6 +26,7 @@ struct conf {
     long retry_base_ms;
     long retry_max_ms;
     long max_deaths;
+    long service_wait_ms;
     double budget_usd_per_hour;
     long max_event_bytes;
     long dedupe_ms;

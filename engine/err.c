@@ -57,6 +57,7 @@ __attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_co
 {
     e->code = code;
     e->retry_after_ms = 0;
+    e->is_outage = false;
     (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
     trim_utf8(e->msg);
 }

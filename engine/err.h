@@ -58,7 +58,9 @@ enum err_code {
 struct err {
     enum err_code code;
     int64_t retry_after_ms; /* least delay before the next try; 0 when nobody named one */
-    char msg[512];          /* a sentence that can be shown to the user; never a secret */
+    /* The service failed by itself or could not be reached: the same would have happened to any other call of it. */
+    bool is_outage;
+    char msg[512]; /* a sentence that can be shown to the user; never a secret */
 };
 
 const char *err_name(enum err_code code);
@@ -68,7 +70,7 @@ bool err_is_of_provider(enum err_code code);
 /* The code of that name, which may be NULL. */
 enum err_code err_find(const char *name, enum err_code otherwise);
 
-/* Sets code and message, clears retry_after_ms, returns false. */
+/* Sets code and message, clears the rest, returns false. */
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* As err_set, for functions that return a pointer. */

@@ -215,6 +215,10 @@ void step_send(struct step *s, const char *event_name, json_t *data);
 /* What this step cost, in US dollars; recorded with the step. */
 void step_cost(struct step *s, double usd);
 
+/* What the run has cost so far, failed attempts included, and has not been billed: USD. When this step takes effect it is.
+ * For a .tx step that adds it to somebody's account; what is never billed is told to the failure handler as `cost_usd`. */
+double step_bill(struct step *s);
+
 /* True when the step should end soon: its time is over, its run was cancelled or given to another worker, or the worker is
  * draining past its grace, or lost its lease. HTTP calls and SQL statements end by themselves then. */
 bool step_is_cancelled(const struct step *s);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <strings.h>
 
 #include "clock.h"
@@ -29,14 +30,21 @@ enum {
     MAX_REDIRECTS = 5,
     STALL_MS = 30000,
     STALL_BYTES = 3000, /* fewer in STALL_MS: the transfer is dead */
+    TICK_MS = 100,      /* how soon a transfer that hears nothing notices that it is to end */
+    MAX_HEADER_BYTES = 256 * 1024, /* of all headers of an answer */
     MAX_ERROR_BODY =
         256 * 1024, /* what is kept of an error's body when the good body goes to a file */
 };
 
+/* The connections are the multi handle's. It carries one transfer at a time, and is used instead of a plain perform because
+ * that one asks whether to go on only about once a second. */
 struct http {
     CURL *curl;
+    CURLM *multi;
     bool (*is_cancelled)(void *arg);
     void *cancel_arg;
+    double charges_usd;
+    struct http_guard guard; /* enter is NULL when there is none */
 };
 
 /* One hop. */
@@ -48,6 +56,8 @@ struct transfer {
     uint64_t received; /* decompressed bytes of the body */
     bool check_address;
     bool retry_after_is_ms; /* retry-after-ms was seen and wins over Retry-After */
+    size_t header_bytes;
+    int64_t waits_since_ms; /* all is sent and nothing has come, since then; 0 = not so */
     int64_t window_ms;      /* start of the current stall window */
     curl_off_t window_bytes;
 
@@ -55,6 +65,7 @@ struct transfer {
     bool cancelled;
     bool too_big;
     bool stalled;
+    bool late; /* no first byte in time */
     bool address_refused;
     int write_errno;
 };
@@ -74,7 +85,8 @@ struct http *http_new(void)
     if (h == NULL)
         abort();
     h->curl = curl_easy_init();
-    if (h->curl == NULL)
+    h->multi = curl_multi_init();
+    if (h->curl == NULL || h->multi == NULL)
         abort();
     return h;
 }
@@ -84,6 +96,7 @@ void http_free(struct http *h)
     if (h == NULL)
         return;
     curl_easy_cleanup(h->curl);
+    curl_multi_cleanup(h->multi);
     free(h);
 }
 
@@ -91,6 +104,29 @@ void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
 {
     h->is_cancelled = is_cancelled;
     h->cancel_arg = arg;
+}
+
+bool http_is_cancelled(const struct http *h)
+{
+    return h->is_cancelled != NULL && h->is_cancelled(h->cancel_arg);
+}
+
+void http_charge(struct http *h, double usd)
+{
+    if (usd > 0 && isfinite(usd))
+        h->charges_usd += usd;
+}
+
+double http_take_charges(struct http *h)
+{
+    double usd = h->charges_usd;
+    h->charges_usd = 0;
+    return usd;
+}
+
+void http_set_guard(struct http *h, const struct http_guard *g)
+{
+    h->guard = g != NULL ? *g : (struct http_guard){0};
 }
 
 void http_response_release(struct http_response *r)
@@ -142,9 +178,69 @@ static void note_retry_after_ms(struct transfer *t, const char *value)
     t->retry_after_is_ms = true;
 }
 
+static double unit_ms_at(const char *s, size_t *ret_len)
+{
+    static const struct {
+        const char *name;
+        double ms;
+    } units[] = {{"ms", 1},         {"s", 1000},      {"m", 60e3},       {"h", 3600e3},
+                 {"d", 86400e3},    {"second", 1000}, {"seconds", 1000}, {"minute", 60e3},
+                 {"minutes", 60e3}, {"hour", 3600e3}, {"hours", 3600e3}};
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        size_t n = strlen(units[i].name);
+        if (strncasecmp(s, units[i].name, n) == 0 && !isalpha((unsigned char)s[n])) {
+            *ret_len = n;
+            return units[i].ms;
+        }
+    }
+    *ret_len = 0;
+    return 0;
+}
+
+int64_t http_read_duration(const char *s, const char **ret_end)
+{
+    double total_ms = 0;
+    const char *p = s;
+    while (isdigit((unsigned char)*p)) {
+        char *end;
+        size_t unit_len;
+        double value = strtod(p, &end);
+        const char *unit = end + strspn(end, " ");
+        double unit_ms = unit_ms_at(unit, &unit_len);
+        if (unit_ms == 0 && (p != s || ret_end != NULL)) /* "1m 30"; "5 parsecs" */
+            return -1;
+        total_ms += value * (unit_ms == 0 ? 1000 : unit_ms);
+        p = unit_len > 0 ? unit + unit_len : end;
+        if (unit_ms == 0)
+            break;
+    }
+    if (p == s || !(total_ms < 1e12) || (ret_end == NULL && *p != '\0'))
+        return -1;
+    if (ret_end != NULL)
+        *ret_end = p;
+    return (int64_t)ceil(total_ms);
+}
+
+static bool note_allowance(struct http_response *r, const char *name, const char *value)
+{
+    if (strncasecmp(name, "x-ratelimit-", 12) != 0)
+        return false;
+    if (strcasecmp(name + 12, "remaining-requests") == 0)
+        r->requests.remaining = parse_delay(value, 1);
+    else if (strcasecmp(name + 12, "remaining-tokens") == 0)
+        r->tokens.remaining = parse_delay(value, 1);
+    else if (strcasecmp(name + 12, "reset-requests") == 0)
+        r->requests.reset_ms = http_read_duration(value, NULL);
+    else if (strcasecmp(name + 12, "reset-tokens") == 0)
+        r->tokens.reset_ms = http_read_duration(value, NULL);
+    return true;
+}
+
 static void note_header(struct transfer *t, const char *name, const char *value)
 {
     struct http_response *r = t->r;
+    if (note_allowance(r, name, value))
+        return;
     if (strcasecmp(name, "content-type") == 0)
         copy_value(r->content_type, sizeof(r->content_type), value, strlen(value));
     else if (strcasecmp(name, "etag") == 0)
@@ -167,6 +263,7 @@ static void reset_response(struct transfer *t)
     r->content_type[0] = r->etag[0] = r->request_id[0] = '\0';
     r->retry_after_ms = -1;
     r->should_retry = -1;
+    r->requests = r->tokens = (struct http_allowance){-1, -1};
     t->retry_after_is_ms = false;
 }
 
@@ -174,6 +271,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
     size_t len = size * n;
+    t->header_bytes += len;
+    if (t->header_bytes > MAX_HEADER_BYTES) {
+        t->too_big = true;
+        return 0;
+    }
     if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) { /* a new answer begins, e.g. after 100 Continue */
         reset_response(t);
         return len;
@@ -240,13 +342,29 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 
 /* ---- watching over it ---- */
 
-/* Waiting for the answer to something we sent is not a stall: speech recognition takes minutes before its first
- * byte. There only the call's own deadline counts. */
+static bool sends_body(const struct http_request *req)
+{
+    return req->body != NULL || req->upload_path != NULL;
+}
+
+/* All was sent, the request's head too, and not one byte has come back. */
 static bool is_waiting_for_answer(const struct transfer *t, curl_off_t dl, curl_off_t ul_total,
                                   curl_off_t ul)
 {
-    bool sends_body = t->req->body != NULL || t->req->upload_path != NULL;
-    return sends_body && dl == 0 && ul >= ul_total;
+    long sent = 0;
+    curl_easy_getinfo(t->http->curl, CURLINFO_REQUEST_SIZE, &sent);
+    return sent > 0 && dl == 0 && t->header_bytes == 0 && ul >= ul_total;
+}
+
+static bool is_late(struct transfer *t, bool waits, int64_t now)
+{
+    if (!waits)
+        t->waits_since_ms = 0;
+    else if (t->waits_since_ms == 0)
+        t->waits_since_ms = now;
+    t->late =
+        waits && t->req->first_byte_ms > 0 && now - t->waits_since_ms >= t->req->first_byte_ms;
+    return t->late;
 }
 
 static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t ul_total,
@@ -254,12 +372,17 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl, curl_off_t
 {
     struct transfer *t = arg;
     (void)dl_total;
-    if (t->http->is_cancelled != NULL && t->http->is_cancelled(t->http->cancel_arg)) {
+    if (http_is_cancelled(t->http)) {
         t->cancelled = true;
         return 1;
     }
     int64_t now = mono_ms();
-    if (is_waiting_for_answer(t, dl, ul_total, ul)) {
+    bool waits = is_waiting_for_answer(t, dl, ul_total, ul);
+    if (is_late(t, waits, now))
+        return 1;
+    /* Waiting for the answer to something we sent is not a stall: speech recognition takes minutes before its first
+     * byte. There only the deadlines count. */
+    if (waits && sends_body(t->req)) {
         t->window_ms = now;
         t->window_bytes = dl + ul;
     } else if (now - t->window_ms >= STALL_MS) {
@@ -372,7 +495,9 @@ static void set_limits(CURL *c, const char *url, const struct http_request *req,
                      strncasecmp(url, "http:", 5) == 0 ? "http" : "https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(
+        c, CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(req->connect_timeout_ms > 0 ? req->connect_timeout_ms : CONNECT_TIMEOUT_MS));
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left_ms);
     curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(c, CURLOPT_USERAGENT, "chronos/" CHRONOS_VERSION);
@@ -401,6 +526,19 @@ static void set_callbacks(CURL *c, struct transfer *t)
 
 /* ---- judging ---- */
 
+static bool outage(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static bool outage(struct err *e, const char *fmt, ...)
+{
+    char msg[sizeof(e->msg)];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    (void)err_set(e, ERR_RETRY, "%s", msg);
+    e->is_outage = true;
+    return false;
+}
+
 static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url, struct err *e)
 {
     char place[224];
@@ -413,26 +551,28 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     if (t->write_errno != 0)
         return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
                        strerror(t->write_errno));
+    if (t->late)
+        return outage(e, "%s: no answer within %lld ms", place, (long long)t->req->first_byte_ms);
     if (t->stalled)
-        return err_set(e, ERR_RETRY, "%s: no data for %d seconds", place, STALL_MS / 1000);
+        return outage(e, "%s: no data for %d seconds", place, STALL_MS / 1000);
     if (t->address_refused)
         return err_set(e, ERR_PERMANENT, "%s: the host has a private address", place);
     switch (rc) {
     case CURLE_OPERATION_TIMEDOUT:
-        return err_set(e, ERR_RETRY, "%s: no complete answer in time", place);
+        return outage(e, "%s: no complete answer in time", place);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return err_set(e, ERR_STOP_PROVIDER, "%s: the certificate does not verify", place);
     case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: what came back is not HTTP */
-        return err_set(e, ERR_RETRY, "%s: the answer is not HTTP", place);
+        return outage(e, "%s: the answer is not HTTP", place);
     case CURLE_URL_MALFORMAT:
         return err_set(e, ERR_PERMANENT, "%s: %s", place, curl_easy_strerror(rc));
     case CURLE_PARTIAL_FILE:
-        return err_set(e, ERR_RETRY, "%s: the answer broke off", place);
+        return outage(e, "%s: the answer broke off", place);
     default:
-        return err_set(e, ERR_RETRY, "%s: %s", place, curl_easy_strerror(rc));
+        return outage(e, "%s: %s", place, curl_easy_strerror(rc));
     }
 }
 
@@ -441,7 +581,38 @@ static bool answer_counts(const struct transfer *t, CURLcode rc)
 {
     bool broke_off = rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_PARTIAL_FILE ||
                      rc == CURLE_HTTP2 || rc == CURLE_HTTP2_STREAM;
-    return broke_off && status_of(t) >= 400 && !t->cancelled && !t->too_big && !t->stalled;
+    return broke_off && status_of(t) >= 400 && !t->cancelled && !t->too_big && !t->stalled &&
+           !t->late;
+}
+
+/* The cancellation is asked for at every turn, by on_progress while data flows and here while nothing does. */
+static CURLcode run_transfer(struct transfer *t)
+{
+    struct http *h = t->http;
+    CURLcode rc = CURLE_FAILED_INIT;
+    int running = 1, left;
+    if (curl_multi_add_handle(h->multi, h->curl) != CURLM_OK)
+        return rc;
+    while (curl_multi_perform(h->multi, &running) == CURLM_OK && running > 0) {
+        curl_off_t dl = 0, ul = 0, ul_total = 0;
+        curl_easy_getinfo(h->curl, CURLINFO_SIZE_DOWNLOAD_T, &dl);
+        curl_easy_getinfo(h->curl, CURLINFO_SIZE_UPLOAD_T, &ul);
+        curl_easy_getinfo(h->curl, CURLINFO_CONTENT_LENGTH_UPLOAD_T, &ul_total);
+        if (on_progress(t, 0, dl, ul_total, ul) != 0) {
+            rc = CURLE_ABORTED_BY_CALLBACK;
+            break;
+        }
+        if (t->req->service != NULL && h->guard.enter != NULL)
+            h->guard.tick(h->guard.arg);
+        if (curl_multi_poll(h->multi, NULL, 0, TICK_MS, NULL) != CURLM_OK)
+            break;
+    }
+    for (CURLMsg *m = curl_multi_info_read(h->multi, &left); m != NULL;
+         m = curl_multi_info_read(h->multi, &left))
+        if (m->msg == CURLMSG_DONE)
+            rc = m->data.result;
+    curl_multi_remove_handle(h->multi, h->curl);
+    return rc;
 }
 
 static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t left_ms,
@@ -471,7 +642,7 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
                          req->basic_password != NULL ? req->basic_password : "");
     }
     reset_response(t);
-    CURLcode rc = curl_easy_perform(c);
+    CURLcode rc = run_transfer(t);
     t->r->status = status_of(t);
     bool ok = rc == CURLE_OK || answer_counts(t, rc) || transfer_err(t, rc, url, e);
     curl_mime_free(form);
@@ -487,13 +658,23 @@ static char *redirect_target(struct http *h, const struct http_request *req,
     char *location = NULL;
     if (!req->follow_redirects || r->status < 300 || r->status > 399)
         return NULL;
+    /* what we send is for the first host */
+    if (sends_body(req) || (req->method != NULL && strcmp(req->method, "GET") != 0 &&
+                            strcmp(req->method, "HEAD") != 0))
+        return NULL;
     curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &location);
     return location != NULL ? strdup(location) : NULL;
 }
 
-static bool check_hop(const struct http_request *req, const char *url, struct err *e)
+/* The first URL may be our own; where it redirects to was chosen by somebody else. */
+static bool is_untrusted(const struct http_request *req, bool first)
 {
-    if (url_check(url, req->untrusted_url, req->allowed_hosts, e))
+    return req->untrusted_url || !first;
+}
+
+static bool check_hop(const struct http_request *req, const char *url, bool first, struct err *e)
+{
+    if (url_check(url, is_untrusted(req, first), req->allowed_hosts, e))
         return true;
     char place[224];
     url_place(url, place, sizeof(place));
@@ -507,10 +688,10 @@ static void rewind_download(const struct http_request *req)
         (void)lseek(req->download_fd, 0, SEEK_SET); /* it just proved to be a regular file */
 }
 
-static bool send_hop(struct http *h, const struct http_request *req, const char *url,
-                     bool send_ours, int64_t deadline_ms, struct http_response *r, struct err *e)
+static bool send_hop(struct http *h, const struct http_request *req, const char *url, bool first,
+                     int64_t deadline_ms, struct http_response *r, struct err *e)
 {
-    if (!check_hop(req, url, e))
+    if (!check_hop(req, url, first, e))
         return false;
     bool proxied = req->proxy != NULL && *req->proxy != '\0';
     struct transfer t = {
@@ -518,11 +699,11 @@ static bool send_hop(struct http *h, const struct http_request *req, const char 
         .req = req,
         .r = r,
         .max_bytes = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES,
-        .check_address = req->untrusted_url && !proxied && !url_is_trusted(url),
+        .check_address = is_untrusted(req, first) && !proxied && !url_is_trusted(url),
         .window_ms = mono_ms(),
     };
     int64_t left_ms = deadline_ms - mono_ms();
-    return perform(&t, url, send_ours, left_ms > 0 ? left_ms : 1, e);
+    return perform(&t, url, first, left_ms > 0 ? left_ms : 1, e);
 }
 
 static bool send_hops(struct http *h, const struct http_request *req, struct http_response *r,
@@ -554,7 +735,15 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
     size_t max = req->max_bytes > 0 ? req->max_bytes : DEFAULT_MAX_BYTES;
     buf_init(&r.body, req->download_fd > 0 ? MAX_ERROR_BODY : max);
     rewind_download(req);
-    if (!send_hops(h, req, &r, e)) {
+    bool guarded = req->service != NULL && h->guard.enter != NULL;
+    if (guarded && !h->guard.enter(h->guard.arg, req, e)) {
+        buf_release(&r.body);
+        return false;
+    }
+    bool ok = send_hops(h, req, &r, e);
+    if (guarded)
+        h->guard.leave(h->guard.arg, ok ? &r : NULL);
+    if (!ok) {
         buf_release(&r.body);
         return false;
     }

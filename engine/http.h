@@ -34,16 +34,30 @@ struct http_request {
     const char *upload_filename; /* name the service sees; its extension matters */
     const char *upload_mime_type;
     const struct http_header *form; /* further multipart parts, ends with a NULL name */
-    int download_fd;    /* > 0: a 2xx body goes into this file, from its start, instead of memory */
-    size_t max_bytes;   /* of the decompressed body; 0 = 16 MiB */
-    int64_t timeout_ms; /* whole call; 0 = 30 s */
-    /* At most 5, the same checks on every hop. Headers and credentials go to the first host only. */
+    int download_fd;  /* > 0: a 2xx body goes into this file, from its start, instead of memory */
+    size_t max_bytes; /* of the decompressed body; 0 = 16 MiB */
+    /* Deadlines. Connecting includes the look-up and TLS. The first byte counts from when all was sent. */
+    int64_t timeout_ms;         /* whole call, over all redirects; 0 = 30 s */
+    int64_t connect_timeout_ms; /* 0 = 10 s */
+    int64_t first_byte_ms;      /* 0 = only the whole call's deadline counts */
+    /* Of a GET or HEAD without a body, at most 5 hops. A redirect's target is what the service chose, so every hop after
+     * the first is checked as untrusted_url is. Headers and credentials are sent to the first URL only. */
     bool follow_redirects;
     /* The URL came from a user or a provider: private, loopback, link-local and metadata addresses are
      * refused after resolution unless its host is a configured base's. */
     bool untrusted_url;
     const char *const *allowed_hosts; /* suffixes at a label boundary, then NULL; NULL = any */
     const char *proxy;                /* NULL or "" = none */
+    /* For the guard: a short name ("speech"), and what tells one account there from another (the key; may be NULL). A
+     * request without a service is not guarded. */
+    const char *service;
+    const char *account;
+};
+
+/* What the service says is left of an allowance; a missing header is -1. */
+struct http_allowance {
+    int64_t remaining; /* x-ratelimit-remaining-… */
+    int64_t reset_ms;  /* x-ratelimit-reset-…, from now on */
 };
 
 struct http_response {
@@ -54,14 +68,32 @@ struct http_response {
     char request_id[64];    /* x-request-id */
     int64_t retry_after_ms; /* -1 when absent or unreadable */
     int should_retry;       /* x-should-retry: 1, 0, or -1 when absent */
+    struct http_allowance requests, tokens;
 };
 
 struct http *http_new(void);
 void http_free(struct http *h); /* accepts NULL */
 
-/* Called during a transfer about once a second and at every chunk; true ends the transfer with ERR_STOPPING.
+/* Called during a transfer ten times a second and at every chunk; true ends the transfer with ERR_STOPPING.
  * `arg` is borrowed until the next http_set_cancel. */
 void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg);
+
+bool http_is_cancelled(const struct http *h);
+
+/* What answers have cost since the last http_take_charges, in USD: a client notes it as soon as the service has said it, so
+ * that it is known also when nothing comes of the answer. */
+void http_charge(struct http *h, double usd);
+double http_take_charges(struct http *h);
+
+/* Asked around each http_send to a named service. */
+struct http_guard {
+    void *arg; /* borrowed */
+    bool (*enter)(void *arg, const struct http_request *req,
+                  struct err *e);                            /* false: not to be sent */
+    void (*tick)(void *arg);                                 /* ten times a second meanwhile */
+    void (*leave)(void *arg, const struct http_response *r); /* NULL: there was no answer */
+};
+void http_set_guard(struct http *h, const struct http_guard *g); /* copied; NULL = none */
 
 /* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
  * to be called at start before threads exist. */
@@ -71,6 +103,10 @@ void http_trust_base(const char *base_url);
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
                struct err *e) MUST_CHECK;
 void http_response_release(struct http_response *r);
+
+/* A length of time as "1h2m3.4s", "20ms", "2 minutes"; ms, rounded up, or -1. With ret_end, other text may follow and *ret_end
+ * is where it begins; without, nothing may, and a bare number counts seconds. */
+int64_t http_read_duration(const char *s, const char **ret_end);
 
 /* Default mapping of a status to an error class (used when the service's own rules say nothing): sets e from
  * status, retry-after and the best message found in the body, and returns false. `service` heads the message. */

@@ -190,6 +190,7 @@ bool http_status_err(const struct http_response *r, const char *service, struct 
         err_set(e, code, "%s: %s", service, number);
     else
         err_set(e, code, "%s: %s (%s)", service, message, number);
+    e->is_outage = code == ERR_RETRY && r->status >= 500;
     if (err_is_retryable(code) && r->retry_after_ms > 0)
         e->retry_after_ms = r->retry_after_ms < MAX_DELAY_MS ? r->retry_after_ms : MAX_DELAY_MS;
     return false;

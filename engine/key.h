@@ -13,6 +13,7 @@ enum { KEY_SIZE = 256, PREFIX_SIZE = 16, MAX_PARTITIONS = 256 };
 #define KEY_MAXIMA      "chronos:maxima"
 #define KEY_OFFERS      "chronos:offers"
 #define KEY_SHARED      "chronos:shared"
+#define KEY_SERVICE     "chronos:service:" /* and "<name>:<account>" */
 #define GROUP_SCHEDULER "scheduler"
 #define GROUP_WORKERS   "workers"
 

@@ -194,7 +194,7 @@ static bool is_public6(const unsigned char *a)
         return false;
     uint32_t head = load4(a);
     bool special = head >> 9 == 0x20010000u >> 9; /* 2001::/23: Teredo and other protocols */
-    bool documentation = head == 0x20010db8u;
+    bool documentation = head == 0x20010db8u || head >> 12 == 0x3fff0; /* and 3fff::/20 */
     bool six_to_four = head >> 16 == 0x2002;
     return !special && !documentation && !six_to_four;
 }

@@ -6,7 +6,9 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:ready:<fn> stream (group workers)   the pending entry is the lease
 --   <p>:run:<id> hash     fn key seq at (see enqueue); try (attempt of the step that is next), st (first start, ms), fails
---                         (failed attempts so far), cost (USD), deaths, outlived (deaths before the last committed step);
+--                         (failed attempts so far), cost (USD), billed (of that and its branches' cost), deaths, outlived (deaths before the last committed step);
+--                         held (the service its step waits for: name, since when (ms), answers that it had given, reason,
+--                         a line each; "" for none);
 --                         entry (in the ready stream, "" when it is not there), last (entry whose lease was ended last),
 --                         limits (template it was admitted by), wait (step whose result is to come from outside), invoke
 --                         (the function it waits for), cancel (why it is to end), ends (see include/finish.lua), done

@@ -3,9 +3,10 @@
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:run:<id> hash and where runs are (see include/)
 -- ARGV[1] run id
--- reply {name, value…}: state (absent, running, ready, waiting, sleeping, collecting, waiting to try again, waiting for an event, waiting for a
---   function, waiting for branches, ended), and what there is of: function, key, attempt, worker, due_in_ms, reason, step,
---   error (of the attempt before, when a step is tried again), cancelling
+-- reply {name, value…}: state (absent, running, ready, waiting, sleeping, collecting, waiting to try again, waiting for an event,
+--   waiting for a function, waiting for branches, waiting for a service, ended), and what there is of: function, key, attempt,
+--   worker, due_in_ms, reason, step, error (of the attempt before, when a step is tried again), service and waits_for_ms (it is
+--   down, out of quota or asked us to slow down), cancelling
 -- events none
 local p, id = KEYS[1], ARGV[1]
 
@@ -37,6 +38,15 @@ local function reason_of(limit)
   return 'limit ' .. limit.name .. string.format(': %d of %d', holders(limit.name), limit.max)
 end
 
+-- `held`, a line each: service, since, its answers so far, reason (see commit)
+local function say_service(held)
+  local service, since, reason = string.match(held, '^([^\n]*)\n(%d+)\n%d+\n(.*)$')
+  say('state', service and 'waiting for a service' or 'sleeping')
+  say('service', service)
+  say('waits_for_ms', since and string.format('%d', now_ms - tonumber(since)))
+  say('reason', reason)
+end
+
 local function say_place(run, more)
   local due = redis.call('ZSCORE', p .. ':timers', id)
   if run.done then
@@ -52,6 +62,8 @@ local function say_place(run, more)
     say('state', more.invoke and 'waiting for a function' or 'waiting for an event')
     say('step', more.wait)
     say('reason', more.invoke)
+  elseif due and more.held and more.held ~= '' then
+    say_service(more.held)
   elseif due then
     say('state', more.collect and 'collecting' or more.failing and more.failing ~= '' and 'waiting to try again' or 'sleeping')
   else
@@ -71,7 +83,7 @@ local run = read_run(id)
 if not run.fn then
   return { 'state', 'absent' }
 end
-local names = { 'wait', 'invoke', 'collect', 'st', 'begun', 'try', 'cancel', 'fan_left', 'fan_total', 'failing', 'failure' }
+local names = { 'wait', 'invoke', 'collect', 'held', 'st', 'begun', 'try', 'cancel', 'fan_left', 'fan_total', 'failing', 'failure' }
 local values, more = redis.call('HMGET', p .. ':run:' .. id, unpack(names)), {}
 for i, name in ipairs(names) do
   more[name] = values[i]

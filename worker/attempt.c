@@ -1,6 +1,7 @@
 #include "attempt.h"
 
 #include "clock.h"
+#include "copy.h"
 #include "js.h"
 #include "ledger.h"
 #include "log.h"
@@ -79,19 +80,27 @@ static void call_step(struct executor *x, struct run *run, const struct work *w,
     stop_point("before-step", w->name);
     seat_begin_step(x->seat, limit_ms);
     http_set_cancel(x->http, is_cancelled, x->seat);
+    breaker_begin(x->breaker);
+    (void)http_take_charges(x->http);
     r->value = w->kind == WORK_LIST ? w->def->each(&s) : w->def->run(&s);
     http_set_cancel(x->http, NULL, NULL);
     stop_point("after-step", w->name);
 
+    double charges_usd = http_take_charges(x->http);
     r->err = s.err;
     if (r->value == NULL && r->err.code == ERR_NONE)
         (void)err_set(&r->err, ERR_BUG, "the step returned nothing");
     if (r->value == NULL || r->verdict == VERDICT_FAIL) {
         r->verdict = VERDICT_FAIL;
         blame(x->seat, limit_ms, &r->err);
+        breaker_end(x->breaker, &r->err, &r->hold);
+        /* nothing came of it, but it was answered, and that has its price */
+        r->cost_usd = charges_usd > r->cost_usd ? charges_usd : r->cost_usd;
     } else if (!check_result(run, w, r, &r->err)) {
         r->verdict = VERDICT_FAIL;
     }
+    if (r->verdict != VERDICT_FAIL)
+        breaker_end(x->breaker, NULL, &r->hold);
     seat_end_step(x->seat);
 }
 
@@ -121,6 +130,26 @@ static void run_transaction(struct executor *x, struct run *run, const struct wo
     stop_point("after-ledger", w->name);
 }
 
+/* For people; nothing depends on it. */
+static void tell_service_change(struct executor *x)
+{
+    struct service_change c;
+    struct err e;
+    if (!breaker_take_change(x->breaker, &c))
+        return;
+    char since[24], until[24];
+    (void)snprintf(since, sizeof(since), "%lld", (long long)c.since_ms);
+    (void)snprintf(until, sizeof(until), "%lld", (long long)c.until_ms);
+    log_mask(c.reason);
+    c.reason[utf8_clean(c.reason, strlen(c.reason))] = '\0';
+    bool ok = c.kind != NULL ? DB_EXEC(x->db, &e, "service_paused", c.service, c.account, c.kind,
+                                       c.reason, since, until, x->worker_id)
+                             : DB_EXEC(x->db, &e, "service_back", c.service, c.account);
+    if (!ok)
+        log_warn("paused services could not be written down", "service", c.service, "error", e.msg,
+                 LOG_END);
+}
+
 void attempt_run(struct executor *x, struct run *run, const struct work *w, struct result *r)
 {
     int64_t t0 = mono_us();
@@ -132,4 +161,5 @@ void attempt_run(struct executor *x, struct run *run, const struct work *w, stru
     if (db_in_transaction(x->db))
         db_rollback(x->db); /* a step that began its own and left it open */
     r->duration_us = mono_us() - t0;
+    tell_service_change(x);
 }

@@ -124,6 +124,29 @@ static void put_off(struct executor *x, struct run *run, const struct work *w,
     committer_submit(x->committer, of_attempt(x, w, r, outcome_put_off(run, r, delay_ms)));
 }
 
+/* Is it for the service to get well, and not for the step to be tried again? A failure by which nobody is paused is the
+ * step's own when the service has answered others since it failed this one before. */
+static bool may_wait(const struct executor *x, const struct run *run, const struct hold *h)
+{
+    if (h->service[0] == '\0')
+        return false;
+    bool again = strcmp(run->held, h->service) == 0;
+    if (again && !h->is_paused && h->oks > run->held_oks)
+        return false;
+    int64_t waited_ms = again && h->now_ms > 0 ? h->now_ms - run->held_since_ms : 0;
+    return waited_ms < x->conf->service_wait_ms;
+}
+
+static void wait_for_service(struct executor *x, struct run *run, const struct work *w,
+                             struct result *r)
+{
+    log_mask(r->hold.reason);
+    if (strcmp(run->held, r->hold.service) != 0)
+        log_info("step waits for a service; no attempt is used", "run", run->id, "fn", run->fn->id,
+                 "step", w->name, "service", r->hold.service, "reason", r->hold.reason, LOG_END);
+    committer_submit(x->committer, outcome_hold(run, r));
+}
+
 static void handle_failure(struct executor *x, struct run *run, const struct work *w,
                            struct result *r)
 {
@@ -133,6 +156,8 @@ static void handle_failure(struct executor *x, struct run *run, const struct wor
         committer_submit(x->committer, of_attempt(x, w, r, outcome_return(run, r)));
     else if (e->code == ERR_UNAVAILABLE)
         put_off(x, run, w, r);
+    else if (may_wait(x, run, &r->hold))
+        wait_for_service(x, run, w, r);
     else if (err_is_retryable(e->code) && run->try <= retries_of(run, w))
         retry(x, run, w, r);
     else

@@ -19,6 +19,7 @@ struct executor {
     const char *worker_id;
     struct db *db;
     struct http *http;
+    struct breaker *breaker; /* watches http */
     struct seat *seat;
     json_t *single;       /* array of one: the event of a run that has no list of them; owned */
     const json_t *events; /* of the run that is executed */

@@ -123,6 +123,7 @@ enum { START_RETRY_MS = 500, TELL_AGAIN_MS = 15000 };
 struct parts {
     struct inhand *inhand;
     struct committer *committer;
+    struct breakers *breakers;
     struct pool *pool;
     struct heartbeat *heartbeat;
     struct lease_watch *lease_watch;
@@ -152,7 +153,9 @@ static bool start_parts(struct parts *p, const struct conf *c, const char *worke
     p->inhand = inhand_new();
     p->committer = committer_start(c, worker_id, p->inhand, &e);
     if (p->committer != NULL)
-        p->pool = pool_start(c, p->committer, worker_id, &stopping, &abort_steps);
+        p->breakers = breakers_new(c->redis_url, worker_id, c->service_wait_ms > 0, &e);
+    if (p->breakers != NULL)
+        p->pool = pool_start(c, p->committer, worker_id, p->breakers, &stopping, &abort_steps);
     if (p->pool != NULL)
         p->lease_watch = lease_watch_start(c, worker_id, p->pool, &e);
     if (p->lease_watch == NULL) {
@@ -222,6 +225,7 @@ int main(int argc, char **argv)
     }
     drain(&c, p.claimer, p.pool, p.committer, p.heartbeat, p.lease_watch);
     drop_consumers(&c, worker_id);
+    breakers_free(p.breakers);
     inhand_free(p.inhand);
     return 0;
 }

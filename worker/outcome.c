@@ -148,11 +148,20 @@ static void add_recovered(struct outcome *o, struct run *run)
     run->try = 1;
 }
 
+static void end_hold(struct outcome *o, struct run *run)
+{
+    if (run->held[0] == '\0')
+        return;
+    run->held[0] = '\0';
+    add_field(o, "held", text_of("%s", ""));
+}
+
 /* The run has got further since its workers died: whatever killed them, it was not this step, and a long run is not to
  * be stopped because three deployments ended hard while it was under way. */
 static void add_progress(struct outcome *o, struct run *run)
 {
     add_run_fields(o, run);
+    end_hold(o, run);
     if (run->deaths == run->outlived)
         return;
     run->outlived = run->deaths;
@@ -257,6 +266,24 @@ struct outcome *outcome_put_off(struct run *run, const struct result *r, int64_t
     return o;
 }
 
+/* A step that waits for the same service once more has been waiting since the first time. */
+struct outcome *outcome_hold(struct run *run, const struct result *r)
+{
+    const struct hold *h = &r->hold;
+    struct outcome *o = outcome_new(OUTCOME_PARK, run);
+    o->delay_ms = h->delay_ms;
+    if (strcmp(run->held, h->service) != 0)
+        run->held_since_ms = h->now_ms;
+    (void)snprintf(run->held, sizeof(run->held), "%s", h->service);
+    run->held_oks = h->oks;
+    add_run_fields(o, run);
+    add_field(o, "held",
+              text_of("%s\n%lld\n%lld\n%s", run->held, (long long)run->held_since_ms,
+                      (long long)run->held_oks, h->reason));
+    add_cost(o, r);
+    return o;
+}
+
 struct outcome *outcome_retry(struct run *run, const struct work *w, const struct result *r,
                               int64_t delay_ms, const char *worker)
 {
@@ -269,6 +296,14 @@ struct outcome *outcome_retry(struct run *run, const struct work *w, const struc
     add_failing(o, w->name, r->err.msg);
     add_cost(o, r);
     return o;
+}
+
+static void add_billed(struct outcome *o, struct run *run, const struct result *r)
+{
+    if (r->billed_usd <= 0)
+        return;
+    run->billed_usd += r->billed_usd;
+    add_field(o, "billed", text_of("%.9g", run->billed_usd));
 }
 
 static void store(struct outcome *o, struct run *run, const char *name, json_t *value, char *text)
@@ -298,6 +333,7 @@ struct outcome *outcome_next(struct run *run, const struct work *w, const struct
     add_events(o, r);
     add_recovered(o, run);
     add_progress(o, run);
+    add_billed(o, run, r);
     add_cost(o, r);
     return o;
 }
@@ -392,6 +428,9 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
                               e->msg, "stack", e->msg, "event", run->event);
     if (run->events != NULL)
         (void)json_object_set(data, "events", run->events);
+    double unbilled_usd = run->cost_usd + run->branch_usd - run->billed_usd;
+    if (unbilled_usd > 1e-9) /* what is left of a difference of sums is no money */
+        (void)json_object_set_new(data, "cost_usd", json_real(unbilled_usd));
     add_event(o, "inngest/function.failed", js_dump(data, NULL));
 }
 

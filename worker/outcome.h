@@ -39,7 +39,7 @@ struct attempted {
     const char *worker; /* constant */
 };
 
-enum { MAX_FIELDS = 8, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
+enum { MAX_FIELDS = 11, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
 
 struct outcome {
     struct outcome *next;
@@ -78,6 +78,9 @@ struct outcome *outcome_return(struct run *run, const struct result *r);
 
 /* Parked without anything having happened to it. */
 struct outcome *outcome_put_off(struct run *run, const struct result *r, int64_t delay_ms);
+
+/* Parked until the service may be back; no attempt is used. r->hold says which one and for how long. */
+struct outcome *outcome_hold(struct run *run, const struct result *r);
 
 /* The attempt failed, and the step is tried again after the delay. */
 struct outcome *outcome_retry(struct run *run, const struct work *w, const struct result *r,

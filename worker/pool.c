@@ -8,6 +8,7 @@
 #include "execute.h"
 
 struct pool {
+    struct breakers *breakers;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work, freed;
     struct run *first, **last;
@@ -51,7 +52,9 @@ static void *thread_main(void *arg)
     x.db = db_new(x.conf->database_url, x.worker_id);
     x.http = http_new();
     (void)pthread_mutex_lock(&p->lock);
-    x.seat = &p->seats[p->seated++];
+    int number = p->seated++;
+    x.seat = &p->seats[number];
+    x.breaker = breaker_new(p->breakers, x.http, number);
     for (;;) {
         wait_for_work(p);
         struct run *r = p->first;
@@ -71,6 +74,7 @@ static void *thread_main(void *arg)
     }
     (void)pthread_mutex_unlock(&p->lock);
     json_decref(x.single);
+    breaker_free(x.breaker);
     http_free(x.http);
     db_free(x.db);
     return NULL;
@@ -86,7 +90,8 @@ static void init_cond(pthread_cond_t *c)
 }
 
 struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
-                        const atomic_bool *stopping, const atomic_bool *abort_flag)
+                        struct breakers *breakers, const atomic_bool *stopping,
+                        const atomic_bool *abort_flag)
 {
     struct pool *p = calloc(1, sizeof(*p));
     if (p == NULL)
@@ -96,6 +101,7 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
     init_cond(&p->freed);
     p->last = &p->first;
     p->threads = (int)c->worker_threads;
+    p->breakers = breakers;
     p->base = (struct executor){.conf = c,
                                 .committer = committer,
                                 .worker_id = worker_id,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "breaker.h"
 #include "committer.h"
 #include "conf.h"
 #include "run.h"
@@ -14,7 +15,8 @@
 struct pool;
 
 struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
-                        const atomic_bool *stopping, const atomic_bool *abort);
+                        struct breakers *breakers, const atomic_bool *stopping,
+                        const atomic_bool *abort);
 
 /* The threads' places, as many as there are threads; they live as long as the pool. */
 struct seat *pool_seats(struct pool *p, int *ret_count);

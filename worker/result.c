@@ -13,10 +13,10 @@ void result_release(struct result *r)
 
 json_t *result_to_json(const struct result *r)
 {
-    return js_pack("{s:i, s:O, s:O?, s:O?, s:O, s:f, s:I, s:I}", "verdict", (int)r->verdict,
+    return js_pack("{s:i, s:O, s:O?, s:O?, s:O, s:f, s:f, s:I, s:I}", "verdict", (int)r->verdict,
                    "value", r->value, "cursor", r->cursor, "pause", r->pause, "events", r->events,
-                   "cost", r->cost_usd, "delay", (json_int_t)r->delay_ms, "until",
-                   (json_int_t)r->until_ms);
+                   "cost", r->cost_usd, "billed", r->billed_usd, "delay", (json_int_t)r->delay_ms,
+                   "until", (json_int_t)r->until_ms);
 }
 
 /* Not js_get: a cursor of null is a cursor. */
@@ -36,6 +36,7 @@ void result_from_json(struct result *r, const json_t *j)
     r->pause = json_incref(js_get(j, "pause"));
     r->events = member(j, "events");
     r->cost_usd = js_num(j, "cost", 0);
+    r->billed_usd = js_num(j, "billed", 0);
     r->delay_ms = js_int(j, "delay", 0);
     r->until_ms = js_int(j, "until", 0);
 }

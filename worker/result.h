@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "breaker.h"
 #include "err.h"
 
 /* The numbers are in ledger rows. */
@@ -27,9 +28,12 @@ struct result {
         pause; /* of VERDICT_WAIT {"wait": text for commit}; of VERDICT_INVOKE {"function", "data"} */
     json_t *events; /* array of [name, data] */
     double cost_usd;
-    int64_t delay_ms; /* of VERDICT_SLEEP, and the longest wait of the others; -1 = without end */
-    int64_t until_ms; /* of VERDICT_SLEEP: wall clock, instead of the delay; 0 = not so */
+    double billed_usd; /* of the run's cost so far: see step_bill */
+    int64_t delay_ms;  /* of VERDICT_SLEEP, and the longest wait of the others; -1 = without end */
+    int64_t until_ms;  /* of VERDICT_SLEEP: wall clock, instead of the delay; 0 = not so */
     struct err err;
+    struct hold
+        hold; /* of VERDICT_FAIL: whether it was the service that failed, and not the step */
     int64_t started_ms, duration_us;
 };
 

@@ -88,6 +88,18 @@ static bool is_invoked(const char *ends)
     return ends != NULL && (strncmp(ends, "parent ", 7) == 0 || strstr(ends, "\nparent ") != NULL);
 }
 
+/* The field `held` is lines: service, since, its answers so far, reason. */
+static void read_hold(struct run *r, const char *text)
+{
+    size_t n = strcspn(text, "\n");
+    if (n == 0 || n >= sizeof(r->held))
+        return;
+    memcpy(r->held, text, n);
+    char *end;
+    r->held_since_ms = strtoll(text + n, &end, 10);
+    r->held_oks = strtoll(end, NULL, 10);
+}
+
 struct run *run_from_replies(const struct function *fn, int partition, const char *entry,
                              const char *ref, const redisReply *hash, const redisReply *input,
                              const redisReply *steps)
@@ -114,8 +126,10 @@ struct run *run_from_replies(const struct function *fn, int partition, const cha
     r->deaths = (int)field_int(hash, "deaths", 0);
     r->outlived = (int)field_int(hash, "outlived", 0);
     r->cost_usd = strtod(text_of(kv_field(hash, "cost"), "0"), NULL);
+    r->billed_usd = strtod(text_of(kv_field(hash, "billed"), "0"), NULL);
     r->has_parent = is_invoked(text_of(kv_field(hash, "ends"), NULL));
     (void)snprintf(r->callee, sizeof(r->callee), "%s", text_of(kv_field(hash, "callee"), ""));
+    read_hold(r, text_of(kv_field(hash, "held"), ""));
     copy_input(r, input);
     parse_results(r, steps);
     return r;

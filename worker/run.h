@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "breaker.h"
 #include "err.h"
 #include "function.h"
 #include "id.h"
@@ -32,8 +33,12 @@ struct run {
     int deaths;          /* workers that died while holding it */
     int outlived;        /* how many of them before its last committed step */
     double cost_usd;
+    double billed_usd;               /* of the cost of the run and its branches */
     int branch_fails, branch_deaths; /* of the branches that have ended, not in the numbers above */
     double branch_usd;
+    char held[SERVICE_SIZE];       /* the service that the step waits for; "" = none */
+    int64_t held_since_ms;         /* by Redis' clock */
+    int64_t held_oks;              /* answers that the service had given when it failed us */
     bool has_parent;               /* another run invoked it and waits */
     bool has_error;                /* one of the results is error:<step> */
     char callee[FUNCTION_ID_SIZE]; /* the function that a step invoked last */

@@ -144,6 +144,14 @@ void step_cost(struct step *s, double usd)
         s->state->result->cost_usd += usd;
 }
 
+double step_bill(struct step *s)
+{
+    const struct run *run = s->state->run;
+    double usd = run->cost_usd + run->branch_usd - run->billed_usd;
+    s->state->result->billed_usd = usd > 0 ? usd : 0;
+    return s->state->result->billed_usd;
+}
+
 bool step_is_cancelled(const struct step *s)
 {
     return seat_reason(s->state->seat) != NULL;

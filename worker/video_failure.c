@@ -1,5 +1,9 @@
 #include "video_failure.h"
 
+#include <string.h>
+
+#include "js.h"
+#include "services.h"
 #include "video.h"
 
 /* What an inngest/function.failed event is about; borrowed from it. */
@@ -34,13 +38,28 @@ json_t *video_failure_mark(struct step *s, const char *label)
     return js_pack("{s:b}", "marked", marked);
 }
 
+/* What the run had cost before it failed is spent. */
+static bool add_usage(struct step *s, const struct failure *f, const char *event_type)
+{
+    double usd = js_num(s->data, "cost_usd", 0);
+    if (usd <= 0)
+        return true;
+    bool is_transcript = strcmp(event_type, "video_transcribed") == 0;
+    auto_json *entry = js_pack("{s:s, s:s, s:f, s:b}", "video_id", f->ids.video, "method",
+                               is_transcript ? "whisper" : s->services->embed_model, "cost_usd",
+                               usd, "failed", true);
+    return video_add_usage(s->db, f->ids.creator, usd, 0,
+                           is_transcript ? "transcript_costs" : "embedding_costs", entry, &s->err);
+}
+
 json_t *video_failure_log(struct step *s, const char *event_type)
 {
     struct failure f;
     if (!failure_of(s, &f))
         return step_ok();
     if (!DB_EXEC(s->db, &s->err, "log_video_failure", f.ids.video, f.ids.creator, event_type,
-                 f.message))
+                 f.message) ||
+        !add_usage(s, &f, event_type))
         return step_error(s);
     bool marked = js_bool(step_result(s, "update-status-failed"), "marked", false);
     return js_pack("{s:b, s:s, s:s, s:b}", "handled", true, "video_id", f.ids.video, "error",

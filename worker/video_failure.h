@@ -11,5 +11,6 @@
 json_t *video_failure_mark(struct step *s, const char *label);
 
 /* "log-failure-event", the last row: an analytics event of the kind that did not come about, with `failed: true`, since
- * the event types have none for failures; whoever counts events leaves those out. */
+ * the event types have none for failures; whoever counts events leaves those out. What the run had cost goes to the creator's
+ * usage. */
 json_t *video_failure_log(struct step *s, const char *event_type);

@@ -102,12 +102,17 @@ def test_what_can_never_work_fails_once_and_says_why(shared, failures, name):
 
 
 @pytest.mark.parametrize("name", FOR_GOOD)
-def test_a_failure_is_told_to_the_analytics_once_and_costs_nothing(shared, failures, name):
+def test_a_failure_is_told_to_the_analytics_once_and_costs_what_was_paid(shared, failures, name):
     failure = failures[name]
     (event,) = p.analytics_rows(shared, failure.sent)
     assert (event["event_type"], event["metadata"]) == ("video_transcribed", {
         "source_type": failure.sent["source_type"], "error": failure.video["error_message"], "failed": True})
-    assert p.usage_rows(shared, failure.sent["creator_id"]) == []
+    usage = p.usage_rows(shared, failure.sent["creator_id"])
+    if name == "upload-silence":  # whether anybody speaks was asked of a paid service
+        (entry,) = usage[0]["metadata"]["transcript_costs"]
+        assert entry["failed"] is True and entry["cost_usd"] > 0
+    else:
+        assert usage == []
     assert p.chunk_rows(shared, failure.sent) == []
 
 

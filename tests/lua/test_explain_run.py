@@ -199,3 +199,18 @@ def test_a_full_redis_lets_it_pass(p):
     p.enqueue(run("r1", "f"))
     p.redis.config_set("maxmemory", "1")
     assert explain(p) == told("ready")
+
+
+def test_waiting_for_a_service(p):
+    seeded(p)
+    p.enqueue(run("r1", "f"))
+    entry, since = claim(p), p.now_ms() - 5000
+    p.commit("w1", outcome("park", "f", entry, "r1", delay=30000,
+                           fields={"held": f"speech\n{since}\n4\nspeech: HTTP 503"}))
+    found = explain(p)
+    assert 5000 <= int(found.pop("waits_for_ms")) < 15000
+    assert 20000 < int(found.pop("due_in_ms")) <= 30000
+    assert found == told("waiting for a service", service="speech", reason="speech: HTTP 503")
+    # the step has ended
+    p.redis.hset(p.key("run:r1"), "held", "")
+    assert explain(p)["state"] == "sleeping"

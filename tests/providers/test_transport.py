@@ -1,9 +1,12 @@
 """What breaks on the way, for every client alike."""
 
 import functools
+import ssl
 import subprocess
+import threading
 import time
 from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -141,3 +144,40 @@ def test_private_addresses_are_only_for_configured_services(probe, sandbox):
 def test_a_redirect_into_the_private_network_is_refused(probe, sandbox):
     sandbox.add_fault("/mux-stream/", status=302, body="", headers={"Location": "http://169.254.169.254/latest"})
     assert probe("fetch", sandbox.url + "/mux-stream/x/audio.m4a", "1000").code == "permanent"
+
+
+@pytest.fixture
+def secure_server(tmp_path):
+    """A server whose certificate nobody has signed: its address, and what it was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    pair = str(tmp_path / "pair.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", pair, "-out", pair + ".crt"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair + ".crt", pair)
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://localhost:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_certificate_that_does_not_verify_stops_the_provider(probe, secure_server):
+    url, asked = secure_server
+    outcome = probe("embed", "wool", OPENAI_BASE_URL=url + "/v1")
+    assert outcome.code == "stop_provider", outcome
+    assert "certificate does not verify" in outcome.message
+    assert asked == [], "the key went to a server that nobody vouches for"

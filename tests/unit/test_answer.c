@@ -201,6 +201,31 @@ static void test_errors_of_openai_and_its_imitators(void **state)
     }
 }
 
+/* Named first by the header, then by the text, then by when what is used up is renewed. */
+static void test_the_delay_of_a_limit(void **state)
+{
+    (void)state;
+    struct http_response r = made(429, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}");
+    struct err e;
+    r.retry_after_ms = -1;
+    r.requests = (struct http_allowance){5, 90000};
+    r.tokens = (struct http_allowance){0, 1500};
+    assert_false(openai_err(&r, "openai", &e));
+    assert_int_equal(e.code, ERR_RATE_LIMITED);
+    assert_int_equal(e.retry_after_ms, 1500);
+    r.requests.remaining = 0;
+    (void)openai_err(&r, "openai", &e);
+    assert_int_equal(e.retry_after_ms, 90000);
+    r.retry_after_ms = 700;
+    (void)openai_err(&r, "openai", &e);
+    assert_int_equal(e.retry_after_ms, 700);
+    r.retry_after_ms = -1;
+    r.requests = r.tokens = (struct http_allowance){-1, -1};
+    (void)openai_err(&r, "openai", &e);
+    assert_int_equal(e.retry_after_ms, 0);
+    http_response_release(&r);
+}
+
 static void test_a_refused_key_is_not_repeated(void **state)
 {
     (void)state;
@@ -221,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_the_best_track_is_chosen),
         cmocka_unit_test(test_delays_in_text),
         cmocka_unit_test(test_errors_of_openai_and_its_imitators),
+        cmocka_unit_test(test_the_delay_of_a_limit),
         cmocka_unit_test(test_a_refused_key_is_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

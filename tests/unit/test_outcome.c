@@ -193,6 +193,62 @@ static void test_a_cancelled_run_tells_what_its_last_attempt_was(void **state)
     outcome_free(o);
 }
 
+static void test_waiting_for_a_service_uses_no_attempt(void **state)
+{
+    struct fixture *x = *state;
+    x->result.verdict = VERDICT_FAIL;
+    x->result.cost_usd = 0.25;
+    x->result.hold = (struct hold){.service = "speech",
+                                   .reason = "speech: HTTP 503",
+                                   .delay_ms = 700,
+                                   .since_ms = 40,
+                                   .now_ms = 90,
+                                   .oks = 4};
+    struct outcome *o = outcome_hold(&x->run, &x->result);
+    assert_int_equal(o->op, OUTCOME_PARK);
+    assert_int_equal(o->delay_ms, 700);
+    CHECK(o, field, "try=2;st=2000;fails=1;cost=0.5;held=speech\n90\n4\nspeech: HTTP 503;");
+    CHECK(o, extra, "cost=250000;"); /* what was spent before it went down */
+    CHECK(o, result, "");
+    check_body(o, "");
+    outcome_free(o);
+
+    /* once more: it has been waiting since the first time */
+    x->result.hold.now_ms = 500;
+    x->result.hold.oks = 6;
+    o = outcome_hold(&x->run, &x->result);
+    assert_int_equal(x->run.held_since_ms, 90);
+    assert_int_equal(x->run.held_oks, 6);
+    outcome_free(o);
+
+    /* the step ends, and so does that */
+    o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "failing=;failure=;try=1;st=2000;fails=1;cost=0.5;held=;");
+    outcome_free(o);
+    o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "try=1;st=2000;fails=1;cost=0.5;");
+    outcome_free(o);
+}
+
+static void test_what_was_billed_is_not_billed_again(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+    x->run.branch_usd = 0.25;
+    x->result.billed_usd = 0.75;
+    struct outcome *o = outcome_next(&x->run, &x->work, &x->result, "7", "w");
+    CHECK(o, field, "failing=;failure=;try=1;st=2000;fails=1;cost=0.5;billed=0.75;");
+    outcome_free(o);
+    (void)err_set(&e, ERR_PERMANENT, "no");
+    o = outcome_failed(&x->run, &x->work, NULL, &e, "w");
+    assert_null(strstr(o->events[0].value, "cost_usd"));
+    outcome_free(o);
+    x->run.cost_usd += 2; /* spent after that */
+    o = outcome_failed(&x->run, &x->work, NULL, &e, "w");
+    assert_non_null(strstr(o->events[0].value, "\"cost_usd\":2.0"));
+    outcome_free(o);
+}
+
 static void test_sums_of_prices_are_not_rounded_up_twice(void **state)
 {
     struct fixture *x = *state;
@@ -367,7 +423,7 @@ static void test_failed(void **state)
     CHECK(o, event,
           "inngest/function.failed={\"function_id\":\"chronos-f\",\"run_id\":\"" RUN_ID "\","
           "\"error\":{\"name\":\"permanent\",\"message\":\"no\",\"stack\":\"no\"},"
-          "\"event\":" EVENT "};");
+          "\"event\":" EVENT ",\"cost_usd\":0.5};");
     CHECK(o, extra, "");
     check_body(o, STEP_LINE("one", "2", "failed", "\\N", "permanent|no", "0.000000")
                       RUN_LINE("failed", "2", "1", "permanent|no", "\\N", "0.500000"));
@@ -480,6 +536,7 @@ static void test_a_result_survives_the_ledger(void **state)
                        .pause = js_pack("{s:s, s:{}}", "function", "g", "data"),
                        .events = json_loads("[[\"x/y\",{}]]", 0, NULL),
                        .cost_usd = 0.5,
+                       .billed_usd = 0.75,
                        .delay_ms = -1,
                        .until_ms = 99};
     struct result b = {.events = json_array()};
@@ -489,7 +546,7 @@ static void test_a_result_survives_the_ledger(void **state)
     assert_true(json_is_null(b.value));
     assert_true(json_equal(a.pause, b.pause));
     assert_true(json_equal(a.events, b.events));
-    assert_true(b.cost_usd == 0.5);
+    assert_true(b.cost_usd == 0.5 && b.billed_usd == 0.75);
     assert_int_equal(b.delay_ms, -1);
     assert_int_equal(b.until_ms, 99);
     result_release(&a);
@@ -522,6 +579,8 @@ int main(void)
         TEST(test_put_off_changes_nothing_but_the_time),
         TEST(test_a_failed_attempt_is_counted_and_its_money_too),
         TEST(test_a_cancelled_run_tells_what_its_last_attempt_was),
+        TEST(test_waiting_for_a_service_uses_no_attempt),
+        TEST(test_what_was_billed_is_not_billed_again),
         TEST(test_sums_of_prices_are_not_rounded_up_twice),
         TEST(test_a_result_is_stored_and_the_run_knows_it),
         TEST(test_a_turn_is_stored_with_its_cursor),

@@ -45,7 +45,8 @@ static void test_a_whole_run(void **state)
     struct run *r =
         read_run(&plain, RUN_ID,
                  LIST("fn", "f", "key", "me\nroom 1", "seq", "1", "try", "3", "st", "77", "fails",
-                      "2", "cost", "0.25", "deaths", "4", "outlived", "1", "callee", "g"),
+                      "2", "cost", "0.25", "deaths", "4", "outlived", "1", "callee", "g", "held",
+                      "speech\n123\n9\nit is down"),
                  "{\"id\":\"E\",\"data\":{\"x\":1}}", LIST("one", "{\"a\":1}", "two", "null"));
     struct err e;
     assert_non_null(r);
@@ -58,6 +59,9 @@ static void test_a_whole_run(void **state)
     assert_int_equal(r->fails, 2);
     assert_int_equal(r->deaths, 4);
     assert_int_equal(r->outlived, 1);
+    assert_string_equal(r->held, "speech");
+    assert_int_equal(r->held_since_ms, 123);
+    assert_int_equal(r->held_oks, 9);
     assert_true(r->cost_usd == 0.25);
     assert_string_equal(r->callee, "g");
     assert_false(r->has_parent);

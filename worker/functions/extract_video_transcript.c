@@ -10,6 +10,8 @@
  * worker's disk is no use as the result of a step that another worker may follow. */
 #include <string.h>
 
+#include <math.h>
+
 #include "function.h"
 #include "transcribe.h"
 #include "video.h"
@@ -198,7 +200,9 @@ static json_t *log_analytics_event(struct step *s)
 static json_t *update_usage_metrics(struct step *s)
 {
     const json_t *done = step_result(s, "extract-transcript");
-    double cost = js_num(done, "cost_usd", 0), minutes = js_num(done, "duration_seconds", 0) / 60;
+    /* attempts that failed had their price, too */
+    double cost = fmax(step_bill(s), js_num(done, "cost_usd", 0)),
+           minutes = js_num(done, "duration_seconds", 0) / 60;
     struct video_ids ids;
     if (!video_ids(s->data, &ids, &s->err))
         return step_error(s);

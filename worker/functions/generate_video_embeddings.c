@@ -299,12 +299,14 @@ static json_t *update_usage_metrics(struct step *s)
     if (!video_ids(s->data, &ids, &s->err))
         return step_error(s);
     struct totals t = add_batches(s);
+    double cost_usd =
+        fmax(step_bill(s), t.cost_usd); /* attempts that failed had their price, too */
     auto_json *entry =
         js_pack("{s:s, s:s, s:f, s:I, s:I}", "video_id", ids.video, "method", t.model, "cost_usd",
-                t.cost_usd, "tokens", (json_int_t)t.tokens, "chunks", (json_int_t)t.chunks);
-    if (!video_add_usage(s->db, ids.creator, t.cost_usd, 0, "embedding_costs", entry, &s->err))
+                cost_usd, "tokens", (json_int_t)t.tokens, "chunks", (json_int_t)t.chunks);
+    if (!video_add_usage(s->db, ids.creator, cost_usd, 0, "embedding_costs", entry, &s->err))
         return step_error(s);
-    return js_pack("{s:i}", "ai_credits_used", (int)cost_credits(t.cost_usd));
+    return js_pack("{s:i}", "ai_credits_used", (int)cost_credits(cost_usd));
 }
 
 static bool complete(struct step *s, const struct video_ids *ids, const struct totals *t,

@@ -143,6 +143,11 @@ static long estimate_tokens(const char *const *texts, size_t n)
     return (long)((bytes + 3) / 4);
 }
 
+static double cost_of(const struct services *svc, long tokens)
+{
+    return (double)tokens / 1e6 * svc->embed_usd_per_million_tokens;
+}
+
 static bool send_batch(struct http *h, const struct services *svc, const char *const *texts,
                        size_t n, struct http_response *ret, struct err *e)
 {
@@ -174,6 +179,8 @@ static bool send_batch(struct http *h, const struct services *svc, const char *c
         .headers = headers,
         .max_bytes = MAX_ANSWER_BYTES,
         .timeout_ms = TIMEOUT_MS,
+        .service = service,
+        .account = svc->embed_key,
     };
     bool ok = http_send(h, &req, ret, e);
     if (!ok)
@@ -194,10 +201,14 @@ static bool embed_batch(struct http *h, const struct services *svc, const char *
     }
     auto_json *answer = answer_object(&r, service, e);
     http_response_release(&r);
-    if (answer == NULL || !read_vectors(answer, n, out, e))
+    if (answer == NULL)
         return false;
     long long used = js_int(answer, "usage.total_tokens", -1);
-    *tokens += used >= 0 ? (long)used : estimate_tokens(texts, n);
+    long these = used >= 0 ? (long)used : estimate_tokens(texts, n);
+    http_charge(h, cost_of(svc, these)); /* also when the vectors are of no use */
+    if (!read_vectors(answer, n, out, e))
+        return false;
+    *tokens += these;
     return true;
 }
 
@@ -255,7 +266,7 @@ bool embed_texts(struct http *h, const struct services *svc, const char *const *
         }
     }
     *ret_tokens = tokens;
-    *ret_cost_usd = (double)tokens / 1e6 * svc->embed_usd_per_million_tokens;
+    *ret_cost_usd = cost_of(svc, tokens);
     (void)snprintf(ret_model, model_size, "%s", embedded ? HASH_EMBEDDER_MODEL : svc->embed_model);
     return true;
 }

@@ -113,6 +113,7 @@ static bool send_query(struct http *h, const struct services *svc, const char *i
     size_t len = 0;
     auto_free char *text = js_dump(body, &len);
     struct http_request req = {
+        .service = "loom",
         .method = "POST",
         .url = url,
         .body = text,

@@ -50,6 +50,8 @@ static json_t *get_data(struct http *h, const struct services *svc, const char *
         !http_join(url, sizeof(url), svc->mux_url, path.data))
         return reason_null(e, REASON_ID_REFUSED, SERVICE, NULL);
     struct http_request req = {
+        .service = "mux",
+        .account = svc->mux_token_id,
         .url = url,
         .basic_user = svc->mux_token_id,
         .basic_password = svc->mux_token_secret,

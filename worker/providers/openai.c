@@ -1,7 +1,6 @@
 #include "openai.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <strings.h>
 
 #include "answer.h"
@@ -26,25 +25,8 @@ int64_t openai_delay_in_text(const char *message)
     if (p == NULL)
         return 0;
     p += strlen("try again in ");
-    double total_ms = 0;
-    while (isdigit((unsigned char)*p)) {
-        char *end;
-        double value = strtod(p, &end);
-        while (*end == ' ')
-            end++;
-        double unit_ms = strncasecmp(end, "ms", 2) == 0        ? 1
-                         : tolower((unsigned char)*end) == 's' ? 1000
-                         : tolower((unsigned char)*end) == 'm' ? 60000
-                         : tolower((unsigned char)*end) == 'h' ? 3600000
-                                                               : 0;
-        total_ms += value * unit_ms;
-        while (isalpha((unsigned char)*end))
-            end++;
-        p = end;
-        if (unit_ms == 0)
-            break;
-    }
-    return total_ms > 0 && total_ms < 1e12 ? (int64_t)ceil(total_ms) : 0;
+    int64_t ms = http_read_duration(p, &p);
+    return ms > 0 ? ms : 0;
 }
 
 struct fault {
@@ -108,10 +90,21 @@ static bool is_about_configuration(const struct fault *f)
                     "unsupported_country_region_territory", "authentication_error");
 }
 
+/* When what is used up is renewed; 0 when neither is, or nobody says. */
+static int64_t renewal(const struct http_response *r)
+{
+    int64_t ms = r->requests.remaining == 0 ? r->requests.reset_ms : 0;
+    if (r->tokens.remaining == 0 && r->tokens.reset_ms > ms)
+        ms = r->tokens.reset_ms;
+    return ms > 0 ? ms : 0;
+}
+
 static bool rate_limited(const struct http_response *r, const struct fault *f, const char *service,
                          struct err *e)
 {
     int64_t delay = r->retry_after_ms > 0 ? r->retry_after_ms : openai_delay_in_text(f->message);
+    if (delay == 0)
+        delay = renewal(r);
     (void)err_set(e, ERR_RATE_LIMITED, "%s: %s (HTTP %ld)", service, f->message, f->status);
     e->retry_after_ms = delay < MAX_DELAY_MS ? delay : MAX_DELAY_MS;
     return false;

@@ -110,6 +110,8 @@ bool storage_download(struct http *h, const struct services *svc, const char *bu
         return false;
     set_auth(svc->storage_key, headers, bearer, sizeof(bearer));
     struct http_request req = {
+        .service = "storage",
+        .account = svc->storage_key,
         .url = url,
         .headers = headers,
         .download_fd = fd,

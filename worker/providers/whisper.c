@@ -94,6 +94,8 @@ static bool send_audio(struct http *h, const struct services *svc, const char *p
         .upload_mime_type = mime_type(filename),
         .form = form,
         .timeout_ms = TIMEOUT_MS,
+        .service = service,
+        .account = svc->transcribe_key,
     };
     bool ok = http_send(h, &req, ret, e);
     if (!ok)
@@ -210,7 +212,9 @@ bool whisper_transcribe(struct http *h, const struct services *svc, const char *
         }
     }
     http_response_release(&r);
-    if (ok)
+    if (ok) {
+        http_charge(h, t.cost_usd);
         *ret = t;
+    }
     return ok;
 }

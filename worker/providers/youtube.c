@@ -147,6 +147,8 @@ static bool send_player(struct session *s, const struct youtube_client *c,
     size_t len = 0;
     auto_free char *text = js_dump(body, &len);
     struct http_request req = {
+        .service = "youtube",
+        .account = s->svc->youtube_proxy,
         .method = "POST",
         .url = url,
         .body = text,

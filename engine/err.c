@@ -23,6 +23,11 @@ bool err_is_retryable(enum err_code code)
     return (unsigned)code < ERR_COUNT && codes[code].retryable;
 }
 
+bool err_is_of_provider(enum err_code code)
+{
+    return code >= ERR_RETRY && code <= ERR_STOP_PROVIDER;
+}
+
 enum err_code err_find(const char *name, enum err_code otherwise)
 {
     for (int i = 0; name != NULL && i < ERR_COUNT; i++) {

@@ -13,23 +13,40 @@
 
 #include "compiler.h"
 
-/* code, name as written to logs and history, may the same step be tried again by the run's policy */
+/* How a call of an outside service failed. Every client ends a call in `ok` or in exactly one of these, by the service's
+ * own words and not by the HTTP status alone; the engine acts on the class and on nothing else:
+ *
+ *   retry          the same call may succeed later, and nobody named a delay: the step's next attempt, backing off
+ *   rate_limited   as retry, and the service told us to slow down, us as a whole and not this run: the next attempt after
+ *                  retry_after_ms; nobody uses the service with this account before that
+ *   not_ready      the thing exists and is still being made, the service is well: asked again after retry_after_ms
+ *   next_source    this way never gives it, another one might: the caller goes on to that in the same attempt. Where there
+ *                  is no other one left it is permanent
+ *   split          too big, the same in smaller pieces passes: the client's own business; permanent where it leaves it,
+ *                  since the smallest piece was too big
+ *   permanent      no point in repeating it for this input: the run fails with this message
+ *   stop_provider  no point in repeating it for anybody until a person acts (a key, money, a country): says nothing
+ *                  about the input
+ *
+ * code, name as written to logs and history, may the same step be tried again by the run's policy */
 #define ERR_CODES(X)                                                                               \
     X(ERR_NONE, "none", false)                                                                     \
-    X(ERR_RETRY, "retry", true)               /* may succeed later; nobody named a delay */        \
-    X(ERR_RATE_LIMITED, "rate_limited", true) /* as RETRY; the service asked us to slow down */    \
-    X(ERR_NOT_READY, "not_ready", true)       /* the thing exists and is still being made */       \
-    X(ERR_NEXT_SOURCE, "next_source", false)  /* this route never gives it, another one might */   \
-    X(ERR_SPLIT, "split", false)              /* too big; smaller pieces will work */              \
-    X(ERR_PERMANENT, "permanent", false)      /* no point in repeating for this input */           \
-    X(ERR_STOP_PROVIDER, "stop_provider", false) /* no point for anybody until a person acts */    \
-    X(ERR_INPUT, "input", false)                 /* what the user sent is wrong */                 \
-    X(ERR_REDIS, "redis", true)                  /* Redis did not answer or refused */             \
-    X(ERR_POSTGRES, "postgres", true)            /* Postgres did not answer or refused */          \
-    X(ERR_UNAVAILABLE, "unavailable", true)      /* our own store is away: costs no attempt */     \
-    X(ERR_STALE, "stale", false)                 /* somebody else owns it now */                   \
-    X(ERR_STOPPING, "stopping", true)            /* we are shutting down: costs no attempt */      \
-    X(ERR_BUG, "bug", false)                     /* our own mistake */
+    /* of a service, see above */                                                                  \
+    X(ERR_RETRY, "retry", true)                                                                    \
+    X(ERR_RATE_LIMITED, "rate_limited", true)                                                      \
+    X(ERR_NOT_READY, "not_ready", true)                                                            \
+    X(ERR_NEXT_SOURCE, "next_source", false)                                                       \
+    X(ERR_SPLIT, "split", false)                                                                   \
+    X(ERR_PERMANENT, "permanent", false)                                                           \
+    X(ERR_STOP_PROVIDER, "stop_provider", false)                                                   \
+    /* of ourselves */                                                                             \
+    X(ERR_INPUT, "input", false)            /* what the user sent is wrong */                      \
+    X(ERR_REDIS, "redis", true)             /* Redis did not answer or refused */                  \
+    X(ERR_POSTGRES, "postgres", true)       /* Postgres did not answer or refused */               \
+    X(ERR_UNAVAILABLE, "unavailable", true) /* our own store is away: costs no attempt */          \
+    X(ERR_STALE, "stale", false)            /* somebody else owns it now */                        \
+    X(ERR_STOPPING, "stopping", true)       /* we are shutting down: costs no attempt */           \
+    X(ERR_BUG, "bug", false)                /* our own mistake */
 
 enum err_code {
 #define X(code, name, retryable) code,
@@ -46,6 +63,8 @@ struct err {
 
 const char *err_name(enum err_code code);
 bool err_is_retryable(enum err_code code);
+/* One of the seven classes above, which only the client of a service gives. */
+bool err_is_of_provider(enum err_code code);
 /* The code of that name, which may be NULL. */
 enum err_code err_find(const char *name, enum err_code otherwise);
 

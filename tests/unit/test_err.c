@@ -88,6 +88,35 @@ static void test_only_passing_failures_are_retryable(void **state)
     assert_false(err_is_retryable((enum err_code)ERR_COUNT));
 }
 
+/* The names stand in history, in SQL and on dashboards: they are an interface. */
+static void test_the_classes_of_provider_failure_are_these(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum err_code code;
+        bool is_retryable;
+    } classes[] = {
+        {"retry", ERR_RETRY, true},
+        {"rate_limited", ERR_RATE_LIMITED, true},
+        {"not_ready", ERR_NOT_READY, true},
+        {"next_source", ERR_NEXT_SOURCE, false},
+        {"split", ERR_SPLIT, false},
+        {"permanent", ERR_PERMANENT, false},
+        {"stop_provider", ERR_STOP_PROVIDER, false},
+    };
+    size_t of_provider = 0;
+    for (int i = 0; i < ERR_COUNT; i++)
+        of_provider += err_is_of_provider((enum err_code)i);
+    assert_int_equal(of_provider, ARRAY_LEN(classes));
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        assert_int_equal(err_find(classes[i].name, ERR_BUG), classes[i].code);
+        assert_string_equal(err_name(classes[i].code), classes[i].name);
+        assert_true(err_is_of_provider(classes[i].code));
+        assert_int_equal(err_is_retryable(classes[i].code), classes[i].is_retryable);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_wrapping_again_and_again_stays_within_bounds),
         cmocka_unit_test(test_every_code_has_a_name_of_its_own),
         cmocka_unit_test(test_only_passing_failures_are_retryable),
+        cmocka_unit_test(test_the_classes_of_provider_failure_are_these),
     };
     return cmocka_run_group_tests_name("err", tests, NULL, NULL);
 }

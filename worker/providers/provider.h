@@ -1,7 +1,8 @@
 /* provider.h: what every client of an outside service gives back.
  *
  * A client makes as many requests as its service needs for one answer, never retries (the engine parks the run)
- * and ends each call in exactly one class of err.h. Messages are for people: "youtube: the video is private". */
+ * and ends each call well or in exactly one of the seven classes of provider failure that err.h explains. Messages
+ * are for people: "youtube: the video is private". */
 #pragma once
 
 #include <stdbool.h>

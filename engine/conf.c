@@ -83,6 +83,7 @@ static const struct setting settings[] = {
     {"CHRONOS_TRANSCRIBE_KEY", SECRET, SVC(transcribe_key), "", 0, 0, "", CONF_WORKER, "its key; empty = OPENAI_API_KEY"},
     {"CHRONOS_TRANSCRIBE_MODEL", TEXT, SVC(transcribe_model), "whisper-1", 0, 0, "", CONF_WORKER, "speech model"},
     {"CHRONOS_TRANSCRIBE_USD_PER_MINUTE", PRICE, SVC(transcribe_usd_per_minute), "0.006", 0, 1000, "USD", CONF_WORKER, "price of a minute of speech"},
+    {"CHRONOS_TRANSCRIBE_PARALLEL", NUMBER, SVC(transcribe_parallel), "4", 1, 64, "parts", CONF_WORKER, "parts of one recording sent to speech recognition at the same time"},
     {"CHRONOS_EMBED_MODEL", TEXT, SVC(embed_model), "text-embedding-3-small", 0, 0, "", CONF_WORKER, "embedding model; 1,536 dimensions are expected"},
     {"CHRONOS_EMBED_BATCH", NUMBER, SVC(embed_batch), "20", 1, 2048, "chunks", CONF_WORKER, "chunks in one embedding request"},
     {"CHRONOS_EMBED_USD_PER_MILLION_TOKENS", PRICE, SVC(embed_usd_per_million_tokens), "0.02", 0, 1000, "USD", CONF_WORKER, "price of a million tokens"},

@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "clock.h"
+#include "disk.h"
 #include "url.h"
 
 #ifndef CHRONOS_VERSION
@@ -59,6 +60,8 @@ struct transfer {
     bool stalled;
     bool address_refused;
     int write_errno;
+    bool no_room;
+    struct err room; /* why there is none */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -225,6 +228,15 @@ static bool write_file(struct transfer *t, const char *p, size_t n)
     return true;
 }
 
+/* Asked once, before the first byte is written: a disk that is full half way costs the whole transfer. */
+static bool has_room(struct transfer *t)
+{
+    curl_off_t length = -1;
+    curl_easy_getinfo(t->http->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    t->no_room = !disk_has_room(t->req->download_fd, length > 0 ? (uint64_t)length : 0, &t->room);
+    return !t->no_room;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
@@ -239,6 +251,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
         t->too_big = true;
         return 0;
     }
+    if (t->req->download_fd > 0 && t->received == 0 && !has_room(t))
+        return 0;
     t->received += len;
     if (t->req->download_fd > 0)
         return write_file(t, p, len) ? len : 0;
@@ -438,6 +452,10 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     if (t->too_big)
         return err_set(e, ERR_PERMANENT, "%s: the answer is larger than %llu bytes", place,
                        (unsigned long long)t->max_bytes);
+    if (t->no_room) {
+        *e = t->room;
+        return err_wrap(e, "%s", place);
+    }
     if (t->write_errno != 0)
         return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
                        strerror(t->write_errno));

@@ -21,6 +21,7 @@ struct services {
     const char *transcribe_key;
     const char *transcribe_model;     /* whisper-1 */
     double transcribe_usd_per_minute; /* 0.006 */
+    long transcribe_parallel;         /* parts of one recording sent at the same time */
     const char *embed_url;
     const char *embed_key;
     const char *embed_model;             /* text-embedding-3-small */

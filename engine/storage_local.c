@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "disk.h"
 #include "storage_backend.h"
 
 enum { PIECE = 256 * 1024, MAX_TRIES = 5, NAME_SIZE = 256 };
@@ -297,7 +298,7 @@ static bool local_get(struct http *h, const struct services *svc, const char *bu
     if (size > max_bytes)
         return err_set(e, ERR_PERMANENT, "storage: the file is larger than %llu bytes",
                        (unsigned long long)max_bytes);
-    return copy_out(h, from, fd, size, e);
+    return disk_has_room(fd, size, e) ? copy_out(h, from, fd, size, e) : err_wrap(e, "storage");
 }
 
 /* ---- delete ---- */

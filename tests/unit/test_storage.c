@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "disk.h"
 #include "storage.h"
 
 static char root[] = "/tmp/test_storage_XXXXXX", url[64];
@@ -212,6 +213,25 @@ static void test_what_a_killed_writer_left_goes_with_the_next_write(void **state
     assert_int_equal(count_files("files/.tmp"), 0);
 }
 
+static void test_a_file_that_does_not_fit_is_refused_before_it_is_copied(void **state)
+{
+    (void)state;
+    struct err e;
+    auto_close int fd = open(root, O_RDONLY | O_DIRECTORY);
+    assert_true(disk_has_room(fd, 1, &e));
+    assert_false(disk_has_room(fd, (uint64_t)1 << 60, &e));
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_non_null(strstr(e.msg, "no room on the disk"));
+    char at[128];
+    assert_true(put("exports", "sparse", "x", &e));
+    (void)snprintf(at, sizeof(at), "%s/files/exports/sparse", root);
+    assert_int_equal(truncate(at, (off_t)1 << 43), 0); /* 8 TB of nothing */
+    FILE *f = tmpfile();
+    assert_false(storage_get(NULL, &svc, "exports", "sparse", fileno(f), (uint64_t)1 << 50, &e));
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    (void)fclose(f);
+}
+
 /* ---- links ---- */
 
 static void test_a_link_opens_what_it_was_made_for_until_it_expires(void **state)
@@ -343,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_a_path_through_a_file_is_refused),
         cmocka_unit_test(test_deleted_files_and_their_empty_folders_are_gone),
         cmocka_unit_test(test_what_a_killed_writer_left_goes_with_the_next_write),
+        cmocka_unit_test(test_a_file_that_does_not_fit_is_refused_before_it_is_copied),
         cmocka_unit_test(test_a_link_opens_what_it_was_made_for_until_it_expires),
         cmocka_unit_test(test_a_changed_link_is_refused),
         cmocka_unit_test(test_the_secret_is_made_once_and_kept_private),

@@ -15,7 +15,7 @@ from .processes import cpu_of
 from .resp import xadd
 
 HOURS = 40
-WAITING, SERVICE_MS, WATCHED_S = 100, 90000, 10
+WAITING, SERVICE_MS, WATCHED_S = 100, 120000, 10
 UPLOAD = "sample-creator/bench-video/beekeeping-bench.m4a"
 
 

@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #include "clock.h"
+#include "disk.h"
 #include "url.h"
 
 #ifndef CHRONOS_VERSION
@@ -63,11 +64,15 @@ struct transfer {
 
     /* why a callback ended it */
     bool cancelled;
+    bool body_sent; /* read_body came to its end */
+    bool body_failed;
     bool too_big;
     bool stalled;
     bool late; /* no first byte in time */
     bool address_refused;
     int write_errno;
+    bool no_room;
+    struct err room; /* why there is none */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -320,6 +325,15 @@ static bool write_file(struct transfer *t, const char *p, size_t n)
     return true;
 }
 
+/* Asked once, before the first byte is written: a disk that is full half way costs the whole transfer. */
+static bool has_room(struct transfer *t)
+{
+    curl_off_t length = -1;
+    curl_easy_getinfo(t->http->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    t->no_room = !disk_has_room(t->req->download_fd, length > 0 ? (uint64_t)length : 0, &t->room);
+    return !t->no_room;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
@@ -334,10 +348,21 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
         t->too_big = true;
         return 0;
     }
+    if (t->req->download_fd > 0 && t->received == 0 && !has_room(t))
+        return 0;
     t->received += len;
     if (t->req->download_fd > 0)
         return write_file(t, p, len) ? len : 0;
     return buf_add(&t->r->body, p, len) ? len : 0;
+}
+
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    ssize_t got = t->req->read_body(t->req->read_arg, p, size * n);
+    t->body_failed = got < 0;
+    t->body_sent = got == 0;
+    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
 }
 
 /* ---- watching over it ---- */
@@ -351,6 +376,8 @@ static bool sends_body(const struct http_request *req)
 static bool is_waiting_for_answer(const struct transfer *t, curl_off_t dl, curl_off_t ul_total,
                                   curl_off_t ul)
 {
+    if (t->req->read_body != NULL)
+        return dl == 0 && t->header_bytes == 0 && t->body_sent;
     long sent = 0;
     curl_easy_getinfo(t->http->curl, CURLINFO_REQUEST_SIZE, &sent);
     return sent > 0 && dl == 0 && t->header_bytes == 0 && ul >= ul_total;
@@ -524,6 +551,16 @@ static void set_callbacks(CURL *c, struct transfer *t)
     curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L);
 }
 
+static void set_reader(CURL *c, struct transfer *t)
+{
+    curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(c, CURLOPT_READDATA, t);
+    curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->req->read_size);
+    /* a kept connection may turn out to be dead, and what was read cannot be read again */
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+}
+
 /* ---- judging ---- */
 
 static bool outage(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -548,11 +585,17 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     if (t->too_big)
         return err_set(e, ERR_PERMANENT, "%s: the answer is larger than %llu bytes", place,
                        (unsigned long long)t->max_bytes);
+    if (t->no_room) {
+        *e = t->room;
+        return err_wrap(e, "%s", place);
+    }
     if (t->write_errno != 0)
         return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
                        strerror(t->write_errno));
     if (t->late)
         return outage(e, "%s: no answer within %lld ms", place, (long long)t->req->first_byte_ms);
+    if (t->body_failed)
+        return err_set(e, ERR_RETRY, "%s: what was to be sent cannot be read", place);
     if (t->stalled)
         return outage(e, "%s: no data for %d seconds", place, STALL_MS / 1000);
     if (t->address_refused)
@@ -631,6 +674,8 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
     }
     set_limits(c, url, req, left_ms);
     set_callbacks(c, t);
+    if (req->read_body != NULL)
+        set_reader(c, t);
     set_method(c, req);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (form != NULL)

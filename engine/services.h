@@ -19,12 +19,15 @@ struct services {
     const char *mux_private_key; /* the key: base64 of a PEM, as Mux shows it, or the PEM itself */
     const char *whop_url;        /* https://api.whop.com/api/v1 */
     const char *whop_key;
-    const char *storage_url; /* {SUPABASE_URL}/storage/v1 */
+    const char *storage_url; /* {SUPABASE_URL}/storage/v1, or file:/directory */
     const char *storage_key;
-    const char *transcribe_url; /* OpenAI-compatible, with /v1 */
+    const char *storage_secret;     /* signs links to local files; "" = the directory's own */
+    const char *storage_public_url; /* in front of such links; "" = they are relative */
+    const char *transcribe_url;     /* OpenAI-compatible, with /v1 */
     const char *transcribe_key;
     const char *transcribe_model;     /* whisper-1 */
     double transcribe_usd_per_minute; /* 0.006 */
+    long transcribe_parallel;         /* parts of one recording sent at the same time */
     const char *embed_url;
     const char *embed_key;
     const char *embed_model;             /* text-embedding-3-small */

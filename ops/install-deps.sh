@@ -19,6 +19,7 @@ demo_packages=(
     "libhiredis-dev|pkg-config --exists hiredis"
     "libcurl4-openssl-dev|pkg-config --exists libcurl"
     "libjansson-dev|pkg-config --exists jansson"
+    "libssl-dev|pkg-config --exists libcrypto"
     "libpq-dev|pkg-config --exists libpq"
     "libssl-dev|pkg-config --exists libcrypto"
     "redis-server|command -v redis-server"

@@ -10,7 +10,9 @@
 #include "chunker.h"
 #include "clock.h"
 #include "js.h"
+#include "parts.h"
 #include "reason.h"
+#include "storage.h"
 #include "whop.h"
 #include "workdir.h"
 
@@ -18,7 +20,7 @@ static const char BUCKET[] = "videos";
 
 /* What the bucket accepts; also a bound on what one step may put on the worker's disk. */
 static const size_t MAX_FILE_BYTES = (size_t)5 << 30;
-enum { MAX_PARTS = 512, MAX_TEXT_BYTES = 64 << 20 };
+enum { MAX_PARTS = 512 };
 
 bool transcribe_language(const json_t *data, const char **ret, struct err *e)
 {
@@ -52,6 +54,7 @@ static bool local_failure(const char *what, struct err *e)
 
 static bool workspace_open(struct workspace *w, const struct services *svc, struct err *e)
 {
+    (void)workdir_sweep(svc->work_dir); /* what a killed neighbour left may be the room we need */
     if (!workdir_open(&w->dir, svc->work_dir, e))
         return false;
     (void)snprintf(w->input, sizeof(w->input), "%s/input", w->dir.path);
@@ -81,55 +84,6 @@ static void workspace_release(struct workspace *w)
 
 /* ---- a file to text ---- */
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-/* What is known so far; grows part by part. */
-struct joined {
-    struct transcript t;
-    struct buf text;
-};
-
-static bool add_part(struct joined *j, const struct transcript *part, double offset_seconds,
-                     struct err *e)
-{
-    int64_t offset_ms = (int64_t)(offset_seconds * 1000 + 0.5);
-    for (size_t i = 0; i < part->captions.len; i++) {
-        const struct caption *c = &part->captions.items[i];
-        captions_add(&j->t.captions, c->start_ms + offset_ms, c->end_ms + offset_ms, c->text,
-                     strlen(c->text));
-    }
-    const char *text = part->text != NULL ? part->text : "";
-    bool ok = *text == '\0' ||
-              ((j->text.len == 0 || buf_addc(&j->text, ' ')) && buf_adds(&j->text, text));
-    if (!ok)
-        return err_set(e, ERR_PERMANENT, "the transcript is longer than %d MB",
-                       MAX_TEXT_BYTES >> 20);
-    if (j->t.language[0] == '\0')
-        memcpy(j->t.language, part->language, sizeof(j->t.language));
-    j->t.cost_usd += part->cost_usd;
-    j->t.method = part->method;
-    return true;
-}
-
-static bool recognise_part(const struct transcriber *t, const struct audio_part *part,
-                           struct joined *j, struct err *e)
-{
-    if (t->is_cancelled(t->arg))
-        return err_set(e, ERR_STOPPING, "the step was cancelled");
-    struct transcript one = {0};
-    /* each part's language is heard anew: music at the start must not decide for the rest */
-    if (!whisper_transcribe(t->http, t->services, part->path, base_name(part->path), t->language,
-                            &one, e))
-        return false;
-    bool ok = add_part(j, &one, part->start_seconds, e);
-    transcript_release(&one);
-    return ok;
-}
-
 static bool transcribe_file(const struct transcriber *t, const struct workspace *w,
                             struct transcript *ret, struct err *e)
 {
@@ -141,19 +95,9 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
     if (!audio_split(t->services, w->input, w->dir.path, parts, MAX_PARTS, &count, &duration,
                      t->is_cancelled, t->arg, e))
         return false;
-    struct joined j = {.t = {.method = "whisper"}, .text = BUF_INIT(MAX_TEXT_BYTES)};
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = recognise_part(t, &parts[i], &j, e);
-    if (!ok) {
-        buf_release(&j.text);
-        transcript_release(&j.t);
+    if (!parts_transcribe(t, parts, count, ret, e))
         return false;
-    }
-    captions_finish(&j.t.captions, false);
-    j.t.text = j.text.len > 0 ? buf_take(&j.text) : NULL;
-    j.t.duration_seconds = duration;
-    *ret = j.t;
+    ret->duration_seconds = duration;
     return true;
 }
 
@@ -163,9 +107,8 @@ bool transcribe_upload(const struct transcriber *t, const char *storage_path,
     struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))
         return false;
-    bool ok =
-        storage_download(t->http, t->services, BUCKET, storage_path, w.fd, MAX_FILE_BYTES, e) &&
-        workspace_close_file(&w, e) && transcribe_file(t, &w, ret, e);
+    bool ok = storage_get(t->http, t->services, BUCKET, storage_path, w.fd, MAX_FILE_BYTES, e) &&
+              workspace_close_file(&w, e) && transcribe_file(t, &w, ret, e);
     workspace_release(&w);
     return ok;
 }

@@ -33,9 +33,13 @@ static void remove_tree(const char *path)
     (void)rmdir(path); /* what cannot be removed is left for the next sweep */
 }
 
-bool workdir_open(struct workdir *w, const char *base, struct err *e)
+enum { MAX_TRIES = 5 };
+
+/* On failure *ret_swept tells that somebody has swept the folder away before it was locked. */
+static bool try_open(struct workdir *w, const char *base, bool *ret_swept, struct err *e)
 {
     w->lock = -1;
+    *ret_swept = false;
     int n = snprintf(w->path, sizeof(w->path), "%s/%sXXXXXX", base, PREFIX);
     if (n < 0 || (size_t)n >= sizeof(w->path))
         return err_set(e, ERR_BUG, "the path of the work directory is too long");
@@ -45,9 +49,18 @@ bool workdir_open(struct workdir *w, const char *base, struct err *e)
     w->lock = take_lock(w->path);
     if (w->lock >= 0)
         return true;
-    /* a worker that just starts has swept it away */
+    *ret_swept = true;
     remove_tree(w->path);
     return err_set(e, ERR_UNAVAILABLE, "worker: cannot lock a work directory");
+}
+
+bool workdir_open(struct workdir *w, const char *base, struct err *e)
+{
+    bool swept = true;
+    for (int i = 0; i < MAX_TRIES && swept; i++)
+        if (try_open(w, base, &swept, e))
+            return true;
+    return false;
 }
 
 void workdir_release(struct workdir *w)

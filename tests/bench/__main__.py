@@ -12,11 +12,12 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, latency, memory, profile, scheduling
+from . import analytics, backlog, latency, memory, profile, scheduling, videos
 from .bench import Bench
 from .resp import RespError
 
-PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "profile", "memory")
+PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "hour", "speech",
+         "profile", "memory")
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
 LIMITS_RUNS = 50000
@@ -123,6 +124,16 @@ def measure_analytics(bench, figures, _):
     progress(f"analytics: {figures['analytics']}")
 
 
+def measure_hour(bench, figures, _):
+    figures["hour_of_video"] = videos.hour(bench)
+    progress(f"an hour of video: {figures['hour_of_video']}")
+
+
+def measure_speech(bench, figures, _):
+    figures["hundred_transcriptions_waiting"] = videos.waiting_for_speech(bench)
+    progress(f"transcriptions that wait: {figures['hundred_transcriptions_waiting']}")
+
+
 def measure_profile(bench, figures, _):
     figures["profile"] = profile.measure(bench)
 
@@ -135,6 +146,7 @@ MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RU
             "half": (measure_half, 0), "limits": (measure_limits, LIMITS_RUNS),
             "admission": (measure_admission, 0), "timers": (measure_timers, 0), "slots": (measure_slots, 0),
             "cron": (measure_cron, 0), "kill": (measure_kill, 0), "analytics": (measure_analytics, 0),
+            "hour": (measure_hour, 0), "speech": (measure_speech, 0),
             "profile": (measure_profile, 0), "memory": (measure_memory, 0)}
 
 

@@ -7,6 +7,8 @@ sample recording and where in it the piece begins, without being told:
 
     |- lesson 0.3 s -|- number / 40, 0.3 s -|- number % 40, to the caption's end -|   pause   |- lesson …
 
+A recording of more than 1,600 captions has as many lesson tones as it needs; each counts from 0 again.
+
 With ffmpeg the files are what their extension says; without it they are all WAV.
 """
 import array
@@ -116,7 +118,12 @@ class Studio:
         elif name in SPECIALS:
             yield from (silence(1000) for _ in range(SPECIAL_SECONDS))
         else:
-            yield from coded(self.library.recordings.index(name), timed(self.library.text_of(name)))
+            yield from coded(self.places().index((name, 0)), timed(self.library.text_of(name)))
+
+    def places(self):
+        """What each lesson tone stands for: (recording, number of its first caption)."""
+        return [(name, first) for name in self.library.recordings
+                for first in range(0, len(timed(self.library.text_of(name))), DIGITS * DIGITS)]
 
     def listen(self, data, extension):
         """What the bytes of an audio file hold."""
@@ -169,8 +176,10 @@ class Studio:
     def recognise(self, seconds, samples):
         marks = [mark(frame) for frame in frames(samples)]
         found = find_code(marks)
-        if found and found[0] < len(self.library.recordings):
-            lesson, number, at_ms = self.library.recordings[found[0]], found[1], found[2]
+        places = self.places()
+        if found and found[0] < len(places):
+            lesson, first = places[found[0]]
+            number, at_ms = first + found[1], exact_start(samples, found[2])
             captions = timed(self.library.text_of(lesson))
             if number < len(captions):
                 return Heard(seconds, lesson, max(0, captions[number].start_ms - at_ms))
@@ -187,8 +196,8 @@ def coded(lesson, segments):
         if length < 4 * CODE_MS:
             yield tone(HUM_HZ, length)
         else:
-            yield tone(LESSON_HZ + LESSON_STEP * lesson, CODE_MS)
-            yield tone(HIGH_HZ + DIGIT_STEP * (number // DIGITS), CODE_MS)
+            yield tone(LESSON_HZ + LESSON_STEP * (lesson + number // DIGITS**2), CODE_MS)
+            yield tone(HIGH_HZ + DIGIT_STEP * (number // DIGITS % DIGITS), CODE_MS)
             yield tone(LOW_HZ + DIGIT_STEP * (number % DIGITS), length - 2 * CODE_MS)
         clock = s.end_ms
     yield silence(1000)
@@ -293,6 +302,14 @@ def find_code(marks):
                 and a_length >= 4 and b_length >= 4 and c_length >= 4):
             return a[1], b[1] * DIGITS + c[1], at * FRAME_MS
     return None
+
+
+def exact_start(samples, frame_ms):
+    """When the sound begins that is there in this frame: to the millisecond, if silence is before it."""
+    first, last = (RATE * max(0, frame_ms + ms) // 1000 for ms in (-2 * FRAME_MS, FRAME_MS))
+    quiet = next((i for i in range(last, first, -1)
+                  if all(-QUIET < s < QUIET for s in samples[max(0, i - RATE // 50):i])), None)
+    return frame_ms if quiet is None else quiet * 1000 // RATE
 
 
 def is_tone(mark_, name):

@@ -68,7 +68,7 @@ class YouTube:
             {"message": message, "domain": "global", "reason": reason}]}}, status)
 
     def find(self, key):
-        if key.startswith(("bulk", "slow")):
+        if key.startswith(("bulk", "slow", "hour")):
             return self.sandbox.library.synthetic(key)
         return self.sandbox.library.find("youtube", key)
 

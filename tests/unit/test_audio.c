@@ -3,9 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "clock.h"
@@ -39,6 +42,13 @@ static struct subprocess shell(const char *const *argv)
         .max_file_bytes = 1 << 20,
         .max_out_bytes = 100,
     };
+}
+
+static int execute(const char *command)
+{
+    char line[256];
+    (void)snprintf(line, sizeof(line), "bash -c '%s'", command);
+    return system(line);
 }
 
 static void test_output_and_exit_code_come_back(void **state)
@@ -134,6 +144,29 @@ static void test_cancelling_kills_even_what_ignores_the_polite_signal(void **sta
     assert_false(subprocess_run(&p, &r, &e));
     assert_int_equal(e.code, ERR_STOPPING);
     assert_in_range(mono_ms() - from, 0, 5000);
+}
+
+/* To an address where somebody listens, so that nothing but the confinement can be what refuses. */
+static void test_the_child_reaches_no_network(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    auto_close int door = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(door, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(door, 1), 0);
+    assert_int_equal(getsockname(door, (struct sockaddr *)&at, &len), 0);
+    char command[128];
+    (void)snprintf(command, sizeof(command), "exec 3<>/dev/tcp/127.0.0.1/%d", ntohs(at.sin_port));
+    assert_int_equal(execute(command), 0); /* the same without confinement */
+    const char *const argv[] = {"bash", "-c", command, NULL};
+    struct subprocess p = shell(argv);
+    struct subprocess_result r;
+    struct err e;
+    assert_true(subprocess_run(&p, &r, &e));
+    assert_int_not_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.errors.data, "not permitted"));
+    subprocess_release(&r);
 }
 
 static void test_a_missing_program_needs_a_person(void **state)
@@ -245,9 +278,46 @@ static void test_what_cannot_be_heard_is_refused(void **state)
     make("mute.mp4", "-f lavfi -i testsrc=size=64x48:rate=5:duration=1 -c:v mpeg4");
     refuses("no sound");
     write_input("text.mp4", "this is not a recording");
-    refuses("Invalid data");
+    refuses("audio: the file is not a video or sound recording that can be read");
     write_input("empty.mp4", "");
-    refuses("failed");
+    refuses("audio: the file is empty");
+    make("picture.png", "-f lavfi -i color=s=64x64:d=1 -frames:v 1");
+    refuses("audio: the file is a playlist or of another kind that is not a recording");
+    make("packed.mp4", "-f lavfi -i sine=duration=1 -f wav - | gzip >");
+    refuses("audio: the file is a playlist or of another kind");
+}
+
+/* Half a file says how long the whole one was; what counts is what can be heard. */
+static void test_the_length_of_a_cut_recording_is_that_of_what_is_left(void **state)
+{
+    (void)state;
+    make("cut.mp3", "-f lavfi -i sine=duration=60 -b:a 64k -f mp3 - | head -c 160000 >");
+    splits();
+    assert_true(duration > 10 && duration < 30);
+    make("whole.m4a", "-f lavfi -i sine=duration=60");
+    char command[512];
+    (void)snprintf(command, sizeof(command), "head -c 90000 %s/whole.m4a > %s/cut.m4a", dir, dir);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(input, sizeof(input), "%s/cut.m4a", dir);
+    refuses("audio: the file is incomplete: its upload broke off");
+}
+
+static void test_the_name_does_not_say_what_a_file_is(void **state)
+{
+    (void)state;
+    make("really-a-wav.mp4", "-f lavfi -i sine=duration=2 -f wav");
+    splits();
+    assert_int_equal(count, 1);
+}
+
+/* A picture of a hundred and forty megabytes in a small file: it is never decoded. */
+static void test_huge_pictures_cost_nothing(void **state)
+{
+    (void)state;
+    make("huge.mkv", "-f lavfi -i color=s=12000x12000:r=1:d=2,format=gray -f lavfi -i "
+                     "sine=duration=2 -c:v png -c:a flac");
+    splits();
+    assert_int_equal(count, 1);
 }
 
 /* A playlist under a video's name would read any local file into the transcript. */
@@ -261,10 +331,13 @@ static void test_a_playlist_is_not_opened(void **state)
         "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://%s/secret.wav\n#EXT-X-ENDLIST\n",
         dir);
     write_input("playlist.mp4", text);
-    refuses("failed");
+    refuses("audio: the file is a playlist or of another kind that is not a recording");
     (void)snprintf(text, sizeof(text), "ffconcat version 1.0\nfile '%s/secret.wav'\n", dir);
     write_input("concat.mp4", text);
-    refuses("failed");
+    refuses("audio: the file is a playlist or of another kind that is not a recording");
+    write_input("away.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:1/"
+                            "x.ts\n#EXT-X-ENDLIST\n");
+    refuses("audio: the file is a playlist or of another kind that is not a recording");
 }
 
 int main(void)
@@ -282,6 +355,10 @@ int main(void)
         cmocka_unit_test(test_a_long_recording_is_cut_in_silence),
         cmocka_unit_test(test_what_cannot_be_heard_is_refused),
         cmocka_unit_test(test_a_playlist_is_not_opened),
+        cmocka_unit_test(test_huge_pictures_cost_nothing),
+        cmocka_unit_test(test_the_name_does_not_say_what_a_file_is),
+        cmocka_unit_test(test_the_length_of_a_cut_recording_is_that_of_what_is_left),
+        cmocka_unit_test(test_the_child_reaches_no_network),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -7,10 +7,12 @@
 #include "provider.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
 
 #include "answer.h"
+#include "disk.h"
 #include "js.h"
 #include "subprocess.h"
 
@@ -48,6 +50,35 @@ struct job {
 
 /* ---- running ---- */
 
+/* What ffmpeg says of the files that people upload, and what it means to them. */
+static const struct {
+    const char *words;
+    const char *meaning;
+} meanings[] = {
+    {"whitelist", "the file is a playlist or of another kind that is not a recording"},
+    {"Invalid data found", "the file is not a video or sound recording that can be read"},
+    {"Cannot allocate memory", "the file needs more time or memory than allowed"},
+};
+
+/* An MP4 that stops before its index; other files are only taken for one by their name. */
+static bool is_cut_mp4(const char *path, const char *errors)
+{
+    char head[8];
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return strstr(errors, "moov atom not found") != NULL && fd >= 0 &&
+           read(fd, head, sizeof(head)) == sizeof(head) && memcmp(head + 4, "ftyp", 4) == 0;
+}
+
+static const char *meaning_of(const char *path, const char *errors)
+{
+    if (is_cut_mp4(path, errors))
+        return "the file is incomplete: its upload broke off";
+    for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+        if (strstr(errors, meanings[i].words) != NULL)
+            return meanings[i].meaning;
+    return NULL;
+}
+
 /* The last line of standard error, without our path in front of it: what is wrong, in ffmpeg's words. */
 static void last_words(const struct buf *errors, const char *input, char *out, size_t out_size)
 {
@@ -79,6 +110,9 @@ static bool judge(const struct job *j, const struct subprocess_result *r, const 
     /* the same file would meet the same limit again */
     if (r->timed_out || r->signal != 0)
         return err_set(e, ERR_PERMANENT, "audio: %s takes more time or memory than allowed", what);
+    const char *meaning = meaning_of(j->input + strlen("file:"), r->errors.data);
+    if (meaning != NULL)
+        return err_set(e, ERR_PERMANENT, "audio: %s", meaning);
     return err_set(e, ERR_PERMANENT, "audio: %s failed: %s", what, words);
 }
 
@@ -154,8 +188,16 @@ static double duration_in(const json_t *probe)
     return isfinite(longest) && longest > 0 ? longest : 0;
 }
 
+static bool is_empty(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size == 0;
+}
+
 static bool probe(struct job *j, struct err *e)
 {
+    if (is_empty(j->input + strlen("file:")))
+        return err_set(e, ERR_PERMANENT, "audio: the file is empty");
     const char *const argv[] = {
         j->svc->ffprobe,
         "-v",
@@ -266,6 +308,9 @@ static bool extract(const struct job *j, const char *list, struct err *e)
 {
     char pattern[600], list_arg[600];
     auto_buf cuts = BUF_INIT(MAX_CUTS * 16);
+    auto_close int folder = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0 && !disk_has_room(folder, (uint64_t)(j->duration * BYTES_PER_SECOND), e))
+        return err_wrap(e, "audio");
     (void)snprintf(pattern, sizeof(pattern), "file:%s/part%%03d.ogg", j->dir);
     (void)snprintf(list_arg, sizeof(list_arg), "file:%s", list);
     if (!join_cuts(j, &cuts))
@@ -341,7 +386,8 @@ static bool read_list(const struct job *j, const char *list, struct audio_part *
         if (n == max_parts)
             ok = err_set(e, ERR_PERMANENT, "audio: the recording is too long");
         else if (!read_part(j, line, &parts[n++]))
-            ok = err_set(e, ERR_PERMANENT, "audio: converting the sound gave an unusable part");
+            ok = err_set(e, ERR_PERMANENT,
+                         "audio: the recording holds no sound that can be converted");
     }
     (void)fclose(f);
     if (ok && n == 0)
@@ -368,6 +414,7 @@ bool audio_split(const struct services *svc, const char *input_path, const char 
     if (!ok)
         return false;
     *ret_count = count;
-    *ret_duration_seconds = j.duration;
+    /* what was decoded: the file's own word may be wrong, and is when it was cut off */
+    *ret_duration_seconds = parts[count - 1].start_seconds + parts[count - 1].duration_seconds;
     return true;
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
+#include "confine.h"
 
 enum {
     MAX_ERROR_BYTES = 64 * 1024,
@@ -75,6 +76,7 @@ __attribute__((noreturn)) static void become(const struct subprocess *p, const c
         _exit(127);
     (void)close_range(3, ~0U, 0);
     set_limits(p);
+    confine();
     (void)execve(program, (char *const *)p->argv, env);
     _exit(127);
 }

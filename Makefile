@@ -9,7 +9,7 @@ B        := build/$(VARIANT)
 GEN      := build/gen
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-PKGS     := hiredis libcurl jansson libpq
+PKGS     := hiredis libcurl jansson libcrypto libpq
 PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -33,6 +33,8 @@ struct setting {
     const char *help;
 };
 
+#define DEFAULT_STORAGE "/var/lib/chronos/storage"
+
 #define AT(field)  offsetof(struct conf, field)
 #define SVC(field) offsetof(struct conf, services.field)
 
@@ -72,6 +74,9 @@ static const struct setting settings[] = {
     {"SUPABASE_URL", URL, AT(supabase_url), "", 0, 0, "", CONF_WORKER, "Supabase project; storage is its /storage/v1"},
     {"CHRONOS_STORAGE_URL", URL, SVC(storage_url), "", 0, 0, "", CONF_WORKER, "storage server, when it is not {SUPABASE_URL}/storage/v1"},
     {"SUPABASE_SERVICE_ROLE_KEY", SECRET, SVC(storage_key), "", 0, 0, "", CONF_WORKER, "key for storage"},
+    {"STORAGE_URL", URL, AT(own_storage_url), "", 0, 0, "", CONF_WORKER, "file:/directory keeps files there, a URL names a storage server; empty = CHRONOS_STORAGE_URL, then that of SUPABASE_URL, then file:" DEFAULT_STORAGE},
+    {"STORAGE_SECRET", SECRET, SVC(storage_secret), "", 0, 0, "", CONF_WORKER, "signs links to files of the directory, 16 bytes at least; empty = one is made and kept in it"},
+    {"STORAGE_PUBLIC_URL", URL, SVC(storage_public_url), "", 0, 0, "", CONF_WORKER, "where the console is reached from outside: the beginning of those links; empty = they are relative"},
     {"OPENAI_BASE_URL", URL, SVC(embed_url), "https://api.openai.com/v1", 0, 0, "", CONF_WORKER, "OpenAI or a compatible server, with /v1"},
     {"OPENAI_API_KEY", SECRET, SVC(embed_key), "", 0, 0, "", CONF_WORKER, "key for speech and embeddings"},
     {"CHRONOS_TRANSCRIBE_URL", URL, SVC(transcribe_url), "", 0, 0, "", CONF_WORKER, "another server for speech; empty = OPENAI_BASE_URL"},
@@ -197,15 +202,33 @@ long conf_limit(const struct conf *c, const char *name, long otherwise)
     return otherwise;
 }
 
-static bool fill_services(struct conf *c, struct err *e)
+/* Of several, the one that is meant for us alone. */
+static bool choose_storage(struct conf *c, struct err *e)
 {
     struct services *s = &c->services;
+    if (*c->own_storage_url != '\0')
+        s->storage_url = c->own_storage_url;
     if (*s->storage_url == '\0' && *c->supabase_url != '\0') {
         char *url;
         if (asprintf(&url, "%s/storage/v1", c->supabase_url) < 0)
             abort();
         s->storage_url = url;
     }
+    if (*s->storage_url == '\0')
+        s->storage_url = "file:" DEFAULT_STORAGE;
+    const char *url = s->storage_url;
+    if (strncmp(url, "file:", 5) == 0 ? url[5] != '/' || strstr(url + 5, "/..") != NULL
+                                      : strncmp(url, "http", 4) != 0)
+        return err_set(e, ERR_INPUT,
+                       "STORAGE_URL=%.64s: must be file:/directory or the URL of a server", url);
+    return true;
+}
+
+static bool fill_services(struct conf *c, struct err *e)
+{
+    struct services *s = &c->services;
+    if (!choose_storage(c, e))
+        return false;
     if (*s->transcribe_url == '\0')
         s->transcribe_url = s->embed_url;
     if (*s->transcribe_key == '\0')

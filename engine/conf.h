@@ -18,6 +18,7 @@ struct conf {
     const char *limits;
     const char *work_dir;
     const char *supabase_url;
+    const char *own_storage_url; /* STORAGE_URL; what counts is services.storage_url */
     long partitions;
     long lease_ms;
     long worker_threads;

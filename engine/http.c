@@ -53,6 +53,8 @@ struct transfer {
 
     /* why a callback ended it */
     bool cancelled;
+    bool body_sent; /* read_body came to its end */
+    bool body_failed;
     bool too_big;
     bool stalled;
     bool address_refused;
@@ -91,6 +93,11 @@ void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg)
 {
     h->is_cancelled = is_cancelled;
     h->cancel_arg = arg;
+}
+
+bool http_is_cancelled(const struct http *h)
+{
+    return h->is_cancelled != NULL && h->is_cancelled(h->cancel_arg);
 }
 
 void http_response_release(struct http_response *r)
@@ -238,6 +245,15 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return buf_add(&t->r->body, p, len) ? len : 0;
 }
 
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    ssize_t got = t->req->read_body(t->req->read_arg, p, size * n);
+    t->body_failed = got < 0;
+    t->body_sent = got == 0;
+    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
 /* ---- watching over it ---- */
 
 /* Waiting for the answer to something we sent is not a stall: speech recognition takes minutes before its first
@@ -245,6 +261,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 static bool is_waiting_for_answer(const struct transfer *t, curl_off_t dl, curl_off_t ul_total,
                                   curl_off_t ul)
 {
+    if (t->req->read_body != NULL)
+        return dl == 0 && t->body_sent;
     bool sends_body = t->req->body != NULL || t->req->upload_path != NULL;
     return sends_body && dl == 0 && ul >= ul_total;
 }
@@ -399,6 +417,16 @@ static void set_callbacks(CURL *c, struct transfer *t)
     curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L);
 }
 
+static void set_reader(CURL *c, struct transfer *t)
+{
+    curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(c, CURLOPT_READDATA, t);
+    curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->req->read_size);
+    /* a kept connection may turn out to be dead, and what was read cannot be read again */
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+}
+
 /* ---- judging ---- */
 
 static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url, struct err *e)
@@ -413,6 +441,8 @@ static bool transfer_err(const struct transfer *t, CURLcode rc, const char *url,
     if (t->write_errno != 0)
         return err_set(e, ERR_UNAVAILABLE, "%s: the download cannot be stored: %s", place,
                        strerror(t->write_errno));
+    if (t->body_failed)
+        return err_set(e, ERR_RETRY, "%s: what was to be sent cannot be read", place);
     if (t->stalled)
         return err_set(e, ERR_RETRY, "%s: no data for %d seconds", place, STALL_MS / 1000);
     if (t->address_refused)
@@ -460,6 +490,8 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
     }
     set_limits(c, url, req, left_ms);
     set_callbacks(c, t);
+    if (req->read_body != NULL)
+        set_reader(c, t);
     set_method(c, req);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (form != NULL)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "buf.h"
 #include "err.h"
@@ -27,6 +28,10 @@ struct http_request {
     const char *url;    /* complete */
     const char *body;   /* NULL = none */
     size_t body_len;
+    /* Instead of body: gives its next bytes, at most n; 0 at the end, -1 when it failed, which ends the call. */
+    ssize_t (*read_body)(void *arg, void *p, size_t n);
+    void *read_arg;
+    int64_t read_size;                 /* of the whole body; -1 = not known, sent in chunks */
     const struct http_header *headers; /* ends with a NULL name; NULL = none */
     const char *basic_user;            /* HTTP Basic, when not NULL */
     const char *basic_password;
@@ -62,6 +67,7 @@ void http_free(struct http *h); /* accepts NULL */
 /* Called during a transfer about once a second and at every chunk; true ends the transfer with ERR_STOPPING.
  * `arg` is borrowed until the next http_set_cancel. */
 void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg);
+bool http_is_cancelled(const struct http *h);
 
 /* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
  * to be called at start before threads exist. */

@@ -13,9 +13,11 @@ struct services {
     const char *mux_stream_url; /* https://stream.mux.com */
     const char *mux_token_id;
     const char *mux_token_secret;
-    const char *storage_url; /* {SUPABASE_URL}/storage/v1 */
+    const char *storage_url; /* {SUPABASE_URL}/storage/v1, or file:/directory */
     const char *storage_key;
-    const char *transcribe_url; /* OpenAI-compatible, with /v1 */
+    const char *storage_secret;     /* signs links to local files; "" = the directory's own */
+    const char *storage_public_url; /* in front of such links; "" = they are relative */
+    const char *transcribe_url;     /* OpenAI-compatible, with /v1 */
     const char *transcribe_key;
     const char *transcribe_model;     /* whisper-1 */
     double transcribe_usd_per_minute; /* 0.006 */

@@ -19,6 +19,7 @@ demo_packages=(
     "libhiredis-dev|pkg-config --exists hiredis"
     "libcurl4-openssl-dev|pkg-config --exists libcurl"
     "libjansson-dev|pkg-config --exists jansson"
+    "libssl-dev|pkg-config --exists libcrypto"
     "libpq-dev|pkg-config --exists libpq"
     "redis-server|command -v redis-server"
     "postgresql-15|command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'"

@@ -10,6 +10,7 @@
 #include "chunker.h"
 #include "clock.h"
 #include "js.h"
+#include "storage.h"
 #include "workdir.h"
 
 static const char BUCKET[] = "videos";
@@ -161,9 +162,8 @@ bool transcribe_upload(const struct transcriber *t, const char *storage_path,
     struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))
         return false;
-    bool ok =
-        storage_download(t->http, t->services, BUCKET, storage_path, w.fd, MAX_FILE_BYTES, e) &&
-        workspace_close_file(&w, e) && transcribe_file(t, &w, ret, e);
+    bool ok = storage_get(t->http, t->services, BUCKET, storage_path, w.fd, MAX_FILE_BYTES, e) &&
+              workspace_close_file(&w, e) && transcribe_file(t, &w, ret, e);
     workspace_release(&w);
     return ok;
 }

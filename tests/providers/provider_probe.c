@@ -3,6 +3,8 @@
  *   provider_probe youtube VIDEO [LANGUAGE]        loom VIDEO        mux PLAYBACK [ASSET [LANGUAGE]]
  *   provider_probe mux-audio PLAYBACK [ASSET]      storage BUCKET PATH MAX_BYTES      fetch URL MAX_BYTES
  *   provider_probe whisper FILE [LANGUAGE]         embed TEXT…
+ *   storage-put BUCKET PATH FILE                   storage-stream BUCKET PATH BYTES [BREAKS]
+ *   storage-delete BUCKET PATH…                    storage-sign BUCKET PATH SECONDS [NAME]
  *
  * Settings come from the environment as for the worker. PROBE_CANCEL_MS cancels the call after that time. */
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "storage.h"
 
 enum { MAX_TEXTS = 64 };
 
@@ -78,7 +81,54 @@ static json_t *storage(struct err *e)
 {
     FILE *f = tmpfile();
     return file_json(
-        storage_download(http, svc, arg(0), arg(1), fileno(f), strtoul(arg(2), NULL, 10), e), f);
+        storage_get(http, svc, arg(0), arg(1), fileno(f), strtoul(arg(2), NULL, 10), e), f);
+}
+
+static json_t *storage_put_call(struct err *e)
+{
+    return storage_put_file(http, svc, arg(0), arg(1), "text/csv", arg(2), e) ? json_true() : NULL;
+}
+
+/* `left` bytes of x, then the end, or a failure. */
+struct stream {
+    size_t left;
+    bool breaks;
+};
+
+static ssize_t read_stream(void *of, void *p, size_t n, struct err *e)
+{
+    struct stream *s = of;
+    if (s->left == 0 && s->breaks)
+        return err_set(e, ERR_POSTGRES, "the rows broke off") ? 0 : -1;
+    n = n < s->left ? n : s->left;
+    memset(p, 'x', n);
+    s->left -= n;
+    return (ssize_t)n;
+}
+
+static json_t *storage_stream(struct err *e)
+{
+    struct stream s = {.left = strtoul(arg(2), NULL, 10), .breaks = arg(3) != NULL};
+    struct storage_source from = {.read = read_stream, .arg = &s, .size = -1};
+    return storage_put(http, svc, arg(0), arg(1), "text/csv", &from, e) ? json_true() : NULL;
+}
+
+static json_t *storage_delete_call(struct err *e)
+{
+    size_t n = 0, deleted;
+    while (args[n + 1] != NULL)
+        n++;
+    return storage_delete(http, svc, arg(0), (const char *const *)args + 1, n, &deleted, e)
+               ? js_pack("{s:I}", "deleted", (json_int_t)deleted)
+               : NULL;
+}
+
+static json_t *storage_sign_call(struct err *e)
+{
+    char url[STORAGE_URL_SIZE];
+    return storage_sign(http, svc, arg(0), arg(1), strtol(arg(2), NULL, 10), arg(3), url, e)
+               ? js_pack("{s:s}", "url", url)
+               : NULL;
 }
 
 static json_t *fetch(struct err *e)
@@ -122,8 +172,18 @@ static const struct {
     const char *name;
     json_t *(*run)(struct err *e);
 } calls[] = {
-    {"youtube", youtube}, {"loom", loom},   {"mux", mux},         {"mux-audio", mux_audio},
-    {"storage", storage}, {"fetch", fetch}, {"whisper", whisper}, {"embed", embed},
+    {"youtube", youtube},
+    {"loom", loom},
+    {"mux", mux},
+    {"mux-audio", mux_audio},
+    {"storage", storage},
+    {"fetch", fetch},
+    {"whisper", whisper},
+    {"embed", embed},
+    {"storage-put", storage_put_call},
+    {"storage-stream", storage_stream},
+    {"storage-delete", storage_delete_call},
+    {"storage-sign", storage_sign_call},
 };
 
 static bool is_over(void *until)

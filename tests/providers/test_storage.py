@@ -1,4 +1,7 @@
-"""Supabase Storage, whose status line lies."""
+"""Storage: Supabase, whose status line lies, and the local directory; what both can do is asked of both."""
+
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -65,3 +68,88 @@ def test_both_headers_carry_a_token_and_one_an_opaque_key(probe, path):
     assert {"apikey", "authorization"} <= set(probe.asked()[-1]["headers"])
     probe("storage", "videos", path, "100000000", SUPABASE_SERVICE_ROLE_KEY="sb_secret_sandbox")
     assert "authorization" not in probe.asked()[-1]["headers"]
+
+
+@pytest.fixture(params=["supabase", "directory"])
+def store(request, probe, tmp_path):
+    """store("storage-put", …) with either kind of storage."""
+    settings = {"STORAGE_URL": f"file:{tmp_path}/files"} if request.param == "directory" else {}
+
+    def ask(*arguments):
+        return probe(*map(str, arguments), **settings)
+
+    ask.kind = request.param
+    ask.folder = tmp_path
+    return ask
+
+
+def size_of(store, path, bucket="exports"):
+    outcome = store("storage", bucket, path, 100000000)
+    return outcome.result["bytes"] if outcome.ok else outcome.code
+
+
+def test_a_file_is_put_replaced_and_deleted(store):
+    file = store.folder / "rows.csv"
+    file.write_bytes(b"a,b\n" * 50000)
+    assert store("storage-put", "exports", "c1/the rows+1.csv", file).ok
+    assert size_of(store, "c1/the rows+1.csv") == 200000
+    file.write_bytes(b"")
+    assert store("storage-put", "exports", "c1/the rows+1.csv", file).ok
+    assert size_of(store, "c1/the rows+1.csv") == 0
+    assert store("storage-put", "exports", "c1/other.csv", file).ok
+    gone = store("storage-delete", "exports", "c1/the rows+1.csv", "c1/never.csv", "c1/other.csv")
+    assert gone.result == {"deleted": 2}
+    assert size_of(store, "c1/other.csv") == "permanent"
+    assert store("storage-delete", "exports", "c1/other.csv").result == {"deleted": 0}
+
+
+def test_more_are_deleted_than_one_request_takes(store):
+    file = store.folder / "f"
+    file.write_bytes(b"x")
+    names = [f"many/{n}" for n in range(1100)]
+    for name in names[::1000]:
+        assert store("storage-put", "exports", name, file).ok
+    assert store("storage-delete", "exports", *names).result == {"deleted": 2}
+
+
+def test_a_stream_of_unknown_length_is_put(store):
+    assert store("storage-stream", "exports", "c1/stream.csv", 3_000_000).ok
+    assert size_of(store, "c1/stream.csv") == 3_000_000
+
+
+def test_a_stream_that_breaks_off_leaves_what_was_there(store):
+    assert store("storage-stream", "exports", "c1/broken.csv", 10).ok
+    outcome = store("storage-stream", "exports", "c1/broken.csv", 1_000_000, "breaks")
+    assert (outcome.code, outcome.message) == ("postgres", "the rows broke off")
+    assert size_of(store, "c1/broken.csv") == 10
+
+
+def test_what_does_not_exist_is_neither_read_nor_signed(store):
+    assert size_of(store, "c1/nothing") == "permanent"
+    outcome = store("storage-sign", "exports", "c1/nothing", 60)
+    assert (outcome.code, outcome.message) == ("permanent", "storage: the file does not exist")
+
+
+def test_a_signed_link_of_the_server_opens(probe, tmp_path):
+    (tmp_path / "rows").write_bytes(b"a,b")
+    assert probe("storage-put", "exports", "c1/rows & more.csv", str(tmp_path / "rows")).ok
+    link = probe("storage-sign", "exports", "c1/rows & more.csv", "60", "my rows.csv").result["url"]
+    with urllib.request.urlopen(link) as answer:
+        assert answer.read() == b"a,b"
+        assert "my%20rows.csv" in answer.headers["Content-Disposition"]
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(link.replace("/c1/", "/c2/"))
+
+
+def test_a_file_that_the_bucket_does_not_take_is_refused(probe, tmp_path):
+    (tmp_path / "rows").write_bytes(b"a,b")
+    outcome = probe("storage-put", "videos", "c1/rows.csv", str(tmp_path / "rows"))
+    assert outcome.code == "permanent"
+    assert outcome.message == ("storage: the bucket does not take this kind of file: "
+                               "mime type text/csv is not supported")
+
+
+@pytest.mark.parametrize("value", ["file:relative", "/plain/path", "file:/a/../b", "ftp://x"])
+def test_a_wrong_storage_url_stops_the_start(probe, value):
+    with pytest.raises(AssertionError, match="STORAGE_URL.*must be"):
+        probe("storage", "a", "b", "1", STORAGE_URL=value)

@@ -44,10 +44,6 @@ bool mux_transcript(struct http *h, const struct services *svc, const char *play
 bool mux_audio_url(struct http *h, const struct services *svc, const char *playback_id,
                    const char *asset_id, char *out, size_t out_size, struct err *e);
 
-/* storage.c: Supabase Storage. */
-bool storage_download(struct http *h, const struct services *svc, const char *bucket,
-                      const char *path, int fd, size_t max_bytes, struct err *e);
-
 /* fetch.c: any URL handed over by a provider, into a file, with the checks of http.h. */
 bool fetch_url(struct http *h, const char *url, int fd, size_t max_bytes, struct err *e);
 

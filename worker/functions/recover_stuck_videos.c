@@ -11,8 +11,9 @@
 #include "function.h"
 #include "video.h"
 
-enum { VIDEOS_AT_ONCE = 100 };
-#define VIDEOS_AT_ONCE_TEXT "100"
+/* a step may send 64 events */
+enum { VIDEOS_AT_ONCE = 50 };
+#define VIDEOS_AT_ONCE_TEXT "50"
 
 static const char *event_of(const char *action)
 {

@@ -129,7 +129,8 @@ struct cron_def {
 struct function {
     const char *id; /* as users know it, e.g. "extract-video-transcript" */
     const char *name;
-    int version; /* raised when rows are renamed or reordered */
+    const char *deprecated; /* what to use instead; NULL = it is not deprecated */
+    int version;            /* raised when rows are renamed or reordered */
     /* What starts it: events, or a schedule, or both; with neither only step_invoke and operators do. */
     const char *on_event[MAX_TRIGGERS];
     const char *condition; /* of the event, for it to start a run */

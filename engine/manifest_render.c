@@ -189,6 +189,8 @@ json_t *manifest_render(const struct function *f, const struct conf *c, struct e
     set(m, "triggers", render_triggers(f));
     set(m, "condition", json_string(f->condition));
     set(m, "onFailureOf", json_string(f->on_failure_of));
+    if (f->deprecated != NULL)
+        set(m, "deprecated", json_string(f->deprecated));
     set(m, "retries", json_integer(f->retries));
     set(m, "key", key != NULL ? json_string(key) : json_null());
     set(m, "keys", render_keys(&keys));

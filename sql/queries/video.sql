@@ -125,20 +125,21 @@ where v.id = $1::uuid
 update public.videos
 set status = 'completed',
     error_message = null,
-    processing_completed_at = now()
+    processing_completed_at = now(),
+    metadata = chronos.merge_metadata(metadata, '{}') - 'recovery_attempts'
 where id = $1::uuid
     and not is_deleted
     and status <> 'completed'
     and metadata ->> 'processing_run' is null
 
 -- name: complete_video :exec
--- Chunks and vectors are there, and the video is still this run's.
+-- Chunks and vectors are there, and the video is still this run's. What it was recovered from is over.
 -- $1 video id, $2 run id, $3 metadata to merge
 update public.videos
 set status = 'completed',
     error_message = null,
     processing_completed_at = now(),
-    metadata = chronos.merge_metadata(metadata, $3::jsonb) - 'processing_run'
+    metadata = chronos.merge_metadata(metadata, $3::jsonb) - array['processing_run', 'recovery_attempts']
 where id = $1::uuid
     and not is_deleted
     and chronos.is_video_of_run(metadata, status, $2::text)

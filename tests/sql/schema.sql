@@ -494,6 +494,57 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
     left join peak_hours h on h.creator_id = m.creator_id and h.name = m.name
     left join top_videos t on t.creator_id = m.creator_id and t.name = m.name
 $$;
+CREATE FUNCTION chronos.delete_videos(operation uuid, creator uuid, ids uuid[]) RETURNS TABLE(video_id uuid, error text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    wanted uuid;
+    found_video record;
+    thumbnail text;
+    holder text;
+begin
+    perform from public.course_modules m
+    where m.video_ids && ids
+    order by m.id
+    for no key update;
+    for wanted in select distinct x from unnest(ids) as x order by x loop
+        select v.storage_path, v.thumbnail_url into found_video
+        from public.videos v
+        where v.id = wanted
+            and v.creator_id = creator
+            and not v.is_deleted
+        for update;
+        video_id := wanted;
+        error := null;
+        if not found then
+            error := 'not found or already deleted';
+            return next;
+            continue;
+        end if;
+        begin
+            thumbnail := substring(found_video.thumbnail_url
+                                   from '/(?:object|object/public|object/sign|storage)/thumbnails/([^?#]+)');
+            insert into chronos.deleted_files (bucket, path, operation_id)
+            select f.bucket, f.path, operation
+            from (values ('videos', found_video.storage_path), ('thumbnails', thumbnail)) as f (bucket, path)
+            where f.path <> ''
+                and (f.bucket = 'videos' or starts_with(f.path, creator || '/'))
+            on conflict (bucket, path) do update
+            set operation_id = excluded.operation_id, deleted_at = now();
+            update public.course_modules m
+            set video_ids = array_remove(m.video_ids, wanted)
+            where m.video_ids @> array[wanted];
+            delete from public.videos v where v.id = wanted;
+        exception
+            when integrity_constraint_violation then
+                get stacked diagnostics holder = table_name;
+                error := format('is still used by %s', coalesce(nullif(holder, ''), 'another table'));
+        end;
+        return next;
+    end loop;
+end
+$$;
 CREATE FUNCTION chronos.dot_product(a real[], b double precision[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT COST 10000 PARALLEL SAFE
     AS $$ select sum(x * y) from (select unnest(a) as x, unnest(b) as y) t $$;
@@ -1126,6 +1177,12 @@ CASE kind
 END),
     CONSTRAINT controls_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 500)))
 );
+CREATE TABLE chronos.deleted_files (
+    bucket text NOT NULL,
+    path text NOT NULL,
+    operation_id uuid NOT NULL,
+    deleted_at timestamp with time zone DEFAULT now() NOT NULL
+);
 CREATE TABLE chronos.events_default (
     id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -1506,6 +1563,8 @@ ALTER TABLE ONLY chronos.commands
     ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.controls
     ADD CONSTRAINT controls_pkey PRIMARY KEY (kind, name);
+ALTER TABLE ONLY chronos.deleted_files
+    ADD CONSTRAINT deleted_files_pkey PRIMARY KEY (bucket, path);
 ALTER TABLE ONLY chronos.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.events_default
@@ -1573,6 +1632,7 @@ ALTER TABLE ONLY public.video_watch_sessions
 ALTER TABLE ONLY public.videos
     ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
 CREATE INDEX commands_open ON chronos.commands USING btree (id) WHERE (applied_at IS NULL);
+CREATE INDEX deleted_files_operation ON chronos.deleted_files USING btree (operation_id, deleted_at);
 CREATE INDEX events_idempotency_key ON ONLY chronos.events USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_default_idempotency_key_idx ON chronos.events_default USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);

@@ -20,6 +20,8 @@ demo_packages=(
     "libcurl4-openssl-dev|pkg-config --exists libcurl"
     "libjansson-dev|pkg-config --exists jansson"
     "libpq-dev|pkg-config --exists libpq"
+    "libmicrohttpd-dev|pkg-config --exists libmicrohttpd"
+    "nettle-dev|pkg-config --exists nettle"
     "redis-server|command -v redis-server"
     "postgresql-15|command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'"
     "ffmpeg|command -v ffmpeg"

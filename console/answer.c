@@ -24,12 +24,6 @@ static const struct {
     {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"},
 };
 
-void answer_admit(struct request *r)
-{
-    if (r->console->open)
-        (void)snprintf(r->who, sizeof(r->who), "anybody");
-}
-
 static bool has_header(const struct reply *a, const char *name)
 {
     for (int i = 0; i < a->headers; i++) {

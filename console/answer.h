@@ -3,9 +3,6 @@
 
 #include "request.h"
 
-/* May it be handled? Answers it when not. */
-void answer_admit(struct request *r);
-
 /* Queues the answer with the headers that all answers have. */
 enum MHD_Result answer_send(struct request *r);
 

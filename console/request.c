@@ -11,6 +11,7 @@
 #include "js.h"
 #include "log.h"
 #include "quote.h"
+#include "route.h"
 #include "when.h"
 
 const char *request_header(const struct request *r, const char *name)
@@ -179,17 +180,21 @@ void reply_error(struct request *r, int status, const char *code, const char *fi
     if (j == NULL) /* the text is not UTF-8: cut, or not ours */
         j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error",
                     "the request is not valid", "field", field);
+    if (r->route != NULL &&
+        r->route->access ==
+            ACCESS_EVENT) /* the official SDK wants to know what was accepted: none */
+        (void)json_object_set_new(j, "ids", json_array());
     size_t len = 0;
     char *body = js_dump(j, &len);
     json_decref(j);
     set_body(r, status, body, len);
 }
 
-/* "retry: run X is …": our SQL functions begin with their own name, and field where there is one. */
+/* "retry_run: retry: run … is completed": without the name of the query. */
 static const char *sentence(const char *msg)
 {
-    const char *at = strstr(msg, "ERROR: ");
-    return at != NULL ? at + strlen("ERROR: ") : msg;
+    const char *at = strstr(msg, ": ");
+    return at != NULL ? at + 2 : msg;
 }
 
 void reply_failure(struct request *r, const struct err *e)

@@ -27,6 +27,7 @@ enum {
 enum access { ACCESS_PUBLIC, ACCESS_EVENT, ACCESS_READ, ACCESS_ADMIN };
 
 struct console;
+struct key_set;
 struct route;
 
 struct reply {
@@ -58,6 +59,7 @@ struct request {
     char id[27];                /* of the request, for log and audit */
     enum access access;         /* what the caller has shown */
     char who[WHO_SIZE];         /* "admin:alice"; "anybody" without keys */
+    const struct key_set *key;  /* that was shown; NULL = none */
     bool by_cookie;
     struct kv *kv; /* of the thread; NULL in a quick route */
     struct db *db;

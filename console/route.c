@@ -9,6 +9,8 @@
 
 static const struct route *const groups[] = {
     routes_health,
+    routes_events,
+    routes_login,
 };
 
 const struct route *route_next(const struct route *r)

@@ -21,7 +21,9 @@ struct route {
 };
 
 /* Rows end with one without a method. */
+extern const struct route routes_events[];
 extern const struct route routes_health[];
+extern const struct route routes_login[];
 
 /* The first of the table, then the next; NULL after the last. */
 const struct route *route_next(const struct route *r);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admit.h"
 #include "answer.h"
 #include "clock.h"
 #include "id.h"
@@ -24,6 +25,7 @@ enum {
         64 << 20, /* of a body that is too large: read and forgotten, so that the answer arrives */
     IDLE_MS = 75000, /* a connection that is kept open for another request */
     WATCH_MS = 100,
+    QUIET_MS = 100,
     BACKLOG = 1024,
 };
 
@@ -229,7 +231,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (x == NULL) {
         x = *context = begin(s, connection, url, method);
         if (route_find(&x->request) && request_decode_query(&x->request))
-            answer_admit(&x->request);
+            (void)admit(&x->request);
         return MHD_YES;
     }
     if (atomic_load(&x->stage) == ANSWERED)
@@ -287,7 +289,7 @@ static int port_of(int fd)
                                          : ((struct sockaddr_in *)&a)->sin_port);
 }
 
-static void log_daemon(void *cls, const char *fmt, va_list ap)
+static PRINTF_LIKE(2, 0) void log_daemon(void *cls, const char *fmt, va_list ap)
 {
     char text[256];
     (void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -340,15 +342,26 @@ int server_port(const struct server *s)
     return s->port;
 }
 
+/* Until nothing has been in work for a moment: what a client has sent may still be on its way to the thread that reads. */
+static void wait_idle(struct server *s, int64_t until_ms)
+{
+    int64_t idle_since = mono_ms();
+    while (mono_ms() < until_ms && mono_ms() - idle_since < QUIET_MS) {
+        sleep_ms(10);
+        if (atomic_load(&s->busy) > 0)
+            idle_since = mono_ms();
+    }
+}
+
 void server_stop(struct server *s, int64_t drain_ms)
 {
     int64_t end = mono_ms() + drain_ms;
     atomic_store(&s->console->draining, true);
+    wait_idle(s, end);
     int fd = MHD_quiesce_daemon(s->daemon);
     if (fd >= 0)
         (void)close(fd);
-    while (atomic_load(&s->busy) > 0 && mono_ms() < end)
-        sleep_ms(10);
+    wait_idle(s, end);
     threads_stop(
         s->threads); /* whatever was handed to them is answered: no connection stays set aside */
     MHD_stop_daemon(s->daemon);

@@ -37,11 +37,11 @@ def web(world):
 
 @pytest.fixture(scope="session")
 def yard(session_folder, postgres, migrated):
-    """Stores and a scheduler, for consoles with settings of their own."""
+    """Stores, a scheduler and a worker, for consoles with settings of their own."""
     e = make_engine(os.path.join(session_folder, "console-yard"), postgres.url(new_database(postgres, migrated)))
     try:
         start_redis(e.stack)
-        e.stack.start_scheduler()
+        e.start(workers=1)  # events wait until somebody has published functions
         yield e
     finally:
         finish(e)

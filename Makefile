@@ -36,6 +36,8 @@ LD_coverage  := --coverage
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
+# of the console alone
+CONSOLE_LIBS = $(shell pkg-config --libs libmicrohttpd nettle 2>/dev/null)
 
 ENGINE_SRC    := $(wildcard engine/*.c)
 TEXT_SRC      := $(wildcard worker/text/*.c)
@@ -43,6 +45,7 @@ PROVIDER_SRC  := $(wildcard worker/providers/*.c)
 FUNCTION_SRC  := $(wildcard worker/functions/*.c)
 WORKER_SRC    := $(wildcard worker/*.c) $(TEXT_SRC) $(PROVIDER_SRC) $(FUNCTION_SRC)
 SCHEDULER_SRC := $(wildcard scheduler/*.c)
+CONSOLE_SRC   := $(wildcard console/*.c)
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -62,14 +65,17 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
 
 .PHONY: all
-all: ## build both daemons (VARIANT=release|debug|asan|tsan|coverage)
-all: $(B)/chronos-worker $(B)/chronos-scheduler
+all: ## build the daemons (VARIANT=release|debug|asan|tsan|coverage)
+all: $(B)/chronos-worker $(B)/chronos-scheduler $(B)/chronos-console
 
 $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/chronos-console: $(call obj,$(CONSOLE_SRC)) $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
 FIXTURE_SRC := $(wildcard tests/fixtures/*.c)
@@ -103,6 +109,14 @@ $(GEN)/functions.inc: FORCE
 	@mkdir -p $(@D)
 	@for f in $(notdir $(FUNCTION_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done > $@.tmp
 	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
+
+# the files of the console's page become part of it
+PAGE_FILES := $(sort $(shell find console/page -type f 2>/dev/null))
+$(GEN)/static.inc: $(PAGE_FILES) FORCE
+	@mkdir -p $(@D)
+	@n=0; for f in $(PAGE_FILES); do n=$$((n + 1)); echo "STATIC_FILE($$n, \"/$${f#console/page/}\", \"$$f\")"; done > $@.tmp
+	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
+$(B)/console/static.o: $(GEN)/static.inc $(PAGE_FILES)
 
 $(B)/engine/sql_table.o: $(GEN)/sql.inc
 $(B)/engine/script.o: $(GEN)/lua.inc
@@ -179,10 +193,10 @@ seed:
 	    $(if $(UNTIL),--until '$(UNTIL)')
 
 # ---- style ----
-C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(wildcard tests/*/*.c)
-H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h tests/*/*.h)
+C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(wildcard tests/*/*.c)
+H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h tests/*/*.h)
 LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
-              -Ischeduler $(PG_CFLAGS)
+              -Ischeduler -Iconsole $(PG_CFLAGS)
 
 .PHONY: fmt
 fmt: ## format the C sources
@@ -190,7 +204,7 @@ fmt: ## format the C sources
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: prints only what is wrong
-lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
+lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/static.inc $(GEN)/test_functions.inc
 	@ops/install-deps.sh lint
 	@echo clang-format
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
@@ -199,8 +213,8 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
 	@echo cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
-	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -I$(GEN) \
-	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC)
+	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -I$(GEN) \
+	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC)
 	@echo shellcheck
 	@shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
 

@@ -1,4 +1,4 @@
-/* conf.h: the settings of both daemons, as one table (conf.c): environment variable, type, default, bounds, unit and a
+/* conf.h: the settings of the daemons, as one table (conf.c): environment variable, type, default, bounds, unit and a
  * sentence. From the table come the parser, --help and what a daemon prints at its start, secrets masked.
  *
  * A setting is read from NAME, or from the file that NAME_FILE names (for secrets). A value out of bounds stops the
@@ -36,10 +36,32 @@ struct conf {
     long archive_batch;
     long cron_grace_ms;
     long audit_ms;
+    const char *console_address;
+    const char *console_url;
+    const char *console_secret;
+    const char *console_durable;
+    const char *event_keys;
+    const char *read_keys;
+    const char *admin_keys;
+    const char *signing_key;
+    const char *signing_key_fallback;
+    long console_port;
+    long console_threads;
+    long console_connections;
+    long console_streams;
+    long console_max_body_bytes;
+    long console_request_ms;
+    long console_rate;
     struct services services;
 };
 
-enum conf_daemon { CONF_WORKER = 1, CONF_SCHEDULER = 2, CONF_BOTH = 3 };
+enum conf_daemon {
+    CONF_WORKER = 1,
+    CONF_SCHEDULER = 2,
+    CONF_BOTH = 3,
+    CONF_CONSOLE = 4,
+    CONF_ALL = 7,
+};
 
 /* Reads the environment. Strings live as long as the process. */
 bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e);

@@ -85,6 +85,8 @@ def bring_up(stack):
     for w in workers:
         w.wait_ready()
         announce(w.name, f"pid {w.process.pid}", "ready")
+    console = stack.start_console()
+    announce("console", console.url, "events, runs and functions over HTTP")
     write_env(stack)
     return workers[0]
 

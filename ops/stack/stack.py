@@ -1,6 +1,7 @@
 """A whole stack in one folder. Parts that run elsewhere (the tests share one Postgres) are given by address."""
 
 import os
+import re
 import shutil
 
 from .daemons import Daemon, Sandbox, provider_environment
@@ -37,7 +38,7 @@ class Stack:
         self.name = os.path.basename(self.folder)
         self.state = State(self.folder)
         self.build = os.path.join(repository(), "build", variant)
-        self.programs = {"scheduler": "chronos-scheduler", "worker": worker}
+        self.programs = {"scheduler": "chronos-scheduler", "worker": worker, "console": "chronos-console"}
         self.given = {"redis": redis_url, "database": database_url, "sandbox": sandbox_url}
         self.environment = dict(environment or {})
         self.redis = redis
@@ -88,7 +89,7 @@ class Stack:
         return self.sandbox.start()
 
     def daemon(self, kind, name=None, **environment):
-        """The daemon object, not started. kind: scheduler or worker."""
+        """The daemon object, not started. kind: scheduler, worker or console."""
         if name is None:
             n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
             name = f"{kind}-{n}"
@@ -103,6 +104,19 @@ class Stack:
 
     def start_worker(self, name=None, wait=True, **environment):
         return self.daemon("worker", name, **environment).start(wait=wait)
+
+    def start_console(self, name=None, wait=True, **environment):
+        """On a free port, remembered under its name: state.get("console")["url"]."""
+        environment.setdefault("CHRONOS_CONSOLE_PORT", 0)
+        d = self.daemon("console", name or "console", **environment).start(wait=wait)
+        if wait:
+            self.note_console(d)
+        return d
+
+    def note_console(self, d):
+        """A console has said at its start where it listens."""
+        d.url = re.findall(r' msg=ready .*?url="?(http://[^\s"]+)', d.process.log_text())[-1]
+        self.state.put(d.name, {"url": d.url})
 
     def wait_migrated(self, deadline=30.0):
         """Until a scheduler has brought this stack's own database up to date."""

@@ -45,7 +45,7 @@ def test_plain_text_is_the_text_in_the_c_table(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_first_lines_are_flags_and_name(name):
     flags, comment, *_ = script_text(name).decode().splitlines()
-    assert flags == ("#!lua" if name in ("enqueue", "tick_cron") else "#!lua flags=allow-oom")  # those take in work
+    assert flags == ("#!lua" if name in ("accept_events", "enqueue", "tick_cron") else "#!lua flags=allow-oom")  # those take in work
     assert comment == f"-- {name}"
 
 

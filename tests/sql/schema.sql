@@ -1015,6 +1015,52 @@ begin
     return row_id;
 end
 $$;
+CREATE FUNCTION chronos.send_all(seed text, events json) RETURNS TABLE(row_id bigint, created_ms bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    event record;
+    ids bigint[] := '{}';
+    times bigint[] := '{}';
+begin
+    if seed is not null then
+        delete from chronos.event_seeds s
+        where s.seed in (select old.seed
+                         from chronos.event_seeds old
+                         where old.at < now() - interval '1 day'
+                         order by old.at
+                         limit 100
+                         for update skip locked);
+        -- waits for another transaction that is just doing the same
+        insert into chronos.event_seeds as s (seed) values (send_all.seed) on conflict do nothing;
+        if not found then
+            return query
+                select unnest(s.row_ids), unnest(s.created_ms)
+                from chronos.event_seeds s
+                where s.seed = send_all.seed;
+            return;
+        end if;
+    end if;
+    for event in
+        select x.value ->> 'name' as name, (x.value ->> 'data')::jsonb as data, x.value ->> 'id' as id,
+               chronos.from_ms((x.value ->> 'ts')::bigint) as ts, (x.value ->> 'user')::jsonb as "user", x.value ->> 'v' as v
+        from json_array_elements(events) with ordinality x (value, n)
+        order by x.n
+    loop
+        row_id := chronos.send(event.name, event.data, event.id, event.ts, event."user", event.v);
+        select chronos.to_ms(o.created_at) into strict send_all.created_ms from chronos.outbox o where o.id = row_id;
+        ids := ids || row_id;
+        times := times || send_all.created_ms;
+        return next;
+    end loop;
+    update chronos.event_seeds s
+    set row_ids = ids,
+        created_ms = times
+    where s.seed = send_all.seed;
+end
+$$;
 CREATE FUNCTION chronos.set_budget(owner text, usd numeric) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1182,6 +1228,12 @@ CREATE TABLE chronos.deleted_files (
     path text NOT NULL,
     operation_id uuid NOT NULL,
     deleted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE chronos.event_seeds (
+    seed text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    row_ids bigint[],
+    created_ms bigint[]
 );
 CREATE TABLE chronos.events_default (
     id text NOT NULL,
@@ -1565,6 +1617,8 @@ ALTER TABLE ONLY chronos.controls
     ADD CONSTRAINT controls_pkey PRIMARY KEY (kind, name);
 ALTER TABLE ONLY chronos.deleted_files
     ADD CONSTRAINT deleted_files_pkey PRIMARY KEY (bucket, path);
+ALTER TABLE ONLY chronos.event_seeds
+    ADD CONSTRAINT event_seeds_pkey PRIMARY KEY (seed);
 ALTER TABLE ONLY chronos.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.events_default
@@ -1633,6 +1687,7 @@ ALTER TABLE ONLY public.videos
     ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
 CREATE INDEX commands_open ON chronos.commands USING btree (id) WHERE (applied_at IS NULL);
 CREATE INDEX deleted_files_operation ON chronos.deleted_files USING btree (operation_id, deleted_at);
+CREATE INDEX event_seeds_at ON chronos.event_seeds USING btree (at);
 CREATE INDEX events_idempotency_key ON ONLY chronos.events USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_default_idempotency_key_idx ON chronos.events_default USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);

@@ -1,0 +1,8 @@
+/* admit.h: may this request be handled? Decided before its body is read, from the key that it shows, where it comes from and how
+ * many the same key has sent. */
+#pragma once
+
+#include "request.h"
+
+/* Fills access, who and by_cookie; answers 401, 403 or 429 and returns false when it may not. */
+bool admit(struct request *r);

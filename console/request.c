@@ -1,0 +1,238 @@
+#include "request.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "js.h"
+#include "log.h"
+#include "quote.h"
+#include "route.h"
+#include "when.h"
+
+const char *request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+/* Values of the query are decoded once, when all of the request is known. */
+static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct request *r = cls;
+    if (value == NULL || *value == '\0' || r->query_count == MAX_QUERY)
+        return MHD_YES;
+    char *copy = strdup(value);
+    if (copy == NULL)
+        abort();
+    if (!percent_decode(copy)) {
+        free(copy);
+        r->bad_query = true;
+        return MHD_NO;
+    }
+    r->query_names[r->query_count] = key;
+    r->query_values[r->query_count++] = copy;
+    return MHD_YES;
+}
+
+bool request_decode_query(struct request *r)
+{
+    (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, decode_value, r);
+    if (r->bad_query)
+        reply_error(r, 400, "invalid_query", NULL,
+                    "the query holds a malformed escape or a control character");
+    return !r->bad_query;
+}
+
+const char *request_query(const struct request *r, const char *name)
+{
+    for (int i = 0; i < r->query_count; i++) {
+        if (strcmp(r->query_names[i], name) == 0)
+            return r->query_values[i];
+    }
+    return NULL;
+}
+
+bool request_number(struct request *r, const char *name, long long min, long long max,
+                    long long otherwise, long long *ret)
+{
+    const char *text = request_query(r, name);
+    *ret = otherwise;
+    if (text == NULL)
+        return true;
+    char *end;
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    if (errno == 0 && end != text && *end == '\0' && *ret >= min && *ret <= max)
+        return true;
+    reply_error(r, 400, "invalid_input", name,
+                "%s must be a whole number from %lld to %lld, not %s", name, min, max,
+                quote(text, strlen(text)).text);
+    return false;
+}
+
+json_t *request_object(struct request *r)
+{
+    struct err e;
+    if (r->body.len == 0)
+        return json_object();
+    json_t *j = js_parse(r->body.data, r->body.len, &e);
+    if (j == NULL)
+        reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
+    else if (!json_is_object(j))
+        reply_error(r, 400, "invalid_json", NULL, "the body must be a JSON object");
+    if (r->reply.status == 0)
+        return j;
+    json_decref(j);
+    return NULL;
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool percent_decode(char *s)
+{
+    char *out = s;
+    for (; *s != '\0'; s++) {
+        char c = *s;
+        if (c == '%') {
+            int high = hex(s[1]), low = high < 0 ? -1 : hex(s[2]);
+            if (low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            s += 2;
+        }
+        if ((unsigned char)c < 0x20 || c == 0x7F)
+            return false;
+        *out++ = c;
+    }
+    *out = '\0';
+    return true;
+}
+
+static void set_body(struct request *r, int status, char *body, size_t len)
+{
+    free(r->reply.body);
+    r->reply.status = status;
+    r->reply.type = "application/json; charset=utf-8";
+    r->reply.body = body;
+    r->reply.len = len;
+}
+
+void reply_json(struct request *r, int status, json_t *value)
+{
+    size_t len = 0;
+    char *text = js_dump(value, &len);
+    json_decref(value);
+    if (text == NULL)
+        reply_error(r, 500, "bug", NULL, "the answer could not be written");
+    else
+        set_body(r, status, text, len);
+}
+
+static json_t *metadata(void)
+{
+    char now[WHEN_SIZE];
+    return js_pack("{s:s, s:n}", "fetched_at", when_format(wall_ms(), now), "cached_until");
+}
+
+void reply_data(struct request *r, json_t *value)
+{
+    reply_json(r, 200, js_pack("{s:o, s:o}", "data", value, "metadata", metadata()));
+}
+
+void reply_page(struct request *r, json_t *list, const char *next)
+{
+    reply_json(r, 200,
+               js_pack("{s:o, s:o, s:s?}", "data", list, "metadata", metadata(), "next", next));
+}
+
+void reply_text(struct request *r, int status, const char *type, const char *borrowed, size_t len)
+{
+    set_body(r, status, NULL, len);
+    r->reply.type = type;
+    r->reply.borrowed = borrowed;
+}
+
+void reply_error(struct request *r, int status, const char *code, const char *field,
+                 const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    for (char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20)
+            *p = ' ';
+    }
+    json_t *j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error", text,
+                        "field", field);
+    if (j == NULL) /* the text is not UTF-8: cut, or not ours */
+        j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error",
+                    "the request is not valid", "field", field);
+    if (r->route != NULL &&
+        r->route->access ==
+            ACCESS_EVENT) /* the official SDK wants to know what was accepted: none */
+        (void)json_object_set_new(j, "ids", json_array());
+    size_t len = 0;
+    char *body = js_dump(j, &len);
+    json_decref(j);
+    set_body(r, status, body, len);
+}
+
+/* "retry_run: retry: run … is completed": without the name of the query. */
+static const char *sentence(const char *msg)
+{
+    const char *at = strstr(msg, ": ");
+    return at != NULL ? at + 2 : msg;
+}
+
+void reply_failure(struct request *r, const struct err *e)
+{
+    if (e->code == ERR_INPUT) {
+        reply_error(r, 400, "invalid_input", NULL, "%s", sentence(e->msg));
+    } else if (err_is_retryable(e->code)) {
+        log_warn("a request could not be answered", "request", r->id, "path", r->path, "error",
+                 e->msg, LOG_END);
+        reply_error(r, 503, "unavailable", NULL, "a store is away at the moment; try again");
+        reply_header(r, "Retry-After", "1");
+    } else {
+        log_error("a request failed", "request", r->id, "path", r->path, "error", e->msg, LOG_END);
+        reply_error(r, 500, "bug", NULL, "the console made a mistake; its log has the request %s",
+                    r->id);
+    }
+}
+
+void reply_header(struct request *r, const char *name, const char *value)
+{
+    if (r->reply.headers == MAX_REPLY_HEADERS)
+        abort();
+    char *copy = strndup(value, strcspn(value, "\r\n"));
+    if (copy == NULL)
+        abort();
+    r->reply.names[r->reply.headers] = name;
+    r->reply.values[r->reply.headers++] = copy;
+}
+
+void request_release(struct request *r)
+{
+    for (int i = 0; i < r->part_count; i++)
+        free(r->parts[i]);
+    for (int i = 0; i < r->query_count; i++)
+        free(r->query_values[i]);
+    for (int i = 0; i < r->reply.headers; i++)
+        free(r->reply.values[i]);
+    free(r->reply.body);
+    free(r->path);
+    buf_release(&r->body);
+}

@@ -1,0 +1,103 @@
+/* request.h: one HTTP request and the answer to it, as handlers see them.
+ *
+ * A handler reads the request, and answers with exactly one of the reply_ functions. It runs in one of the console's threads with
+ * connections of its own to Redis and Postgres, unless its route says that it needs neither (.quick). Every failure has the same
+ * body, {"status", "code", "error", "field"}: a word for programs, a sentence for people, and what was wrong. */
+#pragma once
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "compiler.h"
+#include "err.h"
+
+enum {
+    MAX_PATH_PARTS = 4,
+    WHO_SIZE = 72,
+    ADDRESS_SIZE = 64,
+    MAX_REPLY_HEADERS = 8,
+    MAX_QUERY = 16
+};
+
+/* What a caller must have shown. Who may change things may also look. */
+enum access { ACCESS_PUBLIC, ACCESS_EVENT, ACCESS_READ, ACCESS_ADMIN };
+
+struct console;
+struct key_set;
+struct route;
+
+struct reply {
+    int status; /* 0 = not answered yet */
+    char *body; /* malloc'ed; NULL = empty */
+    size_t len;
+    const char *borrowed;                 /* constant bytes in place of body */
+    const char *type;                     /* constant */
+    struct MHD_Response *made;            /* in place of all of it: a stream */
+    const char *names[MAX_REPLY_HEADERS]; /* constant */
+    char *values[MAX_REPLY_HEADERS];
+    int headers;
+};
+
+struct request {
+    struct console *console;
+    struct MHD_Connection *connection;
+    const struct route *route;   /* NULL: there is none */
+    const char *method;          /* as it came */
+    char *path;                  /* without the query, not decoded; owned */
+    char *parts[MAX_PATH_PARTS]; /* what stood at {…} of the pattern, decoded, in order; owned */
+    int part_count;
+    const char *query_names[MAX_QUERY]; /* MHD's, not decoded: none of ours needs it */
+    char *query_values[MAX_QUERY];      /* decoded; owned */
+    int query_count;
+    bool bad_query;
+    struct buf body;
+    char address[ADDRESS_SIZE]; /* of the peer, for the log */
+    char id[27];                /* of the request, for log and audit */
+    enum access access;         /* what the caller has shown */
+    char who[WHO_SIZE];         /* "admin:alice"; "anybody" without keys */
+    const struct key_set *key;  /* that was shown; NULL = none */
+    bool by_cookie;
+    struct kv *kv; /* of the thread; NULL in a quick route */
+    struct db *db;
+    struct reply reply;
+    int64_t began_us;
+};
+
+/* A header or a parameter of the query, decoded; NULL when absent. Borrowed from the request. */
+const char *request_header(const struct request *r, const char *name);
+const char *request_query(const struct request *r, const char *name);
+
+/* Before values of the query are asked for. Answers 400 and returns false when they cannot be read. */
+bool request_decode_query(struct request *r);
+
+/* A number in the query, or `otherwise`; false (and answered) when it is none within the bounds. */
+bool request_number(struct request *r, const char *name, long long min, long long max,
+                    long long otherwise, long long *ret);
+
+/* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one. */
+json_t *request_object(struct request *r);
+
+/* Decodes %XX in place; false: an escape is malformed, or hides a control byte. */
+bool percent_decode(char *s);
+
+/* ---- answers ---- */
+
+/* Takes the value over. */
+void reply_json(struct request *r, int status, json_t *value);
+/* {"data": value, "metadata": {"fetched_at", "cached_until"}}; takes the value over. */
+void reply_data(struct request *r, json_t *value);
+/* The same of a page of a list; `next` is the cursor of the next one, NULL at the end. */
+void reply_page(struct request *r, json_t *list, const char *next);
+void reply_text(struct request *r, int status, const char *type, const char *borrowed, size_t len);
+void reply_error(struct request *r, int status, const char *code, const char *field,
+                 const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* A failure of ours: what was sent is wrong (400), a store is away (503), or a bug (500, and the log tells). */
+void reply_failure(struct request *r, const struct err *e);
+/* `name` is constant; line breaks end the value. */
+void reply_header(struct request *r, const char *name, const char *value);
+
+void request_release(struct request *r);

@@ -1,0 +1,372 @@
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "answer.h"
+#include "clock.h"
+#include "id.h"
+#include "log.h"
+#include "request.h"
+#include "route.h"
+#include "threads.h"
+
+enum {
+    HEAD_BYTES = 32768, /* request line and header fields */
+    MOST_DROPPED =
+        64 << 20, /* of a body that is too large: read and forgotten, so that the answer arrives */
+    IDLE_MS = 75000, /* a connection that is kept open for another request */
+    WATCH_MS = 100,
+    QUIET_MS = 100,
+    BACKLOG = 1024,
+};
+
+/* A connection, for who watches the time. */
+struct peer {
+    struct peer *next, **back;
+    int fd;
+    int64_t until_ms; /* monotonic; 0 = no end */
+};
+
+enum stage { READING, ANSWERING, ANSWERED };
+
+/* A request and its connection. */
+struct exchange {
+    struct request request; /* first: what threads know is the request */
+    struct server *server;
+    struct peer *peer;
+    size_t dropped;
+    _Atomic enum stage stage;
+};
+
+struct server {
+    struct console *console;
+    struct MHD_Daemon *daemon;
+    struct threads *threads;
+    int port;
+    atomic_int busy; /* requests that have come and are not fetched */
+    pthread_t watcher;
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* guards the peers */
+    struct peer *peers;
+};
+
+/* ---- time ---- */
+
+static void set_end(struct server *s, struct peer *p, int64_t after_ms)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    p->until_ms = after_ms > 0 ? mono_ms() + after_ms : 0;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *s = cls;
+    struct peer *p = *context;
+    (void)pthread_mutex_lock(&s->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        p = calloc(1, sizeof(*p));
+        if (p == NULL)
+            abort();
+        p->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        p->until_ms = mono_ms() + s->console->conf->console_request_ms;
+        p->next = s->peers;
+        p->back = &s->peers;
+        if (p->next != NULL)
+            p->next->back = &p->next;
+        s->peers = p;
+        *context = p;
+    } else if (p != NULL) {
+        *p->back = p->next;
+        if (p->next != NULL)
+            p->next->back = p->back;
+        free(p);
+        *context = NULL;
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+/* The socket is not closed here, as it belongs to the thread that reads: it finds that the client has gone. */
+static void *watch_time(void *arg)
+{
+    struct server *s = arg;
+    while (!atomic_load(&s->stopping)) {
+        int64_t now = mono_ms();
+        (void)pthread_mutex_lock(&s->lock);
+        for (struct peer *p = s->peers; p != NULL; p = p->next) {
+            if (p->until_ms != 0 && now >= p->until_ms) {
+                (void)shutdown(p->fd, SHUT_RDWR);
+                p->until_ms = 0;
+            }
+        }
+        (void)pthread_mutex_unlock(&s->lock);
+        sleep_ms(WATCH_MS);
+    }
+    return NULL;
+}
+
+/* ---- one request ---- */
+
+static void name_peer(struct request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *a = info->client_addr;
+    if (getnameinfo(
+            a, a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+            r->address, sizeof(r->address), NULL, 0, NI_NUMERICHOST) != 0)
+        (void)snprintf(r->address, sizeof(r->address), "unknown");
+    if (strncmp(r->address, "::ffff:", 7) == 0)
+        memmove(r->address, r->address + 7, strlen(r->address + 7) + 1);
+}
+
+static struct exchange *begin(struct server *s, struct MHD_Connection *connection, const char *url,
+                              const char *method)
+{
+    struct exchange *x = calloc(1, sizeof(*x));
+    char random[24];
+    if (x == NULL)
+        abort();
+    x->server = s;
+    x->peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct request *r = &x->request;
+    r->console = s->console;
+    r->connection = connection;
+    r->method = method;
+    r->path = strdup(url);
+    r->began_us = mono_us();
+    if (r->path == NULL)
+        abort();
+    buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);
+    (void)snprintf(random, sizeof(random), "%llx", (unsigned long long)id_random());
+    id_derive(wall_ms(), "request", random, r->id);
+    name_peer(r);
+    atomic_fetch_add(&s->busy, 1);
+    set_end(s, x->peer, s->console->conf->console_request_ms);
+    return x;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct exchange *x = *context;
+    if (x == NULL)
+        return;
+    answer_log(&x->request);
+    set_end(x->server, x->peer, IDLE_MS);
+    atomic_fetch_sub(&x->server->busy, 1);
+    request_release(&x->request);
+    free(x);
+    *context = NULL;
+}
+
+/* In a thread that answers. */
+static void on_answer(struct request *r)
+{
+    struct exchange *x = (struct exchange *)r;
+    if (r->reply.status == 0)
+        reply_error(r, 500, "bug", NULL, "the request was not answered");
+    atomic_store(&x->stage, ANSWERED);
+    MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result send_answer(struct exchange *x)
+{
+    /* a stream goes on for as long as somebody reads it */
+    set_end(x->server, x->peer,
+            x->request.reply.made != NULL ? 0 : x->server->console->conf->console_request_ms);
+    return answer_send(&x->request);
+}
+
+/* What is read of a body after the answer is known is forgotten. */
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *len)
+{
+    struct request *r = &x->request;
+    if (r->reply.status == 0 && !buf_add(&r->body, data, *len))
+        reply_error(r, 413, "too_large", NULL, "the body has more than %ld bytes",
+                    x->server->console->conf->console_max_body_bytes);
+    if (r->reply.status != 0) {
+        buf_release(&r->body);
+        x->dropped += *len;
+    }
+    *len = 0;
+    return x->dropped > MOST_DROPPED ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result handle(struct exchange *x)
+{
+    struct request *r = &x->request;
+    if (r->reply.status == 0 && r->route->quick)
+        r->route->handle(r);
+    if (r->reply.status != 0)
+        return send_answer(x);
+    set_end(x->server, x->peer, 0);
+    atomic_store(&x->stage, ANSWERING);
+    MHD_suspend_connection(r->connection);
+    if (!threads_submit(x->server->threads, r)) {
+        reply_error(r, 503, "busy", NULL, "too many requests are waiting; try again");
+        reply_header(r, "Retry-After", "1");
+        on_answer(r);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *len, void **context)
+{
+    struct server *s = cls;
+    struct exchange *x = *context;
+    if (x == NULL) {
+        x = *context = begin(s, connection, url, method);
+        if (route_find(&x->request) && request_decode_query(&x->request))
+            (void)admit(&x->request);
+        return MHD_YES;
+    }
+    if (atomic_load(&x->stage) == ANSWERED)
+        return send_answer(x);
+    return *len > 0 ? take_body(x, data, len) : handle(x);
+}
+
+/* Not here: a path is split into its parts before they are decoded, else an escaped slash would divide. request_query
+ * decodes values. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
+{
+    return strlen(s);
+}
+
+/* ---- the whole ---- */
+
+static int listen_at(const char *address, int port, struct err *e)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    char text[16];
+    (void)snprintf(text, sizeof(text), "%d", port);
+    if (getaddrinfo(address, text, &hints, &found) != 0) {
+        (void)err_set(
+            e, ERR_INPUT,
+            "CHRONOS_CONSOLE_ADDRESS=%.64s: must be an IP address, as 127.0.0.1 or ::", address);
+        return -1;
+    }
+    int one = 1, zero = 0;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+              (found->ai_family != AF_INET6 ||
+               setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) == 0) &&
+              bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+    freeaddrinfo(found);
+    if (ok)
+        return fd;
+    (void)err_set(
+        e, ERR_UNAVAILABLE,
+        "cannot listen at %.64s port %d (CHRONOS_CONSOLE_ADDRESS, CHRONOS_CONSOLE_PORT): %s",
+        address, port, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof(a);
+    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+        return 0;
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+                                         : ((struct sockaddr_in *)&a)->sin_port);
+}
+
+static PRINTF_LIKE(2, 0) void log_daemon(void *cls, const char *fmt, va_list ap)
+{
+    char text[256];
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    log_debug("libmicrohttpd", "said", text, LOG_END);
+}
+
+static bool start_daemon(struct server *s, int fd)
+{
+    const struct conf *c = s->console->conf;
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->console_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(IDLE_MS / 1000 + 10), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        s, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+    return s->daemon != NULL;
+}
+
+struct server *server_start(struct console *c, const char *address, struct err *e)
+{
+    struct server *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        abort();
+    s->console = c;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    int fd = listen_at(address, (int)c->conf->console_port, e);
+    if (fd >= 0) {
+        s->port = port_of(fd);
+        s->threads = threads_start(c->conf, on_answer, e);
+    }
+    if (s->threads != NULL && !start_daemon(s, fd))
+        (void)err_set(e, ERR_UNAVAILABLE, "libmicrohttpd could not be started: %s",
+                      strerror(errno));
+    if (s->daemon == NULL) {
+        threads_stop(s->threads);
+        if (fd >= 0)
+            (void)close(fd);
+        free(s);
+        return NULL;
+    }
+    if (pthread_create(&s->watcher, NULL, watch_time, s) != 0)
+        abort(); /* at start: nothing was answered yet */
+    return s;
+}
+
+int server_port(const struct server *s)
+{
+    return s->port;
+}
+
+/* Until nothing has been in work for a moment: what a client has sent may still be on its way to the thread that reads. */
+static void wait_idle(struct server *s, int64_t until_ms)
+{
+    int64_t idle_since = mono_ms();
+    while (mono_ms() < until_ms && mono_ms() - idle_since < QUIET_MS) {
+        sleep_ms(10);
+        if (atomic_load(&s->busy) > 0)
+            idle_since = mono_ms();
+    }
+}
+
+void server_stop(struct server *s, int64_t drain_ms)
+{
+    int64_t end = mono_ms() + drain_ms;
+    atomic_store(&s->console->draining, true);
+    wait_idle(s, end);
+    int fd = MHD_quiesce_daemon(s->daemon);
+    if (fd >= 0)
+        (void)close(fd);
+    wait_idle(s, end);
+    threads_stop(
+        s->threads); /* whatever was handed to them is answered: no connection stays set aside */
+    MHD_stop_daemon(s->daemon);
+    atomic_store(&s->stopping, true);
+    (void)pthread_join(s->watcher, NULL);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}

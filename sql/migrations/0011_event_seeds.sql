@@ -1,0 +1,65 @@
+-- Which requests over HTTP have put their events into the outbox.
+-- breaking: no
+--
+-- Why: a request that is repeated because its answer was lost must put its events into the outbox once; the official
+-- SDK marks it with a seed.
+--
+-- Locks: nothing that exists.
+
+create table chronos.event_seeds (
+    seed text primary key,
+    at timestamptz not null default clock_timestamp(),
+    row_ids bigint[],    -- of chronos.outbox, in the order of the events
+    created_ms bigint[]  -- the ids of events are made of both
+);
+
+-- forgotten a day later
+create index event_seeds_at on chronos.event_seeds (at);
+
+create function chronos.send_all(seed text, events json)
+returns table (row_id bigint, created_ms bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    event record;
+    ids bigint[] := '{}';
+    times bigint[] := '{}';
+begin
+    if seed is not null then
+        delete from chronos.event_seeds s
+        where s.seed in (select old.seed
+                         from chronos.event_seeds old
+                         where old.at < now() - interval '1 day'
+                         order by old.at
+                         limit 100
+                         for update skip locked);
+        -- waits for another transaction that is just doing the same
+        insert into chronos.event_seeds as s (seed) values (send_all.seed) on conflict do nothing;
+        if not found then
+            return query
+                select unnest(s.row_ids), unnest(s.created_ms)
+                from chronos.event_seeds s
+                where s.seed = send_all.seed;
+            return;
+        end if;
+    end if;
+    for event in
+        select x.value ->> 'name' as name, (x.value ->> 'data')::jsonb as data, x.value ->> 'id' as id,
+               chronos.from_ms((x.value ->> 'ts')::bigint) as ts, (x.value ->> 'user')::jsonb as "user", x.value ->> 'v' as v
+        from json_array_elements(events) with ordinality x (value, n)
+        order by x.n
+    loop
+        row_id := chronos.send(event.name, event.data, event.id, event.ts, event."user", event.v);
+        select chronos.to_ms(o.created_at) into strict send_all.created_ms from chronos.outbox o where o.id = row_id;
+        ids := ids || row_id;
+        times := times || send_all.created_ms;
+        return next;
+    end loop;
+    update chronos.event_seeds s
+    set row_ids = ids,
+        created_ms = times
+    where s.seed = send_all.seed;
+end
+$$;

@@ -1,0 +1,143 @@
+"""POST /e/<key> by hand: what is accepted, what is refused, and when it is durable."""
+
+import base64
+import json
+import time
+import uuid
+
+import pytest
+
+from test_server import is_error
+
+
+def refused(answer, field):
+    body = is_error(answer, 400, "invalid_input")
+    assert (body["field"], body["ids"]) == (field, [])
+    return body["error"]
+
+
+def test_one_or_many(web):
+    one = web.post("/e/key", {"name": "test/echo", "data": {"n": 1}})
+    assert one.status == 200 and one.json["status"] == 200 and len(one.json["ids"]) == 1
+    assert web.engine.wait_for_run(one.json["ids"][0], status="completed")
+    many = web.post("/e/key", [{"name": "test/echo", "data": {"n": n}} for n in range(3)])
+    for n, event in enumerate(many.json["ids"]):
+        web.engine.wait_until(lambda e=event: web.engine.event(e), 20, "the event")
+        assert web.engine.event(event)["data"]["n"] == n
+    assert web.post("/e/key", []).json == {"ids": [], "status": 200}
+
+
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_all_that_was_said_arrives(web, durable):
+    key = uuid.uuid4().hex
+    event = {"name": "test/echo", "data": {"n": [1, None, 2.5], "_inngest": {"x": 1}, "text": "a\tb\"ü"}, "id": key,
+             "ts": 1577934245678, "user": {"who": [1]}, "v": "7"}
+    answer = web.post(f"/e/key?durable={durable}", event)
+    assert answer.headers["X-Chronos-Durable"] == durable
+    web.engine.wait_until(lambda: web.engine.event(answer.json["ids"][0]), 20, "the event")
+    row = web.engine.rows("select *, chronos.to_ms(ts) as ms from chronos.events where id = %s", answer.json["ids"][0])[0]
+    assert row["data"] == {"n": [1, None, 2.5], "text": "a\tb\"ü"} and row["user"] == {"who": [1]}
+    assert (row["idempotency_key"], row["v"], row["ms"]) == (key, "7", 1577934245678)
+
+
+@pytest.mark.parametrize("bad,field", [
+    ({}, "[0].name"), ({"name": ""}, "[0].name"), ({"name": 5}, "[0].name"), ({"name": "x" * 257}, "[0].name"),
+    ({"name": "inngest/x"}, "[0].name"), ({"name": "a", "data": []}, "[0].data"),
+    ({"name": "a", "data": {"x": "y" * 600000}}, "[0].data"), ({"name": "a", "id": 5}, "[0].id"),
+    ({"name": "a", "id": "x" * 513}, "[0].id"), ({"name": "a", "ts": "now"}, "[0].ts"), ({"name": "a", "ts": 5}, "[0].ts"),
+    ({"name": "a", "v": {}}, "[0].v"), ({"name": "a", "user": {"x": "y" * 70000}}, "[0].user"), (5, "[0]")])
+def test_a_bad_event_is_refused_by_its_field(web, bad, field):
+    assert refused(web.post("/e/key", [bad]), field)
+
+
+def test_deep_nesting(web):
+    deep = {"name": "a", "data": json.loads('{"x":' * 101 + "1" + "}" * 101)}
+    assert "levels" in refused(web.post("/e/key", deep), "[0].data")
+    assert web.post("/e/key", "[" * 100000).status == 400
+
+
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_all_or_nothing(web, durable):
+    token = uuid.uuid4().hex
+    good = {"name": "test/echo", "data": {"n": token}}
+    assert refused(web.post(f"/e/key?durable={durable}", [good, good, {"name": "inngest/x"}]), "[2].name")
+    last = web.post(f"/e/key?durable={durable}", {"name": "test/echo"}).json["ids"][0]
+    web.engine.wait_until(lambda: web.engine.event(last), 20, "the event after it")
+    assert web.engine.value("select count(*) from chronos.events where data->>'n' = %s", token) == 0
+
+
+def test_what_is_no_event(web):
+    for body in ("", "{", "nothing", "[1", b"\xff\xfe", "5", '"x"'):
+        answer = web.post("/e/key", body)
+        assert answer.status == 400 and answer.json["code"] == "invalid_json" and answer.json["ids"] == [], answer
+    assert web.post("/e/key", [{"name": "a"}] * 5001).json["error"].startswith("the request has 5001 events")
+    assert web.post("/e/key?durable=paper", {"name": "a"}).json["field"] == "durable"
+
+
+def test_a_body_that_is_too_large(console):
+    w = console(CHRONOS_CONSOLE_MAX_BODY_BYTES=2048)
+    assert w.post("/e/key", {"name": "a", "data": {"x": "y" * 1000}}).status == 200
+    answer = w.post("/e/key", {"name": "a", "data": {"x": "y" * 500000}})
+    assert is_error(answer, 413, "too_large")["ids"] == []
+
+
+def seeded(web, seed, n=1, durable="redis"):
+    return web.post(f"/e/key?durable={durable}", [{"name": "test/echo", "data": {"n": i}} for i in range(n)],
+                    x_inngest_event_id_seed=seed).json["ids"]
+
+
+def test_ids_are_those_of_the_sdk(web):
+    now = int(time.time() * 1000)
+    ids = seeded(web, f"{now}," + base64.b64encode(bytes(6) + b"\xff\xff\xff\xfe").decode(), 3)
+    assert [i[10:] for i in ids] == ["0" * 9 + "3ZZZZZZ", "0" * 16, "0" * 15 + "1"], ids
+    assert all(i[:10] == ids[0][:10] for i in ids)
+    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    assert sum(digits.index(c) << 5 * (9 - i) for i, c in enumerate(ids[0][:10])) == now
+
+
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_the_same_seed_starts_nothing_twice(web, durable):
+    seed = f"{int(time.time() * 1000)}," + base64.b64encode(uuid.uuid4().bytes[:10]).decode()
+    first = seeded(web, seed, 2, durable)
+    assert seeded(web, seed, 2, durable) == first
+    last = web.post(f"/e/key?durable={durable}", {"name": "test/echo"}).json["ids"][0]
+    web.engine.wait_until(lambda: web.engine.event(last), 20, "the event after them")
+    assert web.engine.value("select count(*) from chronos.events where id = any(%s)", first) == 2
+    for event in first:
+        assert len([web.engine.wait_for_run(event)]) == 1 and len(web.engine.runs_of(event)) == 1
+
+
+def test_a_strange_seed_is_no_seed(web):
+    for seed in ("", "x", "1,AAAA", "99999999999999,AAAAAAAAAAAAAA==", f"{int(time.time() * 1000)},%%%"):
+        assert seeded(web, seed) != seeded(web, seed), seed
+
+
+def test_postgres_keeps_it_while_redis_is_away(make_stack, database):
+    from web import Web
+    e = make_stack(database_url=database, environment={"CHRONOS_PARTITIONS": "1"})
+    e.stack.start_redis()
+    e.start()
+    w = Web(e, e.stack.start_console())
+    e.stack.redis.stop()
+    assert is_error(w.post("/e/key", {"name": "test/echo"}), 503, "unavailable")
+    kept = w.post("/e/key?durable=postgres", {"name": "test/echo", "data": {"n": "kept"}})
+    assert kept.status == 200
+    e.stack.start_redis()
+    e.wait_until(lambda: e.rows("select * from chronos.events where data->>'n' = 'kept'"), 30, "the event")
+    assert e.value("select id from chronos.events where data->>'n' = 'kept'") == kept.json["ids"][0]
+
+
+def test_a_full_redis_refuses_and_says_so(console, yard):
+    w = console()
+    yard.configure_redis("maxmemory", "1mb")
+    try:
+        assert is_error(w.post("/e/key", {"name": "test/echo"}), 503, "unavailable")
+    finally:
+        yard.configure_redis("maxmemory", "0")
+    assert w.post("/e/key", {"name": "test/echo"}).status == 200
+
+
+def test_discovery(web, console):
+    assert web.get("/dev").json["functions"] == []
+    from keys import new_key
+    assert is_error(console(CHRONOS_EVENT_KEYS=new_key("event")[1]).get("/dev"), 404, "not_found")

@@ -1,0 +1,151 @@
+"""The server itself: what every request gets, and clients that misbehave."""
+
+import threading
+import time
+
+from web import Web, read_all
+
+
+def is_error(answer, status, code):
+    assert answer.status == status, answer
+    body = answer.json
+    assert (body["status"], body["code"]) == (status, code) and body["error"] and "field" in body, body
+    return body
+
+
+def test_it_lives_and_is_ready(web):
+    assert web.get("/health").json["message"] == "OK"
+    ready = web.get("/ready").json
+    assert (ready["redis"], ready["postgres"], ready["draining"]) == ("OK", "OK", False)
+
+
+def test_ready_says_what_is_away(make_stack, database):
+    e = make_stack(database_url=database)
+    e.stack.start_redis()
+    e.stack.start_scheduler()
+    d = e.stack.start_console()
+    w = Web(e, d)
+    assert w.get("/ready").status == 200
+    e.stack.redis.stop()
+    answer = w.get("/ready")
+    assert answer.status == 503 and answer.json["redis"] != "OK" and answer.json["postgres"] == "OK"
+    assert w.get("/health").status == 200
+    e.stack.start_redis()
+    e.wait_until(lambda: w.get("/ready").status == 200, 20, "it to be ready again")
+
+
+def test_what_is_not_there(web):
+    is_error(web.get("/nothing"), 404, "not_found")
+    is_error(web.get("/health/"), 404, "not_found")
+    answer = web.post("/health", {})
+    is_error(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET"
+    is_error(web.call("BREW", "/health"), 405, "method_not_allowed")
+
+
+def test_head_is_get_without_a_body(web):
+    answer = web.call("HEAD", "/health")
+    assert (answer.status, answer.body) == (200, b"") and int(answer.headers["Content-Length"]) > 0
+
+
+def test_every_answer_has_the_headers_that_protect_a_browser(web):
+    for answer in (web.get("/health"), web.get("/nothing"), web.get("/ready")):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Request-Id"]
+
+
+def test_paths_lead_nowhere(web):
+    for path in ("/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
+                 "/health/../../etc/passwd", "/health%00.js", "/%ff%fe", "/\\..\\x"):
+        answer = web.get(path)
+        assert answer.status in (400, 404), (path, answer)
+        assert b"root:" not in answer.body
+        assert answer.json["code"]
+
+
+def test_a_query_that_cannot_be_read(web):
+    is_error(web.get("/health?a=%zz"), 400, "invalid_query")
+    is_error(web.get("/health?a=%0d%0aSet-Cookie:x"), 400, "invalid_query")
+
+
+def test_a_huge_head_is_refused(web):
+    with web.connect() as c:
+        c.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100000 + b"\r\n\r\n")
+        assert read_all(c).split(b" ")[1] in (b"431", b"413", b"400")
+    assert web.get("/health").status == 200
+
+
+def test_garbage_is_no_request(console):
+    web = console(CHRONOS_CONSOLE_REQUEST_MS=1000)
+    for bytes_ in (b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET /health HTTP/9.9\r\n\r\n",
+                   b"GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+                   b"POST /ready HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
+        with web.connect() as c:
+            c.sendall(bytes_)
+            c.shutdown(1)
+            assert b" 200 " not in read_all(c)[:20]
+    assert web.get("/health").status == 200
+
+
+def test_slow_clients_are_let_go_and_hold_up_nobody(console):
+    w = console(CHRONOS_CONSOLE_REQUEST_MS=1500, CHRONOS_CONSOLE_THREADS=1)
+    slow = [w.connect() for _ in range(50)]
+    ended = threading.Event()
+
+    def drip():
+        while not ended.is_set():
+            for c in slow:
+                try:
+                    c.sendall(b"G")
+                except OSError:
+                    ended.set()
+            time.sleep(0.1)
+
+    begin = time.monotonic()
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        while not ended.is_set() and time.monotonic() - begin < 60:
+            assert w.get("/ready").status == 200
+            time.sleep(0.05)
+        assert ended.is_set(), "a client that never ends its request is cut off"
+    finally:
+        ended.set()
+        dripping.join()
+        for c in slow:
+            c.close()
+
+
+def test_stopping_answers_what_has_come(console):
+    w = console()
+    with w.connect() as c:
+        c.sendall(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert w.daemon.stop() == 0
+        answer = read_all(c)
+        assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503")) and b'"redis":"OK"' in answer
+
+
+def test_settings_that_cannot_be(yard):
+    d = yard.stack.daemon("console", "console-bad", CHRONOS_CONSOLE_PORT=0, CHRONOS_CONSOLE_ADDRESS="nowhere")
+    d.start(wait=False)
+    yard.wait_until(lambda: d.log_contains("CHRONOS_CONSOLE_ADDRESS"), 20, "it to say what is wrong")
+
+
+def test_the_table_of_routes_has_no_two_alike(web):
+    routes = web.routes()
+    assert ("GET", "/health", "public") in routes
+    assert len({r[:2] for r in routes}) == len(routes)
+    assert {r[2] for r in routes} <= {"public", "event", "read", "admin"}
+
+
+def test_files_of_the_page_are_part_of_it(web):
+    answer = web.get("/robots.txt")
+    assert answer.status == 200 and b"Disallow" in answer.body and answer.headers["Content-Type"].startswith("text/plain")
+    again = web.get("/robots.txt", If_None_Match=answer.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+    assert web.get("/robots.txt/").status == 404 and web.get("/page/robots.txt").status == 404
+    assert web.post("/robots.txt").status == 404

@@ -201,9 +201,12 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/test_functions.inc
 $(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/text_speed: $(B)/tests/bench/text_speed.o $(call obj,$(TEXT_SRC)) $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench
 bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
-bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
+bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
 	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean

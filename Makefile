@@ -30,6 +30,8 @@ OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -f
 LD_asan      := -fsanitize=address,undefined
 OPT_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 LD_tsan      := -fsanitize=thread
+OPT_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LD_fuzz      := -fsanitize=address,undefined
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
@@ -130,6 +132,21 @@ test-programs: $(UNIT_BIN) $(B)/tests/providers/provider_probe $(if $(FIXTURE_SR
 .PHONY: test
 test: ## build and run every test (ONLY=pattern for some)
 	@ONLY='$(ONLY)' BUILD='$(BUILD)' tests/run.sh
+
+# ---- fuzzing: clang's libFuzzer over everything that reads what others wrote ----
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,tests/fuzz/fuzz.c tests/fuzz/answers.c) $(TESTABLE)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=http_send -o $@ $^ $(LIBS)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_BIN)
+
+.PHONY: fuzz
+fuzz: ## search for inputs that break a parser (SECONDS=60 in all, ONLY=name, SEED=n)
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=fuzz CC=clang fuzz-programs
+	@$(PYTHON) -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 # SEED= is chosen and printed when it is not given; VARIANT=tsan and others where asked for
 .PHONY: chaos

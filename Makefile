@@ -36,7 +36,10 @@ OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
+# our allocations go through engine/memory.c, which ends the process when there is no memory
+comma := ,
+WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup asprintf vasprintf)
+ALL_LDFLAGS = $(LD_$(VARIANT)) $(WRAP) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 
 ENGINE_SRC    := $(wildcard engine/*.c)
@@ -121,6 +124,11 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
 $(B)/tests/providers/provider_probe: $(B)/tests/providers/provider_probe.o $(TESTABLE)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# makes calls of a daemon fail, see the file
+$(B)/fault.so: tests/faults/fault.c
+	@mkdir -p $(@D)
+	$(Q)echo "  link  $@"; $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $< -ldl
+
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
@@ -157,6 +165,13 @@ chaos:
 	@$(MAKE) -s --no-print-directory VARIANT=$(CHAOS_VARIANT) all build/$(CHAOS_VARIANT)/chronos-worker-test
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
+
+# EVERY= takes every so many-th point; 1 is all of them
+.PHONY: faults
+faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n)
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=release all build/release/chronos-worker-test build/release/fault.so
+	@CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) $(PYTHON) -m pytest -c tests/pytest.ini -s tests/functions/test_faults.py
 
 # ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
 # packages first; the build then runs in a make of its own, which sees what was just installed

@@ -103,7 +103,8 @@ run_pytest()
 
 build()
 {
-    make -s -j"$(nproc)" --no-print-directory VARIANT=release all >/dev/null &&
+    make -s -j"$(nproc)" --no-print-directory VARIANT=release all build/release/chronos-worker-test \
+        build/release/fault.so >/dev/null &&
         make -s -j"$(nproc)" --no-print-directory VARIANT=asan all test-programs >/dev/null &&
         make -s -j"$(nproc)" --no-print-directory VARIANT=fuzz CC=clang fuzz-programs >/dev/null &&
         make -s -j"$(nproc)" --no-print-directory VARIANT=tsan all build/tsan/chronos-worker-test >/dev/null

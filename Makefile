@@ -30,11 +30,16 @@ OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -f
 LD_asan      := -fsanitize=address,undefined
 OPT_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 LD_tsan      := -fsanitize=thread
+OPT_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LD_fuzz      := -fsanitize=address,undefined
 OPT_coverage := -O0 -g --coverage
 LD_coverage  := --coverage
 
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(WARN) $(OPT_$(VARIANT)) -pthread -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers $(PG_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LD_$(VARIANT)) -pthread $(LDFLAGS)
+# our allocations go through engine/memory.c, which ends the process when there is no memory
+comma := ,
+WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup asprintf vasprintf)
+ALL_LDFLAGS = $(LD_$(VARIANT)) $(WRAP) -pthread $(LDFLAGS)
 LIBS        = $(PG_LIBS) -lm
 # of the console alone
 CONSOLE_LIBS = $(shell pkg-config --libs libmicrohttpd nettle 2>/dev/null)
@@ -133,6 +138,11 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
 $(B)/tests/providers/provider_probe: $(B)/tests/providers/provider_probe.o $(TESTABLE)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# makes calls of a daemon fail, see the file
+$(B)/fault.so: tests/faults/fault.c
+	@mkdir -p $(@D)
+	$(Q)echo "  link  $@"; $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $< -ldl
+
 .PHONY: unit
 unit: ## build and run the unit tests
 unit: $(UNIT_BIN)
@@ -145,6 +155,21 @@ test-programs: $(UNIT_BIN) $(B)/tests/providers/provider_probe $(if $(FIXTURE_SR
 test: ## build and run every test (ONLY=pattern for some)
 	@ONLY='$(ONLY)' BUILD='$(BUILD)' tests/run.sh
 
+# ---- fuzzing: clang's libFuzzer over everything that reads what others wrote ----
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,tests/fuzz/fuzz.c tests/fuzz/answers.c) $(TESTABLE)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=http_send -o $@ $^ $(LIBS)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_BIN)
+
+.PHONY: fuzz
+fuzz: ## search for inputs that break a parser (SECONDS=60 in all, ONLY=name, SEED=n)
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=fuzz CC=clang fuzz-programs
+	@$(PYTHON) -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
 # SEED= is chosen and printed when it is not given; VARIANT=tsan and others where asked for
 .PHONY: chaos
 chaos: ## try to break every promise for a while (SECONDS=600 SEED=n)
@@ -154,6 +179,13 @@ chaos:
 	@$(MAKE) -s --no-print-directory VARIANT=$(CHAOS_VARIANT) all build/$(CHAOS_VARIANT)/chronos-worker-test
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
+
+# EVERY= takes every so many-th point; 1 is all of them
+.PHONY: faults
+faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n)
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=release all build/release/chronos-worker-test build/release/fault.so
+	@CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) $(PYTHON) -m pytest -c tests/pytest.ini -s tests/functions/test_faults.py
 
 # ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
 # packages first; the build then runs in a make of its own, which sees what was just installed
@@ -222,9 +254,12 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/static.inc $(GEN)/test_functions.inc
 $(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/text_speed: $(B)/tests/bench/text_speed.o $(call obj,$(TEXT_SRC)) $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench
 bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
-bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit
+bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
 	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "kv.h"
 #include "log.h"
+#include "memory.h"
 #include "partitions.h"
 #include "redis_check.h"
 
@@ -36,6 +37,7 @@ void daemon_init(struct conf *c, enum conf_daemon which, const char *program, co
         exit(EXIT_USAGE);
     }
     struct err e;
+    memory_init();
     log_init(program, LOG_INFO);
     if (!conf_load(c, which, &e)) {
         (void)fprintf(stderr, "%s: %s\n", program, e.msg);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "copy.h"
+
 static const struct {
     const char *name;
     bool retryable;
@@ -37,8 +39,7 @@ enum err_code err_find(const char *name, enum err_code otherwise)
     return otherwise;
 }
 
-/* A message is cut at a byte count; never leave half a UTF-8 character at the end, since the message
- * goes into Postgres text and JSON. */
+/* A message is cut at a byte count: half a UTF-8 character at the end goes. */
 static void trim_utf8(char *msg)
 {
     size_t n = strlen(msg), tail = 0;
@@ -52,6 +53,13 @@ static void trim_utf8(char *msg)
         msg[n - 1 - tail] = '\0';
 }
 
+/* Messages go into Postgres and into JSON, and may quote what somebody sent. */
+static void tidy(char *msg)
+{
+    trim_utf8(msg);
+    (void)utf8_clean(msg, strlen(msg)); /* in place, as long as before */
+}
+
 __attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_code code,
                                                       const char *fmt, va_list ap)
 {
@@ -59,7 +67,7 @@ __attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_co
     e->retry_after_ms = 0;
     e->is_outage = false;
     (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
-    trim_utf8(e->msg);
+    tidy(e->msg);
 }
 
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
@@ -90,6 +98,6 @@ bool err_wrap(struct err *e, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(e->msg))
         (void)snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", old);
-    trim_utf8(e->msg);
+    tidy(e->msg);
     return false;
 }

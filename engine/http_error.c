@@ -33,7 +33,9 @@ static size_t utf8_length(const unsigned char *p)
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    return n;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool no_character = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return overlong || no_character ? 0 : n;
 }
 
 /* One line of valid UTF-8: white space and control bytes fold to one space, broken bytes become '?'. */

@@ -40,14 +40,11 @@ void id_derive(int64_t ms, const char *first, const char *second, char out[ID_SI
 
 int64_t id_ms(const char *id)
 {
-    if (strlen(id) != ID_SIZE - 1)
+    if (strlen(id) != ID_SIZE - 1 || strspn(id, digits) != ID_SIZE - 1)
         return -1;
     int64_t ms = 0;
     for (int i = 0; i < 10; i++) {
-        const char *d = strchr(digits, id[i]);
-        if (d == NULL)
-            return -1;
-        ms = ms << 5 | (d - digits);
+        ms = ms << 5 | (strchr(digits, id[i]) - digits);
     }
     return ms;
 }

@@ -151,6 +151,10 @@ void url_place(const char *url, char *out, size_t out_size)
         (void)snprintf(out, out_size, "%.100s%.100s", host, path);
     else
         (void)snprintf(out, out_size, "(unreadable URL)");
+    for (char *c = out; *c != '\0'; c++) { /* the host comes decoded: %7f */
+        if ((unsigned char)*c < ' ' || *c == 0x7F)
+            *c = '_'; /* a ? would begin a query */
+    }
     curl_free(host);
     curl_free(path);
     curl_url_cleanup(u);

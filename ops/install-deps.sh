@@ -37,6 +37,8 @@ test_packages=(
     "python3-redis|/usr/bin/python3 -c 'import redis'"
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
     "clang|command -v clang"
+    "nodejs|command -v node"
+    "npm|command -v npm"
     "spin|spin -V | grep '^Spin Version'"
     "libclang-rt-14-dev|compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a'"
 )

@@ -103,8 +103,10 @@ run_pytest()
 
 build()
 {
-    make -s -j"$(nproc)" --no-print-directory VARIANT=release all >/dev/null &&
+    make -s -j"$(nproc)" --no-print-directory VARIANT=release all build/release/chronos-worker-test \
+        build/release/fault.so >/dev/null &&
         make -s -j"$(nproc)" --no-print-directory VARIANT=asan all test-programs >/dev/null &&
+        make -s -j"$(nproc)" --no-print-directory VARIANT=fuzz CC=clang fuzz-programs >/dev/null &&
         make -s -j"$(nproc)" --no-print-directory VARIANT=tsan all build/tsan/chronos-worker-test >/dev/null
 }
 
@@ -135,7 +137,7 @@ trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     run_unit
     # mostly waiting for something to happen: several at a time, each with servers of its own
-    for suite in sandbox harness providers sql lua functions console integration; do
+    for suite in fuzz sandbox harness providers sql lua functions console integration; do
         run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
     done
     # these want the machine for themselves

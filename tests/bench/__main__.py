@@ -12,12 +12,13 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, latency, memory, profile, scheduling, videos
+from . import analytics, backlog, latency, memory, profile, scheduling, text, videos
 from .bench import Bench
 from .resp import RespError
 
 PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "hour", "speech",
-         "profile", "memory")
+         "profile", "memory", "text")
+WITHOUT_SERVERS = {"text"}
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
 LIMITS_RUNS = 50000
@@ -142,12 +143,18 @@ def measure_memory(bench, figures, _):
     figures["redis_bytes_per_waiting_run"] = {k: round(v, 1) for k, v in memory.measure(bench).items()}
 
 
+def measure_text(bench, figures, _):
+    for name, rates in text.measure(bench.variant).items():
+        figures[f"{name}_mb_per_s"] = spread(rates)
+    progress("text: " + ", ".join(f"{k[:-9]} {v['median']:,.0f}" for k, v in figures.items() if k.endswith("_mb_per_s")))
+
+
 MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RUNS), "idle": (measure_idle, 0),
             "half": (measure_half, 0), "limits": (measure_limits, LIMITS_RUNS),
             "admission": (measure_admission, 0), "timers": (measure_timers, 0), "slots": (measure_slots, 0),
             "cron": (measure_cron, 0), "kill": (measure_kill, 0), "analytics": (measure_analytics, 0),
             "hour": (measure_hour, 0), "speech": (measure_speech, 0),
-            "profile": (measure_profile, 0), "memory": (measure_memory, 0)}
+            "profile": (measure_profile, 0), "memory": (measure_memory, 0), "text": (measure_text, 0)}
 
 
 # ---- output ----
@@ -197,7 +204,8 @@ def main():
     with session_folder() as folder:
         bench = Bench(os.path.join(folder, "bench"), os.environ.get("CHRONOS_BENCH_VARIANT", "release"))
         try:
-            bench.start_servers()
+            if not WITHOUT_SERVERS.issuperset(args.parts):
+                bench.start_servers()
             for part in PARTS:
                 if part in args.parts:
                     run, count = MEASURES[part]

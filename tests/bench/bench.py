@@ -16,6 +16,7 @@ class Bench:
     default settings are started and stopped by the measurements."""
 
     def __init__(self, folder, variant):
+        self.variant = variant
         self.stack = Stack(folder, variant, worker="chronos-worker-test")
         self.redis = None
         self.scheduler = None

@@ -1,5 +1,6 @@
 """The official SDK from npm, both majors, against the real daemon: only its environment says where to send."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -22,22 +23,33 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def sdk(request):
     """A folder with that major installed, kept in build/."""
     folder = os.path.join(repository(), "build", "sdk", request.param)
-    if not os.path.isdir(os.path.join(folder, "node_modules", "inngest")):
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(folder + ".lock", "w", encoding="utf-8") as lock:  # several test processes may want it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(folder, request.param)
+    with open(os.path.join(folder, "node_modules", "inngest", "package.json"), encoding="utf-8") as f:
+        assert json.load(f)["version"].split(".")[0] == request.param
+    return folder
+
+
+def install(folder, major):
+    """Whole or not at all: an installation that was cut off leaves no mark and begins again."""
+    if not os.path.exists(os.path.join(folder, "installed")):
+        shutil.rmtree(folder, ignore_errors=True)
         if shutil.which("npm") is None:
             pytest.fail("npm is not installed: ops/install-deps.sh test")
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "package.json"), "w", encoding="utf-8") as f:
             json.dump({"name": "sdk", "private": True, "type": "commonjs"}, f)
         done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts",
-                               f"inngest@{request.param}"], cwd=folder, capture_output=True, text=True, timeout=300)
+                               f"inngest@{major}"], cwd=folder, capture_output=True, text=True, timeout=300)
         if done.returncode != 0 and any(w in done.stderr for w in ("ENOTFOUND", "ETIMEDOUT", "ECONNREFUSED", "EAI_AGAIN")):
             shutil.rmtree(folder)
-            warnings.warn(f"THE OFFICIAL SDK {request.param} WAS NOT TESTED: the registry cannot be reached")
+            warnings.warn(f"THE OFFICIAL SDK {major} WAS NOT TESTED: the registry cannot be reached")
             pytest.skip("THE OFFICIAL SDK WAS NOT TESTED: the npm registry cannot be reached")
         assert done.returncode == 0, done.stderr
-    with open(os.path.join(folder, "node_modules", "inngest", "package.json"), encoding="utf-8") as f:
-        assert json.load(f)["version"].split(".")[0] == request.param
-    return folder
+        with open(os.path.join(folder, "installed"), "w", encoding="utf-8"):
+            pass
 
 
 def send(folder, url, what, token="", key=None, **environment):

@@ -1,29 +1,16 @@
 /* fuzz_cron.c: any bytes as a schedule, as a zone file and as the rule at its end; what is parsed is asked for ticks.
  *
- *   clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iengine tests/fuzz/fuzz_cron.c \
- *       engine/cron.c engine/cron_parse.c engine/timezone.c engine/timezone_rule.c engine/calendar.c engine/quote.c \
- *       engine/err.c -o fuzz_cron
- *
- * Eight bytes say where to start, then comes the schedule up to a NUL, then the file. Files of tests/unit/zoneinfo behind
- * a schedule are good to begin with. */
-#include <stdint.h>
+ * Eight bytes say where to start, then comes the schedule up to a NUL, then the file.*/
 #include <string.h>
 
 #include "cron.h"
+#include "fuzz.h"
 #include "timezone_rule.h"
 
 enum { TICKS = 8, TEXT_MAX = 1024 };
 
 /* Nothing is answered beyond. */
 #define LAST_MS INT64_C(253402300799999)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void check_span(struct zone_span s, int64_t utc)
 {

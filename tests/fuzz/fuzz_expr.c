@@ -1,25 +1,15 @@
 /* fuzz_expr.c: any bytes as an expression and two events. What compiles must give a value, a key of one line, and the same
  * again when it was bound to the first event; what does not must say why.
  *
- *   clang -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Iengine tests/fuzz/fuzz_expr.c \
- *       engine/expr*.c engine/id.c engine/err.c engine/buf.c engine/js.c -ljansson -lm -o fuzz_expr
- *
  * The input is three lines: the expression, `event` and `async`. An event that is no JSON is one that holds something of
  * everything. The first byte chooses which roots may be read. */
 #include "expr.h"
+#include "fuzz.h"
 #include "js.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char OTHERWISE[] =
     "{\"name\":\"n\",\"data\":{\"a\":\"abc\",\"b\":5,\"c\":-2.5,\"d\":true,\"e\":null,"
     "\"f\":[1,\"abc\",[null]],\"g\":{\"a\":1,\"b c\":[]},\"h\":9007199254740993}}";
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 /* The next line; a copy. */
 static char *take_line(const uint8_t **data, size_t *size)
@@ -41,7 +31,7 @@ static json_t *take_event(const uint8_t **data, size_t *size)
     return event != NULL ? event : js_parse(OTHERWISE, strlen(OTHERWISE), &e);
 }
 
-static void require_text(const char *text, size_t len)
+static void require_json_text(const char *text, size_t len)
 {
     json_t *j = json_stringn(text, len);
     require(j != NULL);
@@ -73,7 +63,7 @@ static bool same(const struct expr_value *a, const struct expr_value *b)
 static void check_value(const struct expr_value *v)
 {
     if (v->kind == EXPR_TEXT)
-        require_text(v->text, v->len);
+        require_json_text(v->text, v->len);
     if (v->kind == EXPR_REAL)
         require(v->real - v->real == 0); /* finite */
 }
@@ -83,7 +73,7 @@ static void check_key(const struct expr *x, const json_t *event)
     char key[EXPR_KEY_SIZE];
     size_t len = expr_key(x, event, key);
     require(len < sizeof(key) && strlen(key) == len);
-    require_text(key, len);
+    require_json_text(key, len);
     for (size_t i = 0; i < len; i++)
         require((unsigned char)key[i] >= 0x20 && key[i] != 0x7F);
 }
@@ -118,7 +108,7 @@ static void check_bound(const struct expr *x, const struct expr_value *v, const 
 static void check_refusal(const struct err *e)
 {
     require(e->code == ERR_INPUT && strncmp(e->msg, "column ", 7) == 0);
-    require_text(e->msg, strlen(e->msg));
+    require_json_text(e->msg, strlen(e->msg));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

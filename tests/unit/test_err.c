@@ -52,6 +52,19 @@ static void test_a_long_message_is_cut_and_never_inside_a_character(void **state
     }
 }
 
+static void test_bytes_that_are_no_text_become_question_marks(void **state)
+{
+    (void)state;
+    struct err e;
+    assert_false(err_set(&e, ERR_INPUT, "near '%s'",
+                         "a\xFF"
+                         "b\xE0\x93\x96\xC3\xA9"));
+    assert_string_equal(e.msg, "near 'a?b???\xC3\xA9'");
+    assert_false(err_wrap(&e, "in '%s'", "\xED\xA0\x80"));
+    assert_string_equal(e.msg, "in '???"
+                               "': near 'a?b???\xC3\xA9'");
+}
+
 static void test_wrapping_again_and_again_stays_within_bounds(void **state)
 {
     (void)state;
@@ -124,6 +137,7 @@ int main(void)
         cmocka_unit_test(test_null_returns_null_and_sets_the_same),
         cmocka_unit_test(test_wrap_puts_the_place_in_front_and_keeps_code_and_delay),
         cmocka_unit_test(test_a_long_message_is_cut_and_never_inside_a_character),
+        cmocka_unit_test(test_bytes_that_are_no_text_become_question_marks),
         cmocka_unit_test(test_wrapping_again_and_again_stays_within_bounds),
         cmocka_unit_test(test_every_code_has_a_name_of_its_own),
         cmocka_unit_test(test_only_passing_failures_are_retryable),

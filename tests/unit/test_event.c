@@ -62,6 +62,21 @@ static void test_an_entry_of_the_engine_says_what_is_to_be_done(void **state)
     DONE(&ev);
 }
 
+static void test_an_id_is_one_to_its_last_character(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"01KB8XM4Z0ABCDEFGHJKMNPQR", "01KB8XM4Z0ABCDEFGHJKMNPQR\xF9",
+                                      "01KB8XM4Z0ABCDEFGHJKMNPQR\"", "01KB8XM4Z0ABCDEFGHJKMNPQRU"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct event ev;
+        struct err e;
+        READ(&ev, ENGINE, &e, "name", "a/b", "eid", bad[i]);
+        assert_false(ok);
+        assert_string_equal(e.msg, "field eid is no id of an event");
+        DONE(&ev);
+    }
+}
+
 static void test_an_event_of_the_outbox_is_held_to_the_rules_of_the_public_door(void **state)
 {
     (void)state;
@@ -220,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_orders_are_not_taken_from_the_public_door),
         cmocka_unit_test(test_an_entry_of_the_engine_says_what_is_to_be_done),
+        cmocka_unit_test(test_an_id_is_one_to_its_last_character),
         cmocka_unit_test(test_an_event_of_the_outbox_is_held_to_the_rules_of_the_public_door),
         cmocka_unit_test(test_an_operator_may_send_the_engines_own_event_again),
         cmocka_unit_test(test_an_invocation_has_the_id_that_its_step_gives_it),

@@ -642,6 +642,7 @@ static void test_the_message_is_found_in_any_shape(void **state)
     says(500, "", "HTTP 500");
     says(500, "{}", "{}");
     says(500, "half \xc3", "half ?");
+    says(500, "long \xe0\x93\x96 \xed\xa0\x80", "long ??? ???");
 }
 
 static void test_keys_in_a_message_are_hidden(void **state)

@@ -141,6 +141,8 @@ static void test_a_place_shows_no_query(void **state)
     char out[128];
     url_place("https://cdn.example.com:443/a/b.vtt?Signature=secret#x", out, sizeof(out));
     assert_string_equal(out, "cdn.example.com/a/b.vtt");
+    url_place("https://a%7fb.example.com/c", out, sizeof(out));
+    assert_string_equal(out, "a_b.example.com/c");
     url_place("::", out, sizeof(out));
     assert_string_equal(out, "(unreadable URL)");
 }

@@ -149,6 +149,56 @@ static void test_ruby_readings_are_left_out(void **state)
            "1000-2000 basemore after text\n");
 }
 
+#define CUE(text) "WEBVTT\n\n00:01.000 --> 00:02.000\n" text
+
+static void test_a_reading_is_one_only_directly_inside_ruby(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *expected;
+    } cases[] = {
+        {CUE("<ruby>a<b><rt>b</rt></b></ruby>"), "1000-2000 ab\n"},
+        {CUE("<ruby.big.red>a<rt.x>b<i>c</i></rt>d</ruby>e"), "1000-2000 ade\n"},
+        {CUE("<ruby>a<rt>b<i>c</rt>d</i>e</rt>f"), "1000-2000 af\n"},
+        {CUE("<ruby>a<rt>b</ruby>c<rt>d"), "1000-2000 acd\n"},
+        {CUE("<ruby>a<rt>b</b>c</rt.x>d</ rt>e</rt>f"), "1000-2000 af\n"},
+        {CUE("<ruby>a<rt>b<ruby>c<rt>d</ruby>e</rt>f"), "1000-2000 af\n"},
+        {CUE("<rubyx>a<rt>b"), "1000-2000 ab\n"},
+        {CUE("<Ruby>a<rt>b"), "1000-2000 ab\n"},
+        {CUE("</ruby></rt><>a</><.c>b<0rt>c"), "1000-2000 abc\n"},
+        {CUE("<ruby>a<rt\nb>c</rt>d"), "1000-2000 ad\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        expect_captions_of(cases[i].file, strlen(cases[i].file), CAPTION_VTT, false,
+                           cases[i].expected);
+}
+
+static void test_an_open_tag_ends_with_its_cue(void **state)
+{
+    (void)state;
+    EXPECT(CAPTION_VTT, CUE("<ruby>a<rt>b") "\n\n00:03.000 --> 00:04.000\nc<rt>d",
+           "1000-2000 a\n3000-4000 cd\n");
+}
+
+static void test_regions_and_styles_are_no_cues_wherever_they_stand(void **state)
+{
+    (void)state;
+    EXPECT(CAPTION_VTT,
+           "WEBVTT\n\nREGION\nid:fred\nwidth:40%\n\nSTYLE \t\n::cue(b) {\n}\n\n"
+           "00:01.000 --> 00:02.000 region:fred vertical:rl line:-1,end size:50%\na\n\n"
+           "STYLE\n::cue { color: red }\n\nREGION\nid:bill\n\n00:03.000 --> 00:04.000\nb",
+           "1000-2000 a\n3000-4000 b\n");
+    /* their name is an id when a timing line follows it */
+    EXPECT(CAPTION_VTT, "WEBVTT\n\nSTYLE\n00:01.000 --> 00:02.000\na", "1000-2000 a\n");
+}
+
+static void test_settings_may_follow_the_time_at_once(void **state)
+{
+    (void)state;
+    EXPECT(CAPTION_VTT, "WEBVTT\n\n00:01.000-->00:02.000align:start\na", "1000-2000 a\n");
+    EXPECT(CAPTION_VTT, "WEBVTT\n\n00:01.000 --> 00:02.000 --> x\na", "1000-2000 a\n");
+}
+
 static void test_broken_bytes_and_nul_become_replacement_characters(void **state)
 {
     (void)state;
@@ -192,6 +242,10 @@ int main(void)
         cmocka_unit_test(test_cues_without_text_are_dropped),
         cmocka_unit_test(test_tags_are_stripped_and_then_references_decoded),
         cmocka_unit_test(test_ruby_readings_are_left_out),
+        cmocka_unit_test(test_a_reading_is_one_only_directly_inside_ruby),
+        cmocka_unit_test(test_an_open_tag_ends_with_its_cue),
+        cmocka_unit_test(test_regions_and_styles_are_no_cues_wherever_they_stand),
+        cmocka_unit_test(test_settings_may_follow_the_time_at_once),
         cmocka_unit_test(test_broken_bytes_and_nul_become_replacement_characters),
         cmocka_unit_test(test_rolling_captions_lose_what_they_repeat),
     };

@@ -189,6 +189,11 @@ static void fold_lines(char *text)
     char gap = '\0'; /* what separates the next visible character from the last */
     uint32_t cp;
     for (size_t i = 0, used; i < len; i += used) {
+        if (text[i] > ' ' && text[i] < 0x7F && gap == '\0') { /* nearly all */
+            text[out++] = text[i];
+            used = 1;
+            continue;
+        }
         used = utf8_decode(text + i, len - i, &cp);
         if (utf8_is_space(cp)) {
             gap = cp == '\n' || gap == '\n' ? '\n' : ' ';

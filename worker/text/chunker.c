@@ -67,9 +67,11 @@ static bool add_span(struct transcript_words *t, const char *text, size_t len, d
         push(t, &word);
     }
     size_t n = t->len - first;
-    for (size_t i = 0; i < n; i++) {
-        t->items[first + i].start = share_of(start, end, i, n);
-        t->items[first + i].end = share_of(start, end, i + 1, n);
+    double start_of_next = n > 0 ? share_of(start, end, 0, n) : start;
+    for (size_t i = 0; i < n; i++) { /* each begins where the one before ends */
+        t->items[first + i].start = start_of_next;
+        start_of_next = share_of(start, end, i + 1, n);
+        t->items[first + i].end = start_of_next;
     }
     return true;
 }
@@ -145,12 +147,24 @@ static size_t next_chunk(const struct limits *l, const struct transcript_words *
 
 /* ---- chunks ---- */
 
+/* Whether a word stands in its text as it is to stand behind what ends at `end`. */
+static bool follows(const char *end, const struct word *w)
+{
+    return w->is_glued ? w->p == end : w->p == end + 1 && *end == ' ';
+}
+
+/* Whole stretches are copied at once where the text is in order already. (What `end` points at can be read: texts end
+ * with a NUL.) */
 static char *join(const struct timed_word *words, size_t n)
 {
     struct buf b = BUF_INIT(SIZE_MAX / 2);
-    for (size_t i = 0; i < n; i++) {
-        text_put(&b, " ", i > 0 && !words[i].word.is_glued ? 1 : 0);
-        text_put(&b, words[i].word.p, words[i].word.len);
+    for (size_t i = 0; i < n;) {
+        const struct word *first = &words[i].word;
+        const char *end = first->p + first->len;
+        text_put(&b, " ", i > 0 && !first->is_glued ? 1 : 0);
+        for (i++; i < n && follows(end, &words[i].word); i++)
+            end = words[i].word.p + words[i].word.len;
+        text_put(&b, first->p, (size_t)(end - first->p));
     }
     return buf_take(&b);
 }

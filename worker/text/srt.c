@@ -105,16 +105,18 @@ static void braces_strip(const char *p, size_t len, struct buf *out)
 {
     const char *end = p + len, *close = NULL;
     while (p < end) {
-        if (*p == '{' && close != end) {
-            if (close == NULL ||
-                close < p) /* not looked for at every '{': that would be quadratic */
-                close = memchr(p, '}', (size_t)(end - p));
-            if (close == NULL)
-                close = end;
-            if (close < end && is_brace_code(p + 1, (size_t)(close - p - 1))) {
-                p = close + 1;
-                continue;
-            }
+        const char *open = memchr(p, '{', (size_t)(end - p));
+        text_put(out, p, (size_t)((open != NULL ? open : end) - p));
+        if (open == NULL)
+            return;
+        p = open;
+        if (close == NULL || (close != end && close < p))
+            close = memchr(p, '}', (size_t)(end - p)); /* not at every '{': that is quadratic */
+        if (close == NULL)
+            close = end;
+        if (close < end && is_brace_code(p + 1, (size_t)(close - p - 1))) {
+            p = close + 1;
+            continue;
         }
         text_put(out, p, 1);
         p++;

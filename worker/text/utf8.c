@@ -19,13 +19,24 @@ static struct lead lead_of(unsigned char c)
 }
 
 /* *ret_ok tells a broken sequence from a U+FFFD that was written in the text. */
-static size_t decode(const char *p, size_t len, uint32_t *ret, bool *ret_ok)
+static inline size_t decode(const char *p, size_t len, uint32_t *ret, bool *ret_ok)
 {
     const unsigned char *s = (const unsigned char *)p;
     *ret_ok = true;
     if (s[0] < 0x80) {
         *ret = s[0];
         return 1;
+    }
+    /* Latin, Greek, Cyrillic, Hebrew, Arabic: two bytes */
+    if (s[0] >= 0xC2 && s[0] <= 0xDF && len > 1 && (s[1] & 0xC0) == 0x80) {
+        *ret = (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
+        return 2;
+    }
+    /* most of the rest: three, none of them special */
+    if (s[0] > 0xE0 && s[0] < 0xF0 && s[0] != 0xED && len > 2 && (s[1] & 0xC0) == 0x80 &&
+        (s[2] & 0xC0) == 0x80) {
+        *ret = (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+        return 3;
     }
     struct lead lead = lead_of(s[0]);
     uint32_t cp = s[0] & (0x3Fu >> lead.more);
@@ -48,12 +59,28 @@ size_t utf8_decode(const char *p, size_t len, uint32_t *ret)
     return decode(p, len, ret, &ok);
 }
 
+/* How many bytes from p on are ASCII, by eight at a time: at least what the last eight allow to say. */
+static size_t ascii_run(const char *p, size_t len)
+{
+    size_t n = 0;
+    uint64_t eight;
+    for (; len - n >= sizeof(eight); n += sizeof(eight)) {
+        memcpy(&eight, p + n, sizeof(eight));
+        if ((eight & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return n;
+}
+
 bool utf8_is_valid(const char *p, size_t len)
 {
     bool ok = true;
     uint32_t cp;
-    for (size_t i = 0; i < len && ok;)
-        i += decode(p + i, len - i, &cp, &ok);
+    for (size_t i = 0; i < len && ok;) {
+        i += ascii_run(p + i, len - i);
+        if (i < len)
+            i += decode(p + i, len - i, &cp, &ok);
+    }
     return ok;
 }
 
@@ -87,9 +114,10 @@ bool utf8_is_space(uint32_t cp)
 {
     if (cp < 0x80)
         return cp == ' ' || (cp >= '\t' && cp <= '\r');
-    return cp == 0x85 || cp == 0xA0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) ||
-           cp == 0x2028 || cp == 0x2029 || cp == 0x202F || cp == 0x205F || cp == 0x3000 ||
-           cp == 0xFEFF;
+    if (cp < 0x1680)
+        return cp == 0x85 || cp == 0xA0;
+    return cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) || cp == 0x2028 || cp == 0x2029 ||
+           cp == 0x202F || cp == 0x205F || cp == 0x3000 || cp == 0xFEFF;
 }
 
 bool utf8_is_invisible(uint32_t cp)

@@ -68,42 +68,92 @@ static bool parse_timing(const char *line, size_t len, int64_t *ret_start, int64
     return take_time(&s, ret_end); /* settings may follow */
 }
 
-/* Tags are dropped wherever they are, even unknown ones; what matters of them is only whether we are inside the
- * reading of a ruby annotation. */
-struct ruby {
-    bool in_ruby, in_reading;
+/* ---- cue text ----
+ *
+ * Of the tags only one thing matters for plain text: whether we are inside the reading of a ruby annotation, which is
+ * said once already by the base text. Which tag is open there is decided as the standard does it, by a stack: an end
+ * tag closes nothing but the innermost tag, and <rt> is one only directly inside <ruby>. */
+enum tag {
+    TAG_OTHER, /* opens nothing: an unknown name, a timestamp */
+    TAG_C,
+    TAG_I,
+    TAG_B,
+    TAG_U,
+    TAG_V,
+    TAG_LANG,
+    TAG_RUBY,
+    TAG_RT,
 };
 
-static bool tag_is(const char *tag, size_t len, const char *name)
+struct open_tags {
+    struct buf stack; /* one byte each, the innermost last */
+    size_t readings;  /* how many of them are TAG_RT */
+};
+
+static enum tag tag_named(const char *name, size_t len)
 {
-    size_t n = strlen(name);
-    return len >= n && memcmp(tag, name, n) == 0 &&
-           (len == n || memchr(" \t\n\f.", tag[n], 5) != NULL);
+    static const char *const names[] = {
+        [TAG_C] = "c", [TAG_I] = "i",       [TAG_B] = "b",       [TAG_U] = "u",
+        [TAG_V] = "v", [TAG_LANG] = "lang", [TAG_RUBY] = "ruby", [TAG_RT] = "rt",
+    };
+    for (enum tag t = TAG_C; t <= TAG_RT; t++) {
+        if (strlen(names[t]) == len && memcmp(names[t], name, len) == 0)
+            return t;
+    }
+    return TAG_OTHER;
 }
 
-static void see_tag(struct ruby *r, const char *tag, size_t len)
+static enum tag innermost(const struct open_tags *o)
 {
-    if (tag_is(tag, len, "ruby"))
-        r->in_ruby = true;
-    else if (tag_is(tag, len, "rt"))
-        r->in_reading = r->in_ruby;
-    else if (tag_is(tag, len, "/rt"))
-        r->in_reading = false;
-    else if (tag_is(tag, len, "/ruby"))
-        *r = (struct ruby){0};
+    return o->stack.len > 0 ? (enum tag)o->stack.data[o->stack.len - 1] : TAG_OTHER;
+}
+
+static void open_tag(struct open_tags *o, enum tag t)
+{
+    if (t == TAG_OTHER || (t == TAG_RT && innermost(o) != TAG_RUBY))
+        return;
+    o->readings += t == TAG_RT;
+    text_put(&o->stack, &(char){(char)t}, 1);
+}
+
+static void close_tag(struct open_tags *o, enum tag t)
+{
+    enum tag current = innermost(o);
+    size_t closed = 0;
+    if (t != TAG_OTHER && t == current)
+        closed = 1;
+    else if (t == TAG_RUBY && current == TAG_RT)
+        closed = 2;
+    o->readings -= closed > 0 && current == TAG_RT;
+    buf_truncate(&o->stack, o->stack.len - closed);
+}
+
+/* What stands between < and >. Classes and an annotation may follow the name of a start tag, and nothing the one of
+ * an end tag. */
+static void see_tag(struct open_tags *o, const char *tag, size_t len)
+{
+    if (len > 0 && *tag == '/') {
+        close_tag(o, tag_named(tag + 1, len - 1));
+        return;
+    }
+    size_t n = 0;
+    while (n < len && memchr(" \t\n\f.", tag[n], 5) == NULL)
+        n++;
+    open_tag(o, tag_named(tag, n));
 }
 
 /* One pass, so that a decoded &lt; never begins a tag. */
-static void plain_text(const char *p, size_t len, struct buf *out)
+static void plain_text(const char *p, size_t len, struct open_tags *open, struct buf *out)
 {
-    struct ruby ruby = {0};
     const char *end = p + len;
+    buf_clear(&open->stack);
+    open->readings = 0;
     while (p < end) {
         if (*p == '<') {
             const char *close = memchr(p, '>', (size_t)(end - p));
             if (close == NULL)
                 return; /* an open tag swallows the rest of the cue */
-            see_tag(&ruby, p + 1, (size_t)(close - p - 1));
+            see_tag(open, p + 1, (size_t)(close - p - 1));
             p = close + 1;
             continue;
         }
@@ -116,11 +166,13 @@ static void plain_text(const char *p, size_t len, struct buf *out)
                 used++;
             text_put(out, p, used);
         }
-        if (ruby.in_reading)
+        if (open->readings > 0)
             buf_truncate(out, before);
         p += used;
     }
 }
+
+/* ---- blocks ---- */
 
 struct cue {
     int64_t start_ms, end_ms;
@@ -180,13 +232,15 @@ bool vtt_parse(const char *text, size_t len, struct captions *ret, struct err *e
     (void)lines_next(&in, &line, &line_len); /* the signature, seen above */
     skip_header(&in);
     auto_buf plain = BUF_INIT(SIZE_MAX / 2);
+    struct open_tags open = {.stack = BUF_INIT(SIZE_MAX / 2)};
     while (in.p < in.end) {
         struct cue cue = {0};
         if (!take_block(&in, &cue) || cue.text == NULL)
             continue;
         buf_clear(&plain);
-        plain_text(cue.text, cue.len, &plain);
+        plain_text(cue.text, cue.len, &open, &plain);
         captions_add(ret, cue.start_ms, cue.end_ms, plain.data, plain.len);
     }
+    buf_release(&open.stack);
     return true;
 }

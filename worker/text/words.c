@@ -50,9 +50,22 @@ static const struct range {
     {0x20000, 0x3FFFF, SCRIPT_EAST_ASIAN},
 };
 
+/* What each byte is by itself: nearly all text is ASCII, or has it between the rest. */
+enum byte_kind {
+    BYTE_PUNCTUATION, /* attached; controls too */
+    BYTE_ALNUM,
+    BYTE_SPACE,
+    BYTE_OTHER, /* of a longer sequence */
+};
+
+static const uint8_t byte_kinds[256] = {
+    ['\t' ... '\r'] = BYTE_SPACE, [' '] = BYTE_SPACE,         ['0' ... '9'] = BYTE_ALNUM,
+    ['A' ... 'Z'] = BYTE_ALNUM,   ['a' ... 'z'] = BYTE_ALNUM, [0x80 ... 0xFF] = BYTE_OTHER,
+};
+
 static bool is_ascii_alnum(uint32_t cp)
 {
-    return (cp >= '0' && cp <= '9') || (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z');
+    return cp < 0x80 && byte_kinds[cp] == BYTE_ALNUM;
 }
 
 static enum script script_of(uint32_t cp)
@@ -87,35 +100,61 @@ static bool fits(enum script *word, int count, enum script next)
     return next == *word && count < longest_word[*word];
 }
 
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end) {
+        enum byte_kind kind = byte_kinds[(unsigned char)*p];
+        size_t used = 1;
+        if (kind == BYTE_OTHER) {
+            uint32_t cp;
+            used = utf8_decode(p, (size_t)(end - p), &cp);
+            kind = utf8_is_space(cp) ? BYTE_SPACE : BYTE_OTHER;
+        }
+        if (kind != BYTE_SPACE)
+            break;
+        p += used;
+    }
+    return p;
+}
+
+/* As far as ASCII alone goes on with a word of a spaced script, or of one that is not known yet. */
+static const char *skip_ascii(const char *p, const char *end, enum script *script, int *count)
+{
+    for (; p < end && *count < longest_word[SCRIPT_SPACED]; p++, ++*count) {
+        enum byte_kind kind = byte_kinds[(unsigned char)*p];
+        if (kind == BYTE_ALNUM)
+            *script = SCRIPT_SPACED;
+        else if (kind != BYTE_PUNCTUATION)
+            break;
+    }
+    return p;
+}
+
 bool word_next(struct word_scan *s, struct word *ret)
 {
+    const char *from = skip_space(s->p, s->end), *p = from;
+    bool is_glued = s->after_word && from == s->p;
     enum script script = SCRIPT_ATTACHED;
-    const char *from = NULL;
-    bool is_glued = false;
-    for (int count = 0; s->p < s->end;) {
-        uint32_t cp;
-        size_t used = utf8_decode(s->p, (size_t)(s->end - s->p), &cp);
-        if (utf8_is_space(cp)) {
-            s->after_word = false;
-            if (from != NULL)
-                break;
-            s->p += used;
-            continue;
-        }
-        if (from != NULL && !fits(&script, count, script_of(cp)))
+    int count = 0;
+    while (p < s->end) {
+        if (script == SCRIPT_SPACED || script == SCRIPT_ATTACHED)
+            p = skip_ascii(p, s->end, &script, &count);
+        if (p == s->end)
             break;
-        if (from == NULL) {
-            from = s->p;
-            is_glued = s->after_word;
+        uint32_t cp;
+        size_t used = utf8_decode(p, (size_t)(s->end - p), &cp);
+        if (utf8_is_space(cp) || (count > 0 && !fits(&script, count, script_of(cp))))
+            break;
+        if (count == 0)
             script = script_of(cp);
-            s->after_word = true;
-        }
-        s->p += used;
+        p += used;
         count++;
     }
-    if (from == NULL)
+    s->p = p;
+    s->after_word = p > from;
+    if (p == from)
         return false;
-    *ret = (struct word){from, (size_t)(s->p - from), is_glued};
+    *ret = (struct word){from, (size_t)(p - from), is_glued};
     return true;
 }
 
@@ -233,6 +272,8 @@ bool word_ends_sentence(const struct word *w, bool next_is_glued)
 {
     const char *end = w->p + w->len, *before;
     uint32_t cp = 0;
+    if (is_ascii_alnum((unsigned char)end[-1]))
+        return false; /* nearly always */
     for (; end > w->p; end = before) {
         before = last_of(w->p, end, &cp);
         if (!is_closer(cp))

@@ -1,0 +1,205 @@
+"""One allocation, or one call at a seam (Redis, Postgres, a service, a file), fails in a worker while it takes a video
+through the whole pipeline: afterwards everything is as if nothing had happened.
+
+Each point has a worker of its own, which fails once, at its count of allocations or calls since it was ready
+(tests/faults/fault.c). For a failed allocation a worker may end by abort(), as engine/memory.h says; another takes over
+then. A failed call it has to survive. Points are taken by a stride, from the first to the last that such a run makes:
+`make faults` takes all."""
+
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+
+import pipeline as p
+from harness import Chronos
+from harness.fixtures import WORKER, finish, new_database
+from ops.stack import Stack, repository
+from test_resume import difference, everything, wait_for_runs
+
+LEASE_MS = 1500
+AT_ONCE = 12
+POINTS = 12  # of each kind, when all tests are run
+EVERY = int(os.environ.get("CHRONOS_TEST_FAULTS_EVERY", "0"))
+SHIM = os.path.join(repository(), "build", "release", "fault.so")
+
+
+class Faulty:
+    """Workers that fail at one point each, and the one that does not."""
+
+    def __init__(self, chronos, kind, preload):
+        self.chronos = chronos
+        self.kind = kind
+        self.preload = preload
+        self.settings = {"CHRONOS_LEASE_MS": LEASE_MS, "CHRONOS_MAX_DEATHS": 100}
+        self.survivor = None
+        self.workers = {}
+
+    def start(self, points):
+        self.workers = {}
+        for n in points:
+            name = f"{self.kind}-{n}-{len(self.chronos.stack.daemons)}"
+            told = os.path.join(self.chronos.stack.folder, name + ".told")
+            self.workers[name] = (self.chronos.stack.start_worker(
+                name, wait=False, LD_PRELOAD=self.preload, CHRONOS_TEST_FAULT=f"{self.kind}:{n}",
+                CHRONOS_TEST_FAULT_FILE=told, CHRONOS_WORKER_THREADS=1, **self.settings), told)
+        for worker, _ in self.workers.values():
+            worker.wait_ready(60)
+            worker.process.signal(signal.SIGUSR2)
+
+    def told(self, word):
+        """What the shims of the workers wrote behind that word."""
+        found = {}
+        for name, (_, path) in self.workers.items():
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as f:
+                    found.update({name: line.split()[1] for line in f if line.startswith(word + " ")})
+        return found
+
+    def living(self):
+        return [name for name, (w, _) in self.workers.items() if w.process.exit_status() is None]
+
+    def stop(self):
+        """How they ended, once asked to: 0 when nothing was wrong."""
+        for name in self.living():
+            self.workers[name][0].stop()
+        return {name: w.process.exit_status() for name, (w, _) in self.workers.items()}
+
+    def take_over(self):
+        if self.survivor is None:
+            self.survivor = self.chronos.stack.start_worker("survivor", CHRONOS_WORKER_THREADS=8, **self.settings)
+        else:
+            self.survivor.start()
+
+    def step_aside(self):
+        if self.survivor is not None:
+            self.survivor.stop()
+
+    def clear(self):
+        self.step_aside()
+        for worker, _ in self.workers.values():
+            worker.kill()
+
+
+def make_video(chronos):
+    return chronos.make_video("youtube", youtube_video_id="WoolDyeing1")
+
+
+def send(chronos):
+    video = make_video(chronos)
+    p.extract(chronos, video, source="youtube")
+    return video
+
+
+def lasting(chronos, video):
+    """Everything that lasts. How often something was tried may differ, and what a failed try said."""
+    seen = everything(chronos, video)
+    for run in seen["runs"]:
+        run["trace"] = sorted((step, result) for step, status, _, result, *_ in map(tuple, run["trace"])
+                              if status == "completed")
+    return seen
+
+
+def unfinished(chronos, videos):
+    return chronos.value("""select count(*) from unnest(%s::uuid[]) as v(id) where (select count(r.id)
+        from chronos.events e join chronos.runs r on r.id = any(e.run_ids)
+        where e.data::text like '%%' || v.id || '%%') < 2""", [v["id"] for v in videos])
+
+
+def count_points(faulty):
+    """How many calls one worker makes while it takes one video through the pipeline, from ready to its end. And what
+    Postgres has then."""
+    chronos = faulty.chronos
+    faulty.start([0])
+    video = send(chronos)
+    wait_for_runs(chronos, [video], 2)
+    expected = lasting(chronos, video)
+    assert set(faulty.stop().values()) == {0}
+    assert expected["video"]["transcript"] and expected["chunks"] and len(expected["runs"]) == 2
+    return int(*faulty.told("counted").values()), expected
+
+
+def fail_at(faulty, points, expected, may_end_by):
+    """Videos are sent until every worker has failed once; then whatever is left is taken over."""
+    chronos = faulty.chronos
+    faulty.start(points)
+    videos = []
+
+    def all_failed():
+        if len(faulty.told("failed")) == len(points) or not faulty.living():
+            return True
+        if unfinished(chronos, videos) == 0:
+            videos.extend(send(chronos) for _ in faulty.living())
+        return False
+
+    chronos.wait_until(all_failed, 90, "every worker to fail once", interval=0.05, seen=lambda: faulty.told("failed"))
+    faulty.take_over()
+    wait_for_runs(chronos, videos, 2)
+    p.wait_quiet(chronos)
+    ends = faulty.stop()
+    faulty.step_aside()
+    assert len(faulty.told("failed")) == len(points), ends
+    bad = {name: (end, faulty.told("failed")[name]) for name, end in ends.items() if end not in may_end_by}
+    assert not bad, f"workers ended badly: {bad}"
+    assert not chronos.sanitizer_reports()
+    for video in videos:
+        seen = lasting(chronos, video)
+        assert seen == expected, difference(expected, seen)
+    assert p.slots(chronos) == {}
+
+
+def points_among(count):
+    if EVERY > 0:
+        return list(range(1, count + 1, EVERY))
+    stride = max(1, count // POINTS)
+    return list(range(1 + random.Random(count).randrange(stride), count + 1, stride))[:POINTS]
+
+
+@pytest.fixture
+def faulty(request, session_folder, postgres, migrated, session_sandbox):
+    """Allocations fail in the release build: the sanitizer has an allocator of its own. Calls fail under the sanitizers,
+    which then also look for leaks."""
+    kind, variant = request.param
+    preload = SHIM
+    if variant == "asan":
+        runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True,
+                                 check=True).stdout.strip()
+        preload = f"{runtime}:{SHIM}"
+    session_sandbox.reset()
+    database = new_database(postgres, migrated)
+    stack = Stack(os.path.join(session_folder, f"faults-{kind}"), variant, worker=WORKER,
+                  database_url=postgres.url(database), sandbox_url=session_sandbox.url,
+                  environment={"CHRONOS_RETRY_BASE_MS": "20", "CHRONOS_RETRY_MAX_MS": "60"})
+    stack.sandbox = session_sandbox
+    chronos = Chronos(stack)
+    faulty = Faulty(chronos, kind, preload)
+    try:
+        stack.start_redis()
+        stack.start_scheduler(CHRONOS_LEASE_MS=LEASE_MS)
+        yield faulty
+        faulty.clear()
+    finally:
+        finish(chronos)
+        postgres.admin(f"drop database {database} with (force)")
+
+
+def fail_everywhere(faulty, may_end_by):
+    count, expected = count_points(faulty)
+    points = points_among(count)
+    assert count > 100 and len(points) >= min(POINTS, count)
+    print(f"\n{faulty.kind}: {count} points, {len(points)} of them", flush=True)
+    random.Random(1).shuffle(points)  # of different parts of the run at the same time
+    for i in range(0, len(points), AT_ONCE):
+        fail_at(faulty, points[i:i + AT_ONCE], expected, may_end_by)
+
+
+@pytest.mark.parametrize("faulty", [("memory", "release")], indirect=True)
+def test_a_run_survives_a_failed_allocation(faulty):
+    fail_everywhere(faulty, {0, -signal.SIGABRT})
+
+
+@pytest.mark.parametrize("faulty", [("call", "asan")], indirect=True)
+def test_a_run_survives_a_failed_call(faulty):
+    fail_everywhere(faulty, {0})

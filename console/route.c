@@ -8,9 +8,7 @@
 #include "static.h"
 
 static const struct route *const groups[] = {
-    routes_health,
-    routes_events,
-    routes_login,
+    routes_health, routes_events, routes_login, routes_application, routes_files,
 };
 
 const struct route *route_next(const struct route *r)
@@ -46,14 +44,15 @@ static bool matches(struct request *r, const char *pattern)
                 return false;
             continue;
         }
-        size_t n = strcspn(p, "/");
+        size_t brace = strcspn(pattern, "}");
+        size_t n = pattern[brace - 1] == '*' ? strlen(p) : strcspn(p, "/");
         if (n == 0 || r->part_count == MAX_PATH_PARTS)
             return false;
         r->parts[r->part_count] = strndup(p, n);
         if (r->parts[r->part_count++] == NULL)
             abort();
         p += n;
-        pattern += strcspn(pattern, "}") + 1;
+        pattern += brace + 1;
     }
     return *p == '\0';
 }

@@ -10,7 +10,7 @@
 struct route {
     const char *method;
     const char
-        *pattern; /* "/v1/runs/{id}": a part in braces stands for one segment that is not empty */
+        *pattern; /* "/v1/runs/{id}": a part in braces stands for one segment that is not empty, {rest*} for all that follows */
     enum access access; /* what the caller must have shown */
     void (*handle)(struct request *r);
     const char *summary;
@@ -21,7 +21,9 @@ struct route {
 };
 
 /* Rows end with one without a method. */
+extern const struct route routes_application[];
 extern const struct route routes_events[];
+extern const struct route routes_files[];
 extern const struct route routes_health[];
 extern const struct route routes_login[];
 

@@ -13,8 +13,8 @@ from web import Web
 QUICK = {"CHRONOS_RETRY_BASE_MS": "40", "CHRONOS_LEASE_MS": "2000", "CHRONOS_PARTITIONS": "1"}
 
 
-def make_engine(folder, database_url):
-    return Engine(Stack(folder, variant(), worker=WORKER, database_url=database_url, environment=dict(QUICK)))
+def make_engine(folder, database_url, **environment):
+    return Engine(Stack(folder, variant(), worker=WORKER, database_url=database_url, environment={**QUICK, **environment}))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,23 @@
 CREATE SCHEMA chronos;
+CREATE TYPE chronos.api_answer AS (
+	status integer,
+	code text,
+	field text,
+	message text,
+	body jsonb
+);
+CREATE FUNCTION chronos.analytics_range_of(starts timestamp with time zone, ends timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    AS $$
+    select case
+        when abs(extract(epoch from now() - ends)) > 86400 then null
+        when x.days between 6 and 8 then 'last_7_days'
+        when x.days between 29 and 31 then 'last_30_days'
+        when x.days between 89 and 91 then 'last_90_days'
+        when x.days > 3 * 365 then 'all_time'
+    end
+    from (select ceil(extract(epoch from ends - starts) / 86400) as days) x
+$$;
 CREATE FUNCTION chronos.analytics_ranges(at timestamp with time zone) RETURNS TABLE(date_range text, starts timestamp with time zone, ends timestamp with time zone)
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -17,6 +36,369 @@ CREATE FUNCTION chronos.analytics_trend(now double precision, before double prec
     AS $$
     select case when before = 0 then case when now > 0 then 100 else 0 end
                else floor((now - before) / before * 100 + 0.5) end::double precision
+$$;
+CREATE TABLE public.bulk_operations (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    operation_type text NOT NULL,
+    video_ids uuid[] NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    progress_current integer DEFAULT 0,
+    progress_total integer NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT now(),
+    completed_at timestamp with time zone,
+    error_message text,
+    CONSTRAINT bulk_operations_operation_type_check CHECK ((operation_type = ANY (ARRAY['delete'::text, 'export'::text, 'reprocess'::text]))),
+    CONSTRAINT bulk_operations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
+);
+CREATE FUNCTION chronos.api_bulk(operation public.bulk_operations) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'id', operation.id, 'creator_id', operation.creator_id, 'operation_type', operation.operation_type,
+        'status', operation.status,
+        'progress', jsonb_build_object(
+            'current', coalesce(operation.progress_current, 0), 'total', operation.progress_total,
+            'percentage', case when operation.progress_total > 0
+                then floor(100.0 * coalesce(operation.progress_current, 0) / operation.progress_total + 0.5) else 0 end),
+        'result', operation.result, 'error_message', operation.error_message,
+        'created_at', chronos.api_time(operation.created_at),
+        'completed_at', chronos.api_time(operation.completed_at))
+$$;
+CREATE FUNCTION chronos.api_bulk_list(creator text, before text, most integer) RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $$
+    with page as (
+        select o.*
+        from public.bulk_operations o
+        where (creator is null or o.creator_id = chronos.to_uuid(creator))
+            and (before is null or o.created_at < before::timestamptz)
+        order by o.created_at desc, o.id
+        limit most
+    )
+    select chronos.api_ok(jsonb_build_object(
+        'success', true,
+        'data', coalesce((select jsonb_agg(chronos.api_bulk(o::public.bulk_operations) order by p.created_at desc, p.id)
+                          from page p join public.bulk_operations o on o.id = p.id), '[]'),
+        'next', (select min(p.created_at) from page p having count(*) = most)))
+$$;
+CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(
+        (select chronos.api_ok(jsonb_build_object('success', true, 'data', chronos.api_bulk(o)))
+         from public.bulk_operations o where o.id = chronos.to_uuid(operation)),
+        chronos.api_refuse(404, 'not_found', 'id', 'there is no operation with this id'))
+$$;
+CREATE FUNCTION chronos.api_dashboard(creator text, starts text, ends text) RETURNS chronos.api_answer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    its uuid := chronos.to_uuid(creator);
+    first_moment timestamptz;
+    last_moment timestamptz;
+    range text;
+    found jsonb;
+    at timestamptz;
+begin
+    if coalesce(creator, '') = '' or coalesce(starts, '') = '' or coalesce(ends, '') = '' then
+        return chronos.api_refuse(400, 'invalid_input',
+            case when coalesce(creator, '') = '' then 'creator_id' when coalesce(starts, '') = '' then 'start' else 'end' end,
+            'creator_id, start and end are needed');
+    end if;
+    begin
+        first_moment := starts::timestamptz;
+        last_moment := ends::timestamptz;
+    exception when data_exception then
+        return chronos.api_refuse(400, 'invalid_input', 'start',
+            'start and end must be times like 2026-01-31T00:00:00Z');
+    end;
+    if not (first_moment <= last_moment and isfinite(first_moment) and isfinite(last_moment)) then
+        return chronos.api_refuse(400, 'invalid_input', 'end', 'end must not be before start');
+    end if;
+    if its is null or not exists (select from public.creators c where c.id = its) then
+        return chronos.api_refuse(404, 'CREATOR_NOT_FOUND', 'creator_id', 'there is no creator with this id');
+    end if;
+    range := chronos.analytics_range_of(first_moment, last_moment);
+    select c.data, c.computed_at into found, at
+    from public.analytics_cache c
+    where c.creator_id = its and c.date_range = range and c.computed_at >= now() - interval '6 hours';
+    if found is not null then
+        return chronos.api_ok(jsonb_build_object('success', true, 'data', found, 'cached', true,
+                                                 'computed_at', chronos.api_time(at)));
+    end if;
+    select a.data into found
+    from chronos.compute_analytics(array[its], array[coalesce(range, 'live')], array[first_moment], array[last_moment]) a;
+    if range is not null and found is not null then
+        insert into public.analytics_cache as c (creator_id, date_range, data, computed_at)
+        values (its, range, found, now())
+        on conflict (creator_id, date_range) do update
+        set data = excluded.data, computed_at = excluded.computed_at
+        where c.computed_at <= excluded.computed_at;
+    end if;
+    return chronos.api_ok(jsonb_build_object('success', true, 'data', found));
+end
+$$;
+CREATE FUNCTION chronos.api_diagnostics(video text) RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $_$
+    select coalesce((
+        select chronos.api_ok(jsonb_build_object(
+            'success', true, 'videoId', v.id,
+            'diagnostics', jsonb_build_object(
+                'video', jsonb_build_object(
+                    'id', v.id, 'creator_id', v.creator_id, 'title', v.title, 'status', v.status,
+                    'source_type', v.source_type, 'error_message', v.error_message,
+                    'created_at', chronos.api_time(v.created_at), 'updated_at', chronos.api_time(v.updated_at)),
+                'hasTranscript', chronos.has_transcript(v), 'chunkCount', k.chunks, 'embeddingCount', k.vectors,
+                'isStuck', x.is_stuck, 'isWorkedOn', chronos.is_worked_on(v), 'runId', v.metadata ->> 'processing_run',
+                'stuckDurationMinutes', case when x.is_stuck then floor(extract(epoch from now() - v.updated_at) / 60) end,
+                'recoveryAttempts', case when v.metadata ->> 'recovery_attempts' ~ '^\d{1,6}$'
+                    then (v.metadata ->> 'recovery_attempts')::integer else 0 end,
+                'lastRecoveryAttempt', v.metadata ->> 'last_recovery_attempt',
+                'recommendedAction', case
+                    when v.status = 'failed' then 'retry'
+                    when not x.is_stuck then null
+                    when chronos.has_transcript(v) then 'retry-embeddings'
+                    else 'retry-transcript' end)))
+        from public.videos v
+        cross join lateral (
+            select count(*) as chunks, count(*) filter (where c.embedding is not null) as vectors
+            from public.video_chunks c where c.video_id = v.id) k
+        cross join lateral (
+            select exists (select from chronos.stuck_videos s where s.id = v.id) as is_stuck) x
+        where v.id = chronos.to_uuid(video)),
+        chronos.api_refuse(404, 'not_found', 'id', 'there is no video with this id'))
+$_$;
+CREATE FUNCTION chronos.api_ok(body jsonb) RETURNS chronos.api_answer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select (200, null, null, null, body)::chronos.api_answer $$;
+CREATE FUNCTION chronos.api_refuse(status integer, code text, field text, message text) RETURNS chronos.api_answer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select (status, code, field, message, null)::chronos.api_answer $$;
+CREATE FUNCTION chronos.api_reprocess(request jsonb) RETURNS chronos.api_answer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    ids jsonb := request -> 'videoIds';
+    bad bigint;
+begin
+    if request ? 'creatorId' and ids is null then
+        if not exists (select from public.creators c where c.id = chronos.to_uuid(request ->> 'creatorId')) then
+            return chronos.api_refuse(404, 'creator_not_found', 'creatorId', 'there is no creator with this id');
+        end if;
+        select coalesce(jsonb_agg(v.id order by v.created_at), '[]') into ids
+        from public.videos v
+        where v.creator_id = chronos.to_uuid(request ->> 'creatorId') and not v.is_deleted and chronos.has_transcript(v);
+        if jsonb_array_length(ids) = 0 then
+            return chronos.api_refuse(404, 'not_found', 'creatorId', 'this creator has no video with a transcript');
+        end if;
+    end if;
+    if coalesce(jsonb_typeof(ids), '') <> 'array' or jsonb_array_length(ids) = 0 then
+        return chronos.api_refuse(400, 'invalid_input', 'videoIds',
+                                  'videoIds must be an array of at least one video id');
+    elsif jsonb_array_length(ids) > 5000 then
+        return chronos.api_refuse(400, 'invalid_input', 'videoIds', format(
+            'videoIds has %s ids: at most 5000 are allowed, send them in parts', jsonb_array_length(ids)));
+    elsif coalesce(jsonb_typeof(request -> 'reason'), 'string') <> 'string' then
+        return chronos.api_refuse(400, 'invalid_input', 'reason', 'reason must be a text');
+    end if;
+    select min(x.n) - 1 into bad
+    from jsonb_array_elements(ids) with ordinality as x (id, n)
+    where chronos.to_uuid(x.id #>> '{}') is null;
+    if bad is not null then
+        return chronos.api_refuse(400, 'invalid_input', format('videoIds[%s]', bad),
+                                  format('videoIds[%s] is not a UUID', bad));
+    end if;
+    perform chronos.send('video/embeddings.batch-reprocess', jsonb_strip_nulls(
+        jsonb_build_object('videoIds', ids, 'reason', request -> 'reason')));
+    return chronos.api_ok(jsonb_build_object('success', true, 'video_count', jsonb_array_length(ids),
+                                             'message', 'the videos are made searchable anew'));
+end
+$$;
+CREATE FUNCTION chronos.api_retry_stuck() RETURNS chronos.api_answer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v public.videos;
+    event text;
+    results jsonb := '[]';
+begin
+    for v in
+        select x.* from chronos.stuck_videos s join public.videos x on x.id = s.id
+        where x.status <> 'uploading'
+        order by x.updated_at limit 1000 for no key update of x skip locked
+    loop
+        event := chronos.send_retry(v);
+        results := results || jsonb_build_object('videoId', v.id, 'title', v.title, 'status', v.status,
+                                                 'eventSent', event, 'success', true);
+    end loop;
+    return chronos.api_ok(jsonb_build_object(
+        'success', true, 'message', format('%s videos are started again', jsonb_array_length(results)),
+        'results', results, 'totalProcessed', jsonb_array_length(results),
+        'successCount', jsonb_array_length(results), 'failureCount', 0, 'timestamp', chronos.api_time(now())));
+end
+$$;
+CREATE FUNCTION chronos.api_retry_video(video text) RETURNS chronos.api_answer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v public.videos;
+    event text;
+begin
+    select x.* into v from public.videos x
+    where x.id = chronos.to_uuid(video) and not x.is_deleted for no key update;
+    if v.id is null then
+        return chronos.api_refuse(404, 'not_found', 'id', 'there is no video with this id');
+    elsif v.status in ('completed', 'uploading') then
+        return chronos.api_refuse(400, 'not_retryable', 'status', format(
+            'the video is %s: only one that waits, is being processed or has failed can be tried again', v.status));
+    elsif chronos.is_worked_on(v) then
+        return chronos.api_refuse(409, 'in_progress', 'status', 'the video is being worked on');
+    end if;
+    event := chronos.send_retry(v);
+    return chronos.api_ok(jsonb_build_object(
+        'success', true, 'message', 'the video is started again',
+        'video', jsonb_build_object('id', v.id, 'title', v.title, 'status', v.status, 'eventSent', event),
+        'timestamp', chronos.api_time(now())));
+end
+$$;
+CREATE FUNCTION chronos.api_start_bulk(kind text, request jsonb) RETURNS chronos.api_answer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    creator uuid := chronos.to_uuid(request ->> 'creator_id');
+    ids jsonb := request -> 'video_ids';
+    most integer := case kind when 'export' then 100000 else 10000 end;
+    bad bigint;
+    operation uuid;
+begin
+    if request ->> 'creator_id' is null then
+        return chronos.api_refuse(400, 'invalid_input', 'creator_id', 'creator_id is missing');
+    elsif creator is null then
+        return chronos.api_refuse(400, 'invalid_input', 'creator_id', 'creator_id is not a UUID');
+    elsif coalesce(jsonb_typeof(ids), 'null') = 'null' then
+        return chronos.api_refuse(400, 'invalid_input', 'video_ids', 'video_ids is missing: send an array of video ids');
+    elsif jsonb_typeof(ids) <> 'array' or jsonb_array_length(ids) = 0 then
+        return chronos.api_refuse(400, 'invalid_input', 'video_ids',
+                                  'video_ids must be an array of at least one video id');
+    elsif jsonb_array_length(ids) > most then
+        return chronos.api_refuse(400, 'invalid_input', 'video_ids', format(
+            'video_ids has %s ids: at most %s are allowed, send them in parts', jsonb_array_length(ids), most));
+    end if;
+    select min(x.n) - 1 into bad
+    from jsonb_array_elements(ids) with ordinality as x (id, n)
+    where jsonb_typeof(x.id) <> 'string' or chronos.to_uuid(x.id #>> '{}') is null;
+    if bad is not null then
+        return chronos.api_refuse(400, 'invalid_input', format('video_ids[%s]', bad),
+                                  format('video_ids[%s] is not a UUID', bad));
+    elsif not exists (select from public.creators c where c.id = creator) then
+        return chronos.api_refuse(404, 'creator_not_found', 'creator_id', 'there is no creator with this id');
+    end if;
+    insert into public.bulk_operations (creator_id, operation_type, video_ids, status, progress_current, progress_total)
+    values (creator, kind, array(select (x.id #>> '{}')::uuid from jsonb_array_elements(ids) with ordinality as x (id, n)
+                                 order by x.n),
+            'pending', 0, jsonb_array_length(ids))
+    returning id into operation;
+    -- the ids are in the row: an event of ten thousand would carry them through every store
+    perform chronos.send('videos/bulk.' || kind, jsonb_build_object('operationId', operation, 'creatorId', creator));
+    return chronos.api_ok(jsonb_build_object(
+        'success', true,
+        'message', format('%s of %s %s has been accepted', initcap(kind), jsonb_array_length(ids),
+                          case jsonb_array_length(ids) when 1 then 'video' else 'videos' end),
+        'data', jsonb_build_object('operation_id', operation, 'video_count', jsonb_array_length(ids),
+                                   'status', 'pending')));
+end
+$$;
+CREATE FUNCTION chronos.api_stuck_videos() RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $$
+    with page as (
+        select v.*, k.chunks
+        from chronos.stuck_videos s
+        join public.videos v on v.id = s.id
+        cross join lateral (select count(*) as chunks from public.video_chunks c where c.video_id = v.id) k
+        order by v.created_at
+        limit 1000
+    )
+    select chronos.api_ok(jsonb_build_object(
+        'success', true,
+        'data', coalesce(jsonb_agg(jsonb_build_object(
+            'id', p.id, 'title', p.title, 'status', p.status, 'created_at', chronos.api_time(p.created_at),
+            'updated_at', chronos.api_time(p.updated_at),
+            'processing_started_at', chronos.api_time(p.processing_started_at),
+            'processing_completed_at', chronos.api_time(p.processing_completed_at),
+            'error_message', p.error_message, 'thumbnail_url', p.thumbnail_url, 'source_type', p.source_type,
+            'duration_seconds', p.duration_seconds,
+            'stuck_duration_minutes', floor(extract(epoch from now() - p.updated_at) / 60),
+            'has_transcript', btrim(coalesce(p.transcript, ''), E' \t\n\r') <> '', 'chunk_count', p.chunks,
+            'transcript_preview', case when p.transcript is not null then left(p.transcript, 200)
+                || case when length(p.transcript) > 200 then '...' else '' end end,
+            'creator_id', p.creator_id) order by p.created_at), '[]'),
+        'count', count(*), 'timestamp', chronos.api_time(now())))
+    from page p
+$$;
+CREATE FUNCTION chronos.api_time(at timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+CREATE FUNCTION chronos.api_video_list(creator text, state text, looked_for text, before text, most integer) RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $$
+    with page as (
+        select v.id, v.creator_id, v.title, v.status, v.source_type, v.duration_seconds, v.error_message,
+               v.thumbnail_url, v.created_at, v.updated_at
+        from public.videos v
+        where not v.is_deleted
+            and (creator is null or v.creator_id = chronos.to_uuid(creator))
+            and (state is null or v.status = any (string_to_array(state, ',')))
+            and (looked_for is null or strpos(lower(v.title), lower(looked_for)) > 0)
+            and (before is null or v.created_at < before::timestamptz)
+        order by v.created_at desc, v.id
+        limit most
+    )
+    select chronos.api_ok(jsonb_build_object(
+        'success', true,
+        'data', coalesce((select jsonb_agg(to_jsonb(p) || jsonb_build_object(
+            'created_at', chronos.api_time(p.created_at), 'updated_at', chronos.api_time(p.updated_at),
+            'progress', chronos.video_progress(p.status)) order by p.created_at desc, p.id) from page p), '[]'),
+        'next', (select min(p.created_at) from page p having count(*) = most)))
+$$;
+CREATE FUNCTION chronos.api_video_status(video text) RETURNS chronos.api_answer
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce((
+        select chronos.api_ok(jsonb_build_object(
+            'videoId', v.id, 'title', v.title, 'status', v.status, 'progress', chronos.video_progress(v.status),
+            'currentStage', jsonb_build_object(
+                'name', v.status,
+                'description', case v.status
+                    when 'pending' then 'Waiting to be processed'
+                    when 'uploading' then 'The file is being uploaded'
+                    when 'transcribing' then 'What is said is being written down'
+                    when 'processing' then 'The transcript is being cut into passages'
+                    when 'embedding' then 'Passages are being made searchable'
+                    when 'completed' then 'Ready'
+                    else 'Processing has failed' end,
+                'retryable', v.status <> 'completed' and v.status <> 'uploading'
+                    and not chronos.is_worked_on(v)),
+            'timestamps', jsonb_build_object(
+                'created_at', chronos.api_time(v.created_at), 'updated_at', chronos.api_time(v.updated_at),
+                'processing_started_at', chronos.api_time(v.processing_started_at),
+                'processing_completed_at', chronos.api_time(v.processing_completed_at)),
+            'error', case when v.error_message is not null then jsonb_build_object(
+                'message', v.error_message, 'timestamp', chronos.api_time(v.updated_at)) end,
+            'metadata', jsonb_build_object(
+                'fileSize', v.file_size_bytes, 'durationSeconds', v.duration_seconds,
+                'transcriptLanguage', v.transcript_language, 'chunkCount', k.chunks),
+            'runId', v.metadata ->> 'processing_run',
+            'isTerminal', v.status in ('completed', 'failed'),
+            'nextSteps', case v.status when 'completed' then '[]'::jsonb when 'failed' then '["retry"]'
+                else '["wait"]' end))
+        from public.videos v
+        cross join lateral (select count(*) as chunks from public.video_chunks c where c.video_id = v.id) k
+        where v.id = chronos.to_uuid(video) and not v.is_deleted),
+        chronos.api_refuse(404, 'not_found', 'id', 'there is no video with this id'))
 $$;
 CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -761,6 +1143,42 @@ $_$;
 CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
+CREATE TABLE public.videos (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    title text NOT NULL,
+    description text,
+    url text,
+    storage_path text,
+    thumbnail_url text,
+    duration_seconds integer,
+    transcript text,
+    transcript_language text DEFAULT 'en'::text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    error_message text,
+    processing_started_at timestamp with time zone,
+    processing_completed_at timestamp with time zone,
+    file_size_bytes bigint,
+    metadata jsonb DEFAULT '{}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_deleted boolean DEFAULT false NOT NULL,
+    source_type text DEFAULT 'upload'::text,
+    youtube_video_id text,
+    youtube_channel_id text,
+    whop_lesson_id text,
+    mux_asset_id text,
+    mux_playback_id text,
+    embed_type text,
+    embed_id text,
+    CONSTRAINT videos_embed_type_check CHECK (((embed_type IS NULL) OR (embed_type = ANY (ARRAY['youtube'::text, 'loom'::text, 'vimeo'::text, 'wistia'::text])))),
+    CONSTRAINT videos_source_type_check CHECK ((source_type = ANY (ARRAY['youtube'::text, 'mux'::text, 'loom'::text, 'upload'::text]))),
+    CONSTRAINT videos_source_validation CHECK ((((source_type = 'youtube'::text) AND (youtube_video_id IS NOT NULL)) OR ((source_type = 'mux'::text) AND (mux_playback_id IS NOT NULL)) OR ((source_type = 'loom'::text) AND (embed_id IS NOT NULL)) OR ((source_type = 'upload'::text) AND (storage_path IS NOT NULL)))),
+    CONSTRAINT videos_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'uploading'::text, 'transcribing'::text, 'processing'::text, 'embedding'::text, 'completed'::text, 'failed'::text])))
+);
+CREATE FUNCTION chronos.has_transcript(video public.videos) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$ select btrim(coalesce(video.transcript, ''), E' \t\n\r') <> '' $$;
 CREATE FUNCTION chronos.invoke(fn text, data jsonb DEFAULT '{}'::jsonb) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -791,6 +1209,26 @@ CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text
     AS $$
     select coalesce(metadata ->> 'processing_run' = run_id, status <> 'completed')
 $$;
+CREATE FUNCTION chronos.is_worked_on(video public.videos) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    select (not exists (select from chronos.runs r where r.id = video.metadata ->> 'processing_run')
+            and video.metadata ->> 'processing_run' ~ '^[0-9A-HJKMNP-TV-Z]{26}$'
+            and chronos.is_accepted_run(video.metadata ->> 'processing_run')) is true
+        or exists (
+            select from chronos.events e
+            cross join lateral unnest(e.run_ids) as live (id)
+            where e.name in ('video/transcript.extract', 'video/transcribe.requested',
+                             'video/transcription.completed')
+                and e.accepted_at >= video.updated_at - interval '1 hour'
+                and e.outcome = 'accepted'
+                and lower(coalesce(e.data ->> 'videoId', e.data ->> 'video_id')) = video.id::text
+                and not exists (select from chronos.runs ended where ended.id = live.id))
+        or exists (
+            select from chronos.outbox o
+            where o.created_at >= video.updated_at - interval '1 hour'
+                and lower(coalesce(o.data ->> 'videoId', o.data ->> 'video_id')) = video.id::text)
+$_$;
 CREATE FUNCTION chronos.joins_events(fn text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1061,6 +1499,23 @@ begin
     where s.seed = send_all.seed;
 end
 $$;
+CREATE FUNCTION chronos.send_retry(video public.videos) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+declare
+    event text := case when chronos.has_transcript(video) then 'video/transcription.completed'
+                      else 'video/transcript.extract' end;
+begin
+    perform chronos.send(event, jsonb_build_object(
+        'videoId', video.id, 'video_id', video.id, 'creatorId', video.creator_id, 'creator_id', video.creator_id));
+    update public.videos v
+    set error_message = null,
+        status = case when chronos.has_transcript(video) then 'processing' else 'pending' end,
+        metadata = coalesce(v.metadata, '{}') - 'processing_run' - 'recovery_attempts'
+    where v.id = video.id;
+    return event;
+end
+$$;
 CREATE FUNCTION chronos.set_budget(owner text, usd numeric) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1116,6 +1571,11 @@ $$;
 CREATE FUNCTION chronos.to_ms(t timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ select floor(extract(epoch from t) * 1000)::bigint $$;
+CREATE FUNCTION chronos.to_uuid(value text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+    select case when value ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then value::uuid end
+$_$;
 CREATE FUNCTION chronos.trigger(fn text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1139,6 +1599,12 @@ $$;
 CREATE FUNCTION chronos.vector_length(v real[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT COST 5000 PARALLEL SAFE
     AS $$ select sqrt(sum(x * x)) from (select unnest(v)::double precision as x) t $$;
+CREATE FUNCTION chronos.video_progress(status text) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    select case status when 'uploading' then 20 when 'transcribing' then 40 when 'processing' then 60
+        when 'embedding' then 80 when 'completed' then 100 else 0 end
+$$;
 CREATE FUNCTION public.search_video_chunks(query_embedding real[], match_count integer DEFAULT 5, similarity_threshold double precision DEFAULT 0.7, filter_video_ids uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(chunk_id uuid, video_id uuid, chunk_text text, start_time_seconds integer, end_time_seconds integer, similarity double precision)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -1392,6 +1858,31 @@ CREATE TABLE chronos.step_ledger_default (
     worker text,
     committed_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.creators (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    whop_company_id text NOT NULL,
+    whop_user_id text NOT NULL,
+    email text NOT NULL,
+    name text,
+    subscription_tier text DEFAULT 'basic'::text NOT NULL,
+    settings jsonb DEFAULT '{"ai_model": "claude-3-5-haiku-20241022", "auto_transcribe": true, "default_chunk_size": 800, "notifications_enabled": true}'::jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    is_active boolean DEFAULT true NOT NULL,
+    CONSTRAINT creators_subscription_tier_check CHECK ((subscription_tier = ANY (ARRAY['basic'::text, 'pro'::text, 'enterprise'::text])))
+);
+CREATE VIEW chronos.stuck_videos AS
+ SELECT v.id
+   FROM public.videos v
+  WHERE ((v.status = ANY (ARRAY['pending'::text, 'uploading'::text, 'transcribing'::text, 'processing'::text, 'embedding'::text])) AND (NOT v.is_deleted) AND (v.updated_at < (now() -
+        CASE v.status
+            WHEN 'uploading'::text THEN '24:00:00'::interval
+            WHEN 'pending'::text THEN '00:30:00'::interval
+            ELSE '00:10:00'::interval
+        END)) AND ((v.status <> 'pending'::text) OR ((v.created_at > (now() - '7 days'::interval)) AND (NOT (EXISTS ( SELECT
+           FROM public.creators c
+          WHERE ((c.id = v.creator_id) AND ((c.settings ->> 'auto_transcribe'::text) = 'false'::text))))))) AND (NOT chronos.is_worked_on(v.*)));
 CREATE TABLE chronos.transcripts (
     video_id uuid NOT NULL,
     segments json NOT NULL,
@@ -1410,21 +1901,6 @@ CREATE TABLE public.analytics_cache (
     data jsonb NOT NULL,
     computed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT analytics_cache_date_range_check CHECK ((date_range = ANY (ARRAY['last_7_days'::text, 'last_30_days'::text, 'last_90_days'::text, 'all_time'::text])))
-);
-CREATE TABLE public.bulk_operations (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    creator_id uuid NOT NULL,
-    operation_type text NOT NULL,
-    video_ids uuid[] NOT NULL,
-    status text DEFAULT 'pending'::text NOT NULL,
-    progress_current integer DEFAULT 0,
-    progress_total integer NOT NULL,
-    result jsonb,
-    created_at timestamp with time zone DEFAULT now(),
-    completed_at timestamp with time zone,
-    error_message text,
-    CONSTRAINT bulk_operations_operation_type_check CHECK ((operation_type = ANY (ARRAY['delete'::text, 'export'::text, 'reprocess'::text]))),
-    CONSTRAINT bulk_operations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
 );
 CREATE TABLE public.course_modules (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1450,20 +1926,6 @@ CREATE TABLE public.courses (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     published_at timestamp with time zone,
     is_deleted boolean DEFAULT false NOT NULL
-);
-CREATE TABLE public.creators (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    whop_company_id text NOT NULL,
-    whop_user_id text NOT NULL,
-    email text NOT NULL,
-    name text,
-    subscription_tier text DEFAULT 'basic'::text NOT NULL,
-    settings jsonb DEFAULT '{"ai_model": "claude-3-5-haiku-20241022", "auto_transcribe": true, "default_chunk_size": 800, "notifications_enabled": true}'::jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_login_at timestamp with time zone,
-    is_active boolean DEFAULT true NOT NULL,
-    CONSTRAINT creators_subscription_tier_check CHECK ((subscription_tier = ANY (ARRAY['basic'::text, 'pro'::text, 'enterprise'::text])))
 );
 CREATE TABLE public.module_lessons (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1570,39 +2032,6 @@ CREATE TABLE public.video_watch_sessions (
     CONSTRAINT video_watch_sessions_percent_complete_check CHECK (((percent_complete >= 0) AND (percent_complete <= 100))),
     CONSTRAINT video_watch_sessions_referrer_type_check CHECK (((referrer_type IS NULL) OR (referrer_type = ANY (ARRAY['course_page'::text, 'direct_link'::text, 'search'::text, 'chat_reference'::text])))),
     CONSTRAINT video_watch_sessions_watch_time_seconds_check CHECK ((watch_time_seconds >= 0))
-);
-CREATE TABLE public.videos (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    creator_id uuid NOT NULL,
-    title text NOT NULL,
-    description text,
-    url text,
-    storage_path text,
-    thumbnail_url text,
-    duration_seconds integer,
-    transcript text,
-    transcript_language text DEFAULT 'en'::text,
-    status text DEFAULT 'pending'::text NOT NULL,
-    error_message text,
-    processing_started_at timestamp with time zone,
-    processing_completed_at timestamp with time zone,
-    file_size_bytes bigint,
-    metadata jsonb DEFAULT '{}'::jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_deleted boolean DEFAULT false NOT NULL,
-    source_type text DEFAULT 'upload'::text,
-    youtube_video_id text,
-    youtube_channel_id text,
-    whop_lesson_id text,
-    mux_asset_id text,
-    mux_playback_id text,
-    embed_type text,
-    embed_id text,
-    CONSTRAINT videos_embed_type_check CHECK (((embed_type IS NULL) OR (embed_type = ANY (ARRAY['youtube'::text, 'loom'::text, 'vimeo'::text, 'wistia'::text])))),
-    CONSTRAINT videos_source_type_check CHECK ((source_type = ANY (ARRAY['youtube'::text, 'mux'::text, 'loom'::text, 'upload'::text]))),
-    CONSTRAINT videos_source_validation CHECK ((((source_type = 'youtube'::text) AND (youtube_video_id IS NOT NULL)) OR ((source_type = 'mux'::text) AND (mux_playback_id IS NOT NULL)) OR ((source_type = 'loom'::text) AND (embed_id IS NOT NULL)) OR ((source_type = 'upload'::text) AND (storage_path IS NOT NULL)))),
-    CONSTRAINT videos_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'uploading'::text, 'transcribing'::text, 'processing'::text, 'embedding'::text, 'completed'::text, 'failed'::text])))
 );
 ALTER TABLE ONLY chronos.events ATTACH PARTITION chronos.events_default DEFAULT;
 ALTER TABLE ONLY chronos.rejected_events ATTACH PARTITION chronos.rejected_events_default DEFAULT;

@@ -1,0 +1,281 @@
+/* routes_application.c: what the application's own front end asks for: bulk operations, dashboards, videos, search.
+ *
+ * The answers are made by Postgres, one function each (sql/queries/application.sql); their shapes are those that the front
+ * end knows. Whoever calls with an admin key acts for any creator: the application stands in front and knows its users. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "console.h"
+#include "db.h"
+#include "hash_embedder.h"
+#include "http.h"
+#include "js.h"
+#include "provider.h"
+#include "route.h"
+
+enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500, MAX_FOUND = 100, MAX_QUESTION = 2000 };
+
+/* ---- answers that are made by Postgres ---- */
+
+/* `e` is set when there is no result. */
+static void answer(struct request *r, const PGresult *found, struct err *e)
+{
+    if (found == NULL) {
+        reply_failure(r, e);
+        return;
+    }
+    int status = (int)db_int(found, 0, "status", 500);
+    const char *body = db_text(found, 0, "body"), *message = db_text(found, 0, "message");
+    if (body == NULL) {
+        reply_error(r, status, db_text(found, 0, "code"), db_text(found, 0, "field"), "%s",
+                    message != NULL ? message : "");
+        return;
+    }
+    json_t *j = js_parse_own(body, strlen(body), e);
+    if (j == NULL)
+        reply_failure(r, e);
+    else
+        reply_json(r, status, j);
+}
+
+#define ANSWER(r, query, ...)                                                                      \
+    do {                                                                                           \
+        struct err failure;                                                                        \
+        auto_result *found = DB_QUERY((r)->db, &failure, query, ##__VA_ARGS__);                    \
+        answer((r), found, &failure);                                                              \
+    } while (0)
+
+/* The body as text that is known to be an object; NULL (and answered) when it is not. The caller frees. */
+static char *object_text(struct request *r)
+{
+    auto_json *body = request_object(r);
+    size_t len;
+    return body != NULL ? js_dump(body, &len) : NULL;
+}
+
+/* "limit" of the query as text; false (and answered) when it is not one. */
+static bool page_size(struct request *r, char text[24])
+{
+    long long most;
+    if (!request_number(r, "limit", 1, MAX_PAGE, 100, &most))
+        return false;
+    (void)snprintf(text, 24, "%lld", most);
+    return true;
+}
+
+/* ---- bulk operations ---- */
+
+static void start_bulk(struct request *r)
+{
+    auto_free char *body = object_text(r);
+    if (body == NULL)
+        return;
+    const char *kind = strrchr(r->route->pattern, '/') + 1;
+    ANSWER(r, "api_start_bulk", kind, body);
+}
+
+static void bulk_status(struct request *r)
+{
+    ANSWER(r, "api_bulk_status", r->parts[0]);
+}
+
+static void bulk_list(struct request *r)
+{
+    char most[24];
+    if (page_size(r, most))
+        ANSWER(r, "api_bulk_list", request_query(r, "creator_id"), request_query(r, "before"),
+               most);
+}
+
+/* ---- dashboards ---- */
+
+static void dashboard(struct request *r)
+{
+    ANSWER(r, "api_dashboard", request_query(r, "creator_id"), request_query(r, "start"),
+           request_query(r, "end"));
+}
+
+/* ---- videos ---- */
+
+static void video_list(struct request *r)
+{
+    char most[24];
+    if (page_size(r, most))
+        ANSWER(r, "api_video_list", request_query(r, "creatorId"), request_query(r, "status"),
+               request_query(r, "search"), request_query(r, "before"), most);
+}
+
+static void video_status(struct request *r)
+{
+    ANSWER(r, "api_video_status", r->parts[0]);
+}
+
+static void retry_video(struct request *r)
+{
+    ANSWER(r, "api_retry_video", r->parts[0]);
+}
+
+static void retry_stuck(struct request *r)
+{
+    ANSWER(r, "api_retry_stuck");
+}
+
+static void stuck_videos(struct request *r)
+{
+    ANSWER(r, "api_stuck_videos");
+}
+
+static void diagnostics(struct request *r)
+{
+    ANSWER(r, "api_diagnostics", r->parts[0]);
+}
+
+static void reprocess(struct request *r)
+{
+    auto_free char *body = object_text(r);
+    if (body != NULL)
+        ANSWER(r, "api_reprocess", body);
+}
+
+/* ---- search ---- */
+
+static bool number_within(struct request *r, const char *name, double low, double high,
+                          double *value)
+{
+    const char *text = request_query(r, name);
+    char *end = NULL;
+    if (text == NULL)
+        return true;
+    *value = strtod(text, &end);
+    if (end != text && *end == '\0' && *value >= low && *value <= high)
+        return true;
+    reply_error(r, 400, "invalid_input", name, "%s must be a number from %g to %g", name, low,
+                high);
+    return false;
+}
+
+/* The vector of the question, as text; NULL (and answered) on failure. The caller frees. */
+static char *vector_of(struct request *r, const char *question)
+{
+    float *v = calloc(EMBED_DIMENSIONS, sizeof(*v));
+    auto_buf text = BUF_INIT((size_t)EMBED_DIMENSIONS * 24);
+    struct err e;
+    long tokens;
+    double cost;
+    char model[128];
+    if (v == NULL)
+        abort();
+    struct http *http = http_new();
+    bool ok = embed_texts(http, &r->console->conf->services, &question, 1, v, &tokens, &cost, model,
+                          sizeof(model), &e);
+    http_free(http);
+    bool fits = ok;
+    for (int i = 0; fits && i < EMBED_DIMENSIONS; i++)
+        fits = buf_addf(&text, "%c%.9g", i == 0 ? '[' : ',', (double)v[i]);
+    free(v);
+    if (fits && buf_addc(&text, ']'))
+        return buf_take(&text);
+    reply_error(r, 503, "search_unavailable", "q", "the question cannot be read now: %s",
+                ok ? "its vector is too long" : e.msg);
+    return NULL;
+}
+
+static json_t *found_chunk(const PGresult *found, int i)
+{
+    return js_pack("{s:s, s:s, s:s, s:s?, s:s, s:f, s:f, s:f}", "chunk_id",
+                   db_text(found, i, "chunk_id"), "video_id", db_text(found, i, "video_id"),
+                   "title", db_text(found, i, "title"), "source_type",
+                   db_text(found, i, "source_type"), "chunk_text", db_text(found, i, "chunk_text"),
+                   "start_time_seconds", atof(db_text(found, i, "start_time_seconds")),
+                   "end_time_seconds", atof(db_text(found, i, "end_time_seconds")), "similarity",
+                   atof(db_text(found, i, "similarity")));
+}
+
+static void search(struct request *r)
+{
+    const char *question = request_query(r, "q");
+    long long most;
+    double threshold = 0;
+    if (question == NULL || strspn(question, " \t") == strlen(question) ||
+        strlen(question) > MAX_QUESTION) {
+        reply_error(r, 400, "invalid_input", "q", "q must hold a question of at most %d bytes",
+                    MAX_QUESTION);
+        return;
+    }
+    if (!request_number(r, "limit", 1, MAX_FOUND, 10, &most) ||
+        !number_within(r, "threshold", -1, 1, &threshold))
+        return;
+    auto_free char *vector = vector_of(r, question);
+    if (vector == NULL)
+        return;
+    char count[24], least[32];
+    (void)snprintf(count, sizeof(count), "%lld", most);
+    (void)snprintf(least, sizeof(least), "%.9g", threshold);
+    struct err e;
+    auto_result *found =
+        DB_QUERY(r->db, &e, "search_chunks", vector, count, least, request_query(r, "creator_id"));
+    if (found == NULL) {
+        reply_failure(r, &e);
+        return;
+    }
+    json_t *list = json_array();
+    for (int i = 0; i < PQntuples(found); i++)
+        (void)json_array_append_new(list, found_chunk(found, i));
+    reply_json(r, 200, js_pack("{s:b, s:o}", "success", true, "data", list));
+}
+
+/* ---- health ---- */
+
+/* Can work be accepted, and how long does it take? */
+static void health(struct request *r)
+{
+    struct err e;
+    int64_t began = mono_ms();
+    bool ok = DB_EXEC(r->db, &e, "api_send_check");
+    int64_t ms = mono_ms() - began;
+    const char *status = !ok ? "unhealthy" : ms > SLOW_HEALTH_MS ? "degraded" : "healthy";
+    const char *message = !ok                   ? "events cannot be accepted"
+                          : ms > SLOW_HEALTH_MS ? "events are accepted slowly"
+                                                : "events are accepted";
+    reply_json(r, ok ? 200 : 503,
+               js_pack("{s:b, s:s, s:s, s:I, s:{s:I, s:b, s:b, s:s?}}", "healthy", ok, "status",
+                       status, "message", message, "timestamp", (json_int_t)wall_ms(), "details",
+                       "responseTimeMs", (json_int_t)ms, "clientConfigured", true, "testEventSent",
+                       ok, "error", ok ? NULL : "the store of events is away"));
+}
+
+const struct route routes_application[] = {
+    {"POST", "/api/bulk/delete", ACCESS_ADMIN, start_bulk, "Deletes videos of one creator",
+     .name_of_data = "BulkStarted"},
+    {"POST", "/api/bulk/export", ACCESS_ADMIN, start_bulk, "Exports videos of one creator as CSV",
+     .name_of_data = "BulkStarted"},
+    {"POST", "/api/bulk/reprocess", ACCESS_ADMIN, start_bulk,
+     "Makes videos of one creator searchable anew", .name_of_data = "BulkStarted"},
+    {"GET", "/api/bulk/status/{id}", ACCESS_READ, bulk_status, "How far a bulk operation is",
+     .name_of_data = "BulkStatus"},
+    {"GET", "/api/bulk", ACCESS_READ, bulk_list, "Bulk operations, the newest first",
+     .name_of_data = "BulkList"},
+    {"GET", "/api/analytics/videos/dashboard", ACCESS_READ, dashboard,
+     "A creator's dashboard, from the cache while that is fresh", .name_of_data = "Dashboard"},
+    {"GET", "/api/video/list", ACCESS_READ, video_list, "Videos, the newest first",
+     .name_of_data = "VideoList"},
+    {"GET", "/api/video/{id}/status", ACCESS_READ, video_status, "Where a video is",
+     .name_of_data = "VideoStatus"},
+    {"POST", "/api/video/{id}/retry", ACCESS_ADMIN, retry_video, "Starts one video again",
+     .name_of_data = "VideoRetried"},
+    {"GET", "/api/video/search", ACCESS_READ, search, "Searches by meaning through what was said",
+     .name_of_data = "SearchResults"},
+    {"GET", "/api/admin/stuck-videos", ACCESS_READ, stuck_videos,
+     "Videos that nobody works on though their status says so", .name_of_data = "StuckVideos"},
+    {"POST", "/api/admin/retry-all-stuck", ACCESS_ADMIN, retry_stuck, "Starts all of them again",
+     .name_of_data = "StuckRetried"},
+    {"GET", "/api/admin/video-diagnostics/{id}", ACCESS_READ, diagnostics,
+     "All that tells why a video does not get on", .name_of_data = "Diagnostics"},
+    {"POST", "/api/admin/reprocess-embeddings", ACCESS_ADMIN, reprocess,
+     "Makes any videos searchable anew", .name_of_data = "Reprocessing"},
+    {"GET", "/api/health/inngest", ACCESS_READ, health, "Whether events are accepted, and how fast",
+     .name_of_data = "ApplicationHealth"},
+    {0},
+};

@@ -37,6 +37,8 @@ def test_the_demo_turns_four_videos_into_answers_and_cleans_up(run_dir):
     assert re.search(r"^  1\. at \d+:\d\d of “", done.stdout, re.MULTILINE)
     assert len(re.findall("the row: completed", done.stdout)) == 4
     assert re.search(r"^  31 creators, 124 dashboards kept in ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  \[#{20}\] (\d+) of \1  completed$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  \d+ rows behind a link", done.stdout, re.MULTILINE), done.stdout
     assert os.listdir(run_dir) == []
 
 

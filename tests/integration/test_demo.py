@@ -53,7 +53,7 @@ def test_up_status_logs_and_down(run_dir):
     assert command(run_dir, "up").returncode == 0
     assert command(run_dir, "up").returncode == 0
     status = command(run_dir, "status").stdout
-    assert len(re.findall(r"running +pid", status)) == 12
+    assert len(re.findall(r"running +pid", status)) == 14
     pids = [p.pid for n in ("demo-1", "demo-2") for p in Stack(os.path.join(run_dir, n)).processes()]
     assert "msg=ready" in command(run_dir, "logs", "demo-1", "scheduler").stdout
     one = command(run_dir, "down")

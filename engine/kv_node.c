@@ -38,7 +38,8 @@ void kv_node_release(struct kv_node *n)
 static bool failed(struct kv_node *n, struct err *e)
 {
     err_set(e, ERR_UNAVAILABLE, "redis %s:%d: %s", n->at.host, n->at.port,
-            n->ctx == NULL ? "no connection"
+            n->ctx == NULL         ? "no connection"
+            : n->ctx->obuf == NULL ? "out of memory"
             : n->ctx->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT)
                 ? "no answer in time"
                 : n->ctx->errstr);
@@ -146,9 +147,15 @@ bool kv_node_ready(struct kv_node *n, struct err *e)
 
 /* ---- commands and replies ---- */
 
+/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it. */
+static bool has_buffer(const struct kv_node *n)
+{
+    return n->ctx == NULL || n->ctx->obuf != NULL;
+}
+
 bool kv_node_append(struct kv_node *n, const char *bytes, size_t len, struct err *e)
 {
-    if (redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
+    if (!has_buffer(n) || redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
         return failed(n, e);
     n->outstanding++;
     return true;
@@ -158,7 +165,7 @@ bool kv_node_flush(struct kv_node *n, struct err *e)
 {
     int done = 0;
     while (!done) {
-        if (n->ctx == NULL || redisBufferWrite(n->ctx, &done) != REDIS_OK)
+        if (n->ctx == NULL || !has_buffer(n) || redisBufferWrite(n->ctx, &done) != REDIS_OK)
             return failed(n, e);
     }
     return true;
@@ -167,7 +174,8 @@ bool kv_node_flush(struct kv_node *n, struct err *e)
 redisReply *kv_node_read(struct kv_node *n, struct err *e)
 {
     void *reply = NULL;
-    if (n->ctx == NULL || redisGetReply(n->ctx, &reply) != REDIS_OK || reply == NULL) {
+    if (n->ctx == NULL || !has_buffer(n) || redisGetReply(n->ctx, &reply) != REDIS_OK ||
+        reply == NULL) {
         (void)failed(n, e);
         return NULL;
     }

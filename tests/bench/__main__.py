@@ -12,11 +12,11 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, latency, memory, profile, scheduling, text, videos
+from . import analytics, backlog, bulk, latency, memory, profile, scheduling, text, videos
 from .bench import Bench
 from .resp import RespError
 
-PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "hour", "speech",
+PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "bulk", "hour", "speech",
          "profile", "memory", "text")
 WITHOUT_SERVERS = {"text"}
 REPETITIONS = 3
@@ -125,6 +125,11 @@ def measure_analytics(bench, figures, _):
     progress(f"analytics: {figures['analytics']}")
 
 
+def measure_bulk(bench, figures, _):
+    figures["bulk"] = bulk.measure(bench)
+    progress(f"bulk: {figures['bulk']}")
+
+
 def measure_hour(bench, figures, _):
     figures["hour_of_video"] = videos.hour(bench)
     progress(f"an hour of video: {figures['hour_of_video']}")
@@ -153,7 +158,7 @@ MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RU
             "half": (measure_half, 0), "limits": (measure_limits, LIMITS_RUNS),
             "admission": (measure_admission, 0), "timers": (measure_timers, 0), "slots": (measure_slots, 0),
             "cron": (measure_cron, 0), "kill": (measure_kill, 0), "analytics": (measure_analytics, 0),
-            "hour": (measure_hour, 0), "speech": (measure_speech, 0),
+            "bulk": (measure_bulk, 0), "hour": (measure_hour, 0), "speech": (measure_speech, 0),
             "profile": (measure_profile, 0), "memory": (measure_memory, 0), "text": (measure_text, 0)}
 
 

@@ -37,6 +37,8 @@ def test_the_demo_turns_four_videos_into_answers_and_cleans_up(run_dir):
     assert re.search(r"^  1\. at \d+:\d\d of “", done.stdout, re.MULTILINE)
     assert len(re.findall("the row: completed", done.stdout)) == 4
     assert re.search(r"^  31 creators, 124 dashboards kept in ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  \[#{20}\] (\d+) of \1  completed$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^  \d+ rows behind a link", done.stdout, re.MULTILINE), done.stdout
     assert os.listdir(run_dir) == []
 
 
@@ -51,7 +53,7 @@ def test_up_status_logs_and_down(run_dir):
     assert command(run_dir, "up").returncode == 0
     assert command(run_dir, "up").returncode == 0
     status = command(run_dir, "status").stdout
-    assert len(re.findall(r"running +pid", status)) == 12
+    assert len(re.findall(r"running +pid", status)) == 14
     pids = [p.pid for n in ("demo-1", "demo-2") for p in Stack(os.path.join(run_dir, n)).processes()]
     assert "msg=ready" in command(run_dir, "logs", "demo-1", "scheduler").stdout
     one = command(run_dir, "down")

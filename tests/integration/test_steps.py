@@ -305,7 +305,7 @@ def test_a_step_that_does_not_listen_ends_its_run_all_the_same(world):
     world.send("test/stop", {"key": "stop-3"})
     run = wait_cancelled(world, entry)
     assert len(world.happenings(run=run["id"], what="end")) == 1
-    assert not world.steps_of(run)
+    assert [(s["status"], s["error_code"]) for s in world.steps_of(run)] == [("failed", "cancelled")]
 
 
 @pytest.mark.parametrize("event", ["test/fan", "test/waiter", "test/sleeper"])

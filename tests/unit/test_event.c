@@ -156,7 +156,7 @@ static void test_an_invocation_has_the_id_that_its_step_gives_it(void **state)
 static void test_of_a_runs_end_there_is_one_event_however_often_it_is_sent(void **state)
 {
     (void)state;
-    struct event first, again, cancelled, stranger, nobodys;
+    struct event first = {0}, again = {0}, cancelled = {0}, stranger = {0}, nobodys = {0};
     struct err e;
     char data[100], id[ID_SIZE];
     (void)snprintf(data, sizeof(data), "{\"run_id\":\"%s\"}", RUN);

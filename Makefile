@@ -230,6 +230,7 @@ seed:
 # ---- style ----
 C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(wildcard tests/*/*.c)
 H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h tests/*/*.h)
+NPROC      := $(shell nproc)
 LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
               -Ischeduler -Iconsole $(PG_CFLAGS)
 
@@ -244,10 +245,10 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/static.inc $(GEN)/test_functions.inc
 	@echo clang-format
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 	@echo clang-tidy
-	@echo $(C_FILES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(LINT_FLAGS) 2>/dev/null || exit 1'
+	@echo $(C_FILES) | xargs -n 1 -P $(NPROC) sh -c 'ops/tidy.sh build/tidy "$$0" $(LINT_FLAGS) || exit 1'
 	@echo cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
+	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j $(NPROC) --library=ops/cppcheck.cfg \
 	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -I$(GEN) \
 	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC)
 	@echo shellcheck

@@ -116,7 +116,7 @@ static bool check_rate(struct request *r)
     if (r->route->access == ACCESS_PUBLIC || rate_take(c->rate, bucket, &wait_ms))
         return true;
     char seconds[24];
-    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)(wait_ms / 1000 + 1));
+    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_ms / 1000 + 1);
     reply_error(r, 429, "rate_limited", NULL,
                 "this key has sent more than %ld requests in a second (CHRONOS_CONSOLE_RATE)",
                 c->conf->console_rate);

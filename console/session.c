@@ -85,7 +85,7 @@ void session_start(struct request *r, const struct key_set *s)
     uint8_t bytes[SHA256_DIGEST_SIZE];
     to_hex(s->hash, hash);
     int n =
-        snprintf(value, sizeof(value), "%lld.%s", (long long)(wall_ms() / 1000 + SESSION_S), hash);
+        snprintf(value, sizeof(value), "%lld.%s", (long long)wall_ms() / 1000 + SESSION_S, hash);
     sign(r->console, value, (size_t)n, bytes);
     to_hex(bytes, signature);
     (void)snprintf(value + n, sizeof(value) - (size_t)n, ".%s", signature);

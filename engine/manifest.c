@@ -55,40 +55,7 @@ static bool read_triggers(struct manifest *m, const json_t *j, struct err *e)
     return read_expr(j, "condition", "condition", EXPR_EVENT, &m->condition, e);
 }
 
-static enum missed_ticks read_missed(const json_t *cron)
-{
-    const char *missed = js_str(cron, "missed");
-    if (missed != NULL && strcmp(missed, "skip") == 0)
-        return MISSED_SKIP;
-    return missed != NULL && strcmp(missed, "all") == 0 ? MISSED_ALL : MISSED_ONE;
-}
-
-static bool read_cron(struct manifest *m, const json_t *j, struct err *e)
-{
-    const json_t *cron = js_get(j, "cron");
-    const char *schedule = js_str(cron, "schedule");
-    if (schedule == NULL)
-        return true;
-    if (!cron_parse(&m->cron, schedule, e))
-        return err_wrap(e, "cron.schedule");
-    m->has_cron = true;
-    m->jitter_ms = read_ms(cron, "jitter_ms");
-    m->missed = read_missed(cron);
-    return true;
-}
-
 /* ---- limits ---- */
-
-/* Workers of an earlier version name one path, or none when nothing is counted by it. */
-static bool read_old_key(struct manifest *m, const json_t *j, struct err *e)
-{
-    const char *path = js_str(j, "key");
-    m->keys[0] = expr_compile(path != NULL ? path : DEFAULT_OWNER, EXPR_EVENT, e);
-    if (m->keys[0] == NULL)
-        return err_wrap(e, "key");
-    m->key_count = 1;
-    return true;
-}
 
 /* What follows "data." when the expression is that and names alone: then it need not be worked out. */
 static char *path_of(const char *text)
@@ -101,10 +68,11 @@ static char *path_of(const char *text)
 
 static bool read_keys(struct manifest *m, const json_t *j, struct err *e)
 {
+    auto_json *owner = js_pack("[s]", DEFAULT_OWNER);
     const json_t *keys = js_get(j, "keys"), *key;
     size_t i;
     if (json_array_size(keys) == 0)
-        return read_old_key(m, j, e);
+        keys = owner;
     if (json_array_size(keys) > MAX_KEYS)
         return err_set(e, ERR_INPUT, "keys: more than %d", MAX_KEYS);
     json_array_foreach (keys, i, key) {
@@ -232,11 +200,9 @@ static bool read_all(struct manifest *m, const json_t *j, int partitions, struct
 {
     m->version = read_count(j, "version");
     m->json = js_dump(j, NULL);
-    m->key = copy(js_str(j, "key"));
-    return read_triggers(m, j, e) && read_cron(m, j, e) && read_keys(m, j, e) &&
-           read_limits(m, j, partitions, e) && read_rates(m, j, e) && read_collecting(m, j, e) &&
-           read_once(m, j, e) && read_end(m, j, e) &&
-           read_expr(j, "priority", "priority", EXPR_EVENT, &m->priority, e);
+    return read_triggers(m, j, e) && read_keys(m, j, e) && read_limits(m, j, partitions, e) &&
+           read_rates(m, j, e) && read_collecting(m, j, e) && read_once(m, j, e) &&
+           read_end(m, j, e) && read_expr(j, "priority", "priority", EXPR_EVENT, &m->priority, e);
 }
 
 struct manifest *manifest_parse(const char *text, size_t len, int partitions, struct err *e)
@@ -284,13 +250,11 @@ void manifest_free(struct manifest *m)
     for (int i = 0; i < m->key_count; i++)
         expr_free(m->keys[i]);
     free_rules(m);
-    cron_release(&m->cron);
     expr_free(m->condition);
     free(m->owner_path);
     free(m->id);
     free(m->on_failure_of);
     free(m->limits);
-    free(m->key);
     free(m->json);
     free(m);
 }

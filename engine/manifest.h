@@ -10,8 +10,7 @@
  *   singleton {mode: skip|cancel, key}, timeouts {start_ms, finish_ms}, cancelOn [{event, match, timeout_ms}],
  *   cron {schedule, jitter_ms, missed: one|skip|all}, steps [{name, tx, each, paid, parallel}]
  *
- * What a function does not have is left out. `key` is what workers wrote before there were keys, and still do for schedulers
- * of that time: the dotted path that limits count by, null when none is counted by the owner. */
+ * What a function does not have is left out; keys that are missing are the usual owner alone. The schedule is read by scheduler/schedules.h. */
 #pragma once
 
 #include <jansson.h>
@@ -19,7 +18,6 @@
 #include <stdint.h>
 
 #include "conf.h"
-#include "cron.h"
 #include "err.h"
 #include "expr.h"
 #include "function.h"
@@ -88,7 +86,6 @@ struct manifest {
     char *
         owner_path; /* within data, when the owner is nothing but what stands there; NULL otherwise */
     char *limits;   /* template for lua/include/limits.lua */
-    char *key;      /* the JSON's, as it is; NULL = none */
     struct expr *priority; /* NULL = none */
     struct manifest_rate rate_limit;
     struct manifest_throttle throttle;
@@ -99,10 +96,6 @@ struct manifest {
     int64_t start_timeout_ms, finish_timeout_ms; /* 0 = none */
     struct manifest_cancel cancel_on[MAX_CANCELS];
     int cancel_count;
-    bool has_cron;
-    struct cron cron;
-    int64_t jitter_ms;
-    enum missed_ticks missed;
     char *json; /* the whole text, for Postgres */
     int version;
 };

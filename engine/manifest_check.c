@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cron.h"
+
 enum {
     MAX_NAME_BYTES = 256, /* of an event */
     MAX_COUNT = 1000000,  /* runs, starts */

@@ -53,18 +53,6 @@ static json_t *render_limits(const struct function *f, const struct function_key
     return limits;
 }
 
-/* The owner where a limit is counted by it, as it was before there were other keys. */
-static const char *old_key(const json_t *limits, const struct function_keys *keys)
-{
-    size_t i;
-    json_t *limit;
-    json_array_foreach (limits, i, limit) {
-        if (is_counted_by_owner(js_str(limit, "name")))
-            return keys->texts[0];
-    }
-    return NULL;
-}
-
 static long long micro_usd(double usd)
 {
     return llround(usd * 1e6);
@@ -182,7 +170,6 @@ json_t *manifest_render(const struct function *f, const struct conf *c, struct e
     if (!manifest_check(f, e) || !function_keys(f, &keys))
         return NULL;
     json_t *m = json_object(), *limits = render_limits(f, &keys, c);
-    const char *key = old_key(limits, &keys);
     set(m, "id", json_string(f->id));
     set(m, "name", json_string(f->name != NULL ? f->name : f->id));
     set(m, "version", json_integer(f->version));
@@ -192,7 +179,6 @@ json_t *manifest_render(const struct function *f, const struct conf *c, struct e
     if (f->deprecated != NULL)
         set(m, "deprecated", json_string(f->deprecated));
     set(m, "retries", json_integer(f->retries));
-    set(m, "key", key != NULL ? json_string(key) : json_null());
     set(m, "keys", render_keys(&keys));
     set(m, "limits", limits);
     set(m, "usd", render_budget(f, c));

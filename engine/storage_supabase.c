@@ -160,7 +160,7 @@ static bool supabase_put(struct http *h, const struct services *svc, const char 
     char url[STORAGE_URL_SIZE], bearer[AUTH_SIZE];
     struct http_header headers[8];
     struct http_response r;
-    struct err broken;
+    struct err broken = {0}; /* for cppcheck, which does not see that it is set */
     if (!object_url(svc, "", bucket, path, url, e))
         return false;
     size_t n = set_auth(svc->storage_key, headers, bearer, sizeof(bearer));

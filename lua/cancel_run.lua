@@ -16,6 +16,7 @@ local p, id, reason = KEYS[1], ARGV[1], ARGV[2]
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 
 local freed = {}

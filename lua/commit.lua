@@ -50,6 +50,7 @@ local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 --- include flow
 

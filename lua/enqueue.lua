@@ -42,6 +42,7 @@ end
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 --- include flow
 --- include collect

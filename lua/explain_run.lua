@@ -18,6 +18,7 @@ local p, id = KEYS[1], ARGV[1]
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 
 local reply = {}

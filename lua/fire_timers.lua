@@ -3,11 +3,11 @@
 -- whose free room could not be handed out in one call get another turn. Any number of schedulers may call it at any time.
 --
 -- KEYS[1] partition prefix <p>; derived from it: <p>:timers zset (run ids, and limit/<name> for budgets), <p>:deadlines zset
---   (s:<run> begun by then, f:<run> ended by then), <p>:run:<id> hash, <p>:unsettled set, <p>:lookbacks set, and what include/
---   names
+--   (s:<run> begun by then, f:<run> ended by then), <p>:run:<id> hash, <p>:unsettled set, and what
+--   include/ names
 -- ARGV[1] most timers to fire in this call
--- reply {fired, admitted, wait, look-backs}: wait = ms until the next timer or deadline, 0 when there is more to do now, -1
---   when there is nothing; look-backs = listeners that wait for earlier events to be looked through
+-- reply {fired, admitted, wait}: wait = ms until the next timer or deadline, 0 when there is more to do now, -1 when there is
+--   nothing
 -- events waited, cancelled
 local p, most = KEYS[1], tonumber(ARGV[1])
 
@@ -19,6 +19,7 @@ local p, most = KEYS[1], tonumber(ARGV[1])
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 --- include flow
 --- include collect
@@ -73,4 +74,4 @@ for _, key in ipairs({ ':timers', ':deadlines' }) do
     wait_ms = wait_ms < 0 and left_ms or math.min(wait_ms, left_ms)
   end
 end
-return { #due + #late, admitted, wait_ms, redis.call('SCARD', p .. ':lookbacks') }
+return { #due + #late, admitted, wait_ms }

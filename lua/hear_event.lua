@@ -19,6 +19,7 @@ local p, count = KEYS[1], tonumber(ARGV[1])
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 --- include flow
 --- include collect

@@ -21,6 +21,7 @@ local stream = p .. ':ready:' .. fn
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 
 local freed = {}

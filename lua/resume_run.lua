@@ -15,6 +15,7 @@ local p, id, step, word, json, body = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4
 --- include history
 --- include listen
 --- include finish
+--- include branches
 --- include cancel
 --- include flow
 --- include collect

@@ -11,7 +11,7 @@
 -- ARGV[3] version of the grants that it goes by
 -- ARGV[4] when the demand of this partition was read (ms, by read_demand): a raise that took longer than ten seconds to come
 --   is refused, so that none comes from before the grants were lost or forgotten
--- reply {code, holders, now ms}: code 0 set, 1 refused: others have set it by grants as new or newer, 2 refused: too late.
+-- reply {code, holders}: code 0 set, 1 refused: others have set it by grants as new or newer, 2 refused: too late.
 --   Once it is set no more get a slot while as many as the share hold one.
 -- events none
 local p, name, max, version, read_ms = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -40,4 +40,4 @@ else
     redis.call('SADD', p .. ':unsettled', name)
   end
 end
-return { code, redis.call('SCARD', p .. ':slots:' .. name), string.format('%d', now_ms) }
+return { code, redis.call('SCARD', p .. ':slots:' .. name) }

@@ -289,6 +289,30 @@ static bool read_id(struct event *ev, const redisReply *fields, struct err *e)
     return true;
 }
 
+static bool tells_an_end(const struct event *ev)
+{
+    return strcmp(ev->name, EVENT_FAILED) == 0 || strcmp(ev->name, EVENT_CANCELLED) == 0;
+}
+
+bool event_id_of_end(const char *name, const char *run, char out[ID_SIZE])
+{
+    if (id_ms(run) < 0)
+        return false;
+    id_derive(id_ms(run), run, name, out);
+    return true;
+}
+
+/* Of a run's end there is one event, however often it is sent. */
+static void name_end(struct event *ev)
+{
+    const char *run = js_str(ev->data, "run_id");
+    if (ev->internal && !ev->named && ev->orders.fn == NULL && tells_an_end(ev) && run != NULL &&
+        event_id_of_end(ev->name, run, ev->id)) {
+        ev->named = true;
+        ev->received_ms = id_ms(run);
+    }
+}
+
 bool event_read(struct event *ev, const redisReply *entry, const char *stream, bool internal,
                 const char *epoch, long max_bytes, struct err *e)
 {
@@ -305,9 +329,12 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
         read_orders(ev, fields);
     if (event_is_outcome(ev))
         return true;
-    return (!internal || read_id(ev, fields, e)) && read_name(ev, fields, e) &&
-           read_data(ev, fields, max_bytes, e) && read_ts(ev, fields, e) &&
-           read_optional(ev, fields, e);
+    if (!((!internal || read_id(ev, fields, e)) && read_name(ev, fields, e) &&
+          read_data(ev, fields, max_bytes, e) && read_ts(ev, fields, e) &&
+          read_optional(ev, fields, e)))
+        return false;
+    name_end(ev);
+    return true;
 }
 
 void event_release(struct event *ev)
@@ -334,8 +361,7 @@ const json_t *event_json(struct event *ev)
 
 const json_t *event_within(const struct event *ev)
 {
-    if (strcmp(ev->name, "inngest/function.failed") != 0 &&
-        strcmp(ev->name, "inngest/function.cancelled") != 0)
+    if (!tells_an_end(ev))
         return NULL;
     const json_t *events = json_object_get(ev->data, "events"),
                  *event = json_object_get(ev->data, "event");

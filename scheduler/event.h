@@ -13,6 +13,9 @@
 #include "err.h"
 #include "id.h"
 
+#define EVENT_FAILED    "inngest/function.failed"
+#define EVENT_CANCELLED "inngest/function.cancelled"
+
 /* What the engine added to an entry of its own; NULL = not there. */
 struct event_orders {
     const char *fn;     /* starts this function and no other, whatever that one listens to */
@@ -30,7 +33,8 @@ struct event {
     const char *stream;      /* constant */
     const char *entry_id;    /* borrowed */
     bool internal;           /* the engine's own or sent by a step; not the user's words */
-    bool named;              /* its id was given with it: another entry may bring the same event */
+    bool named; /* its id was given with it, or is that of a run's end: another entry may
+                              * bring the same event */
     struct event_orders orders;
     const char *name;
     const char *data_text; /* as it came; "{}" when absent */
@@ -65,7 +69,10 @@ bool event_normalise(json_t *data);
 /* The event as steps and expressions see it: {"id", "name", "ts", "v", "user", "data"}. Borrowed; made when first asked for. */
 const json_t *event_json(struct event *ev);
 
-/* In an event that tells of another run's end (inngest/function.failed, .cancelled): the event that began that run, as its
+/* The id of the event that tells of a run's end (EVENT_FAILED, EVENT_CANCELLED); false: that is no run. */
+bool event_id_of_end(const char *name, const char *run, char out[ID_SIZE]);
+
+/* In an event that tells of another run's end (EVENT_FAILED, EVENT_CANCELLED): the event that began that run, as its
  * steps saw it; the first if there were several. NULL in any other. Borrowed. */
 const json_t *event_within(const struct event *ev);
 

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "putback.h"
 #include "remember.h"
+#include "untold.h"
 
 enum {
     PAGE = 500,            /* rows of seen events */
@@ -30,6 +31,7 @@ struct rebuild {
     struct functions functions;
     char name[IDENTITY_SIZE];
     struct putback putback;
+    long long ends_sent; /* events of runs that had ended */
     struct live present; /* the run whose rows are being read */
     /* Of each function and key that collects events the latest run: it may still have been collecting. */
     struct live *held;
@@ -185,10 +187,18 @@ static bool restore_runs(struct rebuild *b, struct err *e)
 
 /* ---- the whole ---- */
 
+static bool restore_ends(struct rebuild *b, struct err *e)
+{
+    char since[ID_SIZE];
+    first_id(b->since_ms, since);
+    return untold_send(b->conf, b->kv, b->db, &b->functions, since, &b->ends_sent, e);
+}
+
 static bool restore(struct rebuild *b, struct err *e)
 {
     return restore_functions(b, e) && restore_seen(b, e) &&
-           remember_starts(b->conf, b->kv, b->db, &b->functions, e) && restore_runs(b, e);
+           remember_starts(b->conf, b->kv, b->db, &b->functions, e) && restore_runs(b, e) &&
+           restore_ends(b, e);
 }
 
 static void tell(const struct rebuild *b, const char *what)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "group.h"
 #include "log.h"
 #include "reader.h"
 
@@ -82,32 +83,12 @@ static void route_reply(struct router *r, redisReply *reply)
 
 /* ---- groups ---- */
 
-static bool has_group(struct routing *r, const char *stream)
-{
-    struct err none; /* no such stream */
-    auto_reply *groups = kv_cmd(r->kv, &none, "XINFO GROUPS %s", stream);
-    for (size_t i = 0; groups != NULL && i < groups->elements; i++) {
-        const redisReply *name = kv_field(groups->element[i], "name");
-        if (name != NULL && strcmp(name->str, GROUP_SCHEDULER) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Looks first: a full Redis refuses to make a group even where it is there already. */
 static bool make_groups(struct routing *r, struct err *e)
 {
     bool ok = true;
     for (int i = 0; i < r->streams->count; i++) {
-        struct err why;
-        if (has_group(r, r->streams->names[i]))
-            continue;
-        auto_reply *reply = kv_cmd(r->kv, &why, "XGROUP CREATE %s %s 0 MKSTREAM",
-                                   r->streams->names[i], GROUP_SCHEDULER);
-        if (reply == NULL && strstr(why.msg, "BUSYGROUP") == NULL) {
-            *e = why;
-            ok = false; /* the others may be on another server */
-        }
+        struct err later; /* the others may be on another server */
+        ok = group_make(r->kv, r->streams->names[i], GROUP_SCHEDULER, ok ? e : &later) && ok;
     }
     return ok;
 }

@@ -1,8 +1,8 @@
 #include "publish.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "group.h"
 #include "js.h"
 #include "key.h"
 #include "log.h"
@@ -14,8 +14,7 @@ static bool make_group(const struct function *f, int partition, struct kv *kv, s
     char prefix[PREFIX_SIZE], stream[KEY_SIZE];
     key_prefix(partition, prefix);
     key3(stream, prefix, "ready", f->id);
-    auto_reply *r = kv_cmd(kv, e, "XGROUP CREATE %s %s 0 MKSTREAM", stream, GROUP_WORKERS);
-    return r != NULL || strstr(e->msg, "BUSYGROUP") != NULL;
+    return group_make(kv, stream, GROUP_WORKERS, e);
 }
 
 static bool add_manifest(struct kv_args *a, const struct function *f, const struct conf *c,

@@ -39,6 +39,33 @@ order by live.first_id, live.run_id, e.accepted_at, nullif(split_part(e.stream_i
 -- The next page of them.
 fetch 500 from live_runs
 
+-- name: open_untold_ends :exec
+-- Runs that failed or were cancelled without an event of it, each with the events that it began with, as in live_runs. It
+-- ended after they were accepted, which is what bounds where they are looked for.
+declare untold_ends no scroll cursor for
+with untold as (
+    select r.id, r.accepted_at, r.function_id, r.status, r.error_code, r.error_message, r.finished_at
+    from chronos.runs r
+    where r.status in ('failed', 'cancelled')
+        and r.id >= current_setting('chronos.live_since')
+        and not exists (
+            select from chronos.events told
+            where told.name = 'inngest/function.' || r.status
+                and told.data ->> 'run_id' = r.id
+        )
+)
+select u.id as run_id, u.function_id, u.status, u.error_code, u.error_message, e.id, e.name, e.data, e."user", e.v, e.parent,
+       e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
+from untold u
+join chronos.events e on u.id = any (e.run_ids)
+where e.id >= left(u.id, 10)
+    and e.accepted_at between u.accepted_at and u.finished_at + interval '5 minutes'
+order by u.id, e.accepted_at, nullif(split_part(e.stream_id, '-', 2), '')::bigint, e.id
+
+-- name: fetch_untold_ends :many
+-- The next page of them.
+fetch 500 from untold_ends
+
 -- name: find_starts :many
 -- Runs that events began in a function since a time, a page in the order of the events' ids, when Redis has lost what the
 -- function's rules have to remember. A run that was skipped did not begin.

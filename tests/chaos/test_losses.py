@@ -1,24 +1,105 @@
 """What was committed in Redis and lost with it, before Postgres had all of it."""
 
+import contextlib
+
 import psycopg2
 import pytest
 
 
-@pytest.mark.xfail(strict=True, reason="the run is archived, its failure event was only in redis")
-def test_a_failure_is_told_although_redis_lost_the_event_of_it(whole):
-    """The run's end is in Postgres already, so that nothing is rebuilt that could tell it."""
-    whole.stack.start_scheduler()
-    entry = whole.send("test/permanent", {"creatorId": "c"})
-    whole.wait_until(lambda: whole.event(entry), 20, "the event in Postgres")
-    recording = psycopg2.connect(whole.stack.database_url)
-    with recording.cursor() as c:
-        c.execute("lock table chronos.events in share row exclusive mode")  # no event is recorded now
-        whole.stack.start_worker(wait=False)
-        whole.wait_for_run(entry, "test-permanent", "failed")
+@pytest.fixture
+def lost(whole):
+    """A stack whose functions are known, without a worker, and what makes it lose its Redis and start over."""
+    whole.start()
+    whole.daemon("worker-1").stop()
+
+    def lose():
         whole.daemon("scheduler-1").kill()
         whole.redis.flushall()
-    recording.close()
-    whole.daemon("scheduler-1").start(wait=False)
-    whole.wait_until(lambda: whole.rows("select from chronos.events where name = 'inngest/function.failed'"), 8,
-                     "the failure event")
-    whole.wait_for(function="test-handler", what="handled")
+        whole.daemon("scheduler-1").start()
+        whole.daemon("worker-1").start()
+        whole.run("test/echo")
+
+    whole.lose = lose
+    return whole
+
+
+@contextlib.contextmanager
+def nothing_recorded(engine, table):
+    """Nobody writes to it, until the end of the block."""
+    connection = psycopg2.connect(engine.stack.database_url)
+    with contextlib.closing(connection), connection.cursor() as c:
+        c.execute(f"lock table chronos.{table} in share row exclusive mode")
+        yield
+
+
+def told(engine, end):
+    return engine.rows("select * from chronos.events where name = %s", f"inngest/function.{end}")
+
+
+def recorded(engine, name, data):
+    entry = engine.send(name, data)
+    engine.wait_until(lambda: engine.event(entry), 20, "the event in Postgres")
+    return entry
+
+
+def test_a_failure_is_told_although_redis_lost_the_event_of_it(lost):
+    entry = recorded(lost, "test/permanent", {"creatorId": "c"})
+    with nothing_recorded(lost, "events"):
+        lost.daemon("worker-1").start()
+        failed = lost.wait_for_run(entry, "test-permanent", "failed")
+        lost.daemon("worker-1").stop()
+        lost.daemon("scheduler-1").kill()
+        lost.redis.flushall()
+    lost.lose()
+    [event] = lost.wait_until(lambda: told(lost, "failed"), 20, "the failure event")
+    handled = lost.wait_for_function("test-handler")[0]
+    assert handled["event_id"] == event["id"]
+    assert event["data"]["run_id"] == failed["id"] and event["data"]["function_id"] == "chronos-test-permanent"
+    assert event["data"]["error"]["message"] == failed["error_message"]
+    assert event["data"]["event"]["id"] == failed["event_id"]
+    assert event["data"]["event"]["data"] == {"creatorId": "c"}
+    assert handled["creator_id"] == "c"
+    lost.wait_quiet()
+    assert len(told(lost, "failed")) == 1 and len(lost.run_ids("test-handler")) == 1
+
+
+def test_a_cancellation_is_told_although_redis_lost_the_event_of_it(lost):
+    entry = recorded(lost, "test/slow", {"creatorId": "c"})
+    with nothing_recorded(lost, "events"):
+        lost.rows("select chronos.cancel(%s, 'not wanted')", lost.event(entry)["run_ids"][0])
+        run = lost.wait_for_run(entry, "test-slow", "cancelled")
+        lost.daemon("scheduler-1").kill()
+        lost.redis.flushall()
+    lost.lose()
+    [event] = lost.wait_until(lambda: told(lost, "cancelled"), 20, "the event of the cancellation")
+    assert event["data"] == {"function_id": "chronos-test-slow", "run_id": run["id"], "reason": "not wanted",
+                             "event": event["data"]["event"]}
+    assert event["data"]["event"]["id"] == run["event_id"]
+
+
+def test_a_failure_that_was_told_is_not_told_again(lost):
+    entry = recorded(lost, "test/permanent", {"creatorId": "c"})
+    lost.daemon("worker-1").start()
+    lost.wait_for_run(entry, "test-permanent", "failed")
+    lost.wait_for_function("test-handler")
+    lost.wait_until(lambda: told(lost, "failed"), 20, "the failure event")
+    lost.daemon("worker-1").stop()
+    lost.lose()
+    lost.wait_quiet()
+    assert len(told(lost, "failed")) == 1 and len(lost.happenings(function="test-handler", what="handled")) == 1
+
+
+def test_a_run_that_fails_again_since_its_end_was_lost_is_told_once(lost):
+    entry = recorded(lost, "test/permanent", {"creatorId": "c"})
+    with nothing_recorded(lost, "runs"):
+        lost.daemon("worker-1").start()
+        lost.wait_until(lambda: told(lost, "failed"), 20, "the failure event")
+        lost.wait_for(function="test-handler", what="handled")
+        lost.daemon("worker-1").stop()
+        lost.daemon("scheduler-1").kill()
+        lost.redis.flushall()
+    lost.lose()
+    lost.wait_for_run(entry, "test-permanent", "failed")
+    lost.wait_for_function("test-handler")
+    lost.wait_quiet()
+    assert len(told(lost, "failed")) == 1 and len(lost.run_ids("test-handler")) == 1

@@ -357,7 +357,7 @@ def test_what_the_budget_leaves_is_settled_by_the_timers(p):
     assert state["unsettled"] == {"all"}
     assert len(state["slots:all"]) == len(state["ready:f"]["entries"]) == 20
     assert len(state["blocked:all"]) == 80
-    assert p.fire_timers() == [0, 80, -1, 0]
+    assert p.fire_timers() == [0, 80, -1]
     state = p.dump()
     assert "unsettled" not in state and "blocked:all" not in state and "vt:all" not in state
     assert len(state["slots:all"]) == len(state["ready:f"]["entries"]) == 100

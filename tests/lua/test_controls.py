@@ -147,7 +147,7 @@ def test_a_worker_that_holds_a_run_goes_on_until_it_parks(p):
     commit(p, "next", entry, "r1", fields={"st": 1}, results={"a": "1"})
     commit(p, "park", entry, "r1", delay=10**6)
     make_due(p, "r1")
-    assert p.fire_timers() == [1, 0, -1, 0]
+    assert p.fire_timers() == [1, 0, -1]
     assert waiting(p.dump()) == {"wait:f+:k": [("r1", 1)], "blocked:paused/f+": [("f+:k", 0)]}
 
 
@@ -244,7 +244,7 @@ def test_only_this_function_goes_on(p):
     p.seed({**SCHEDULERS, "controls": {"pause/f": "pause", "pause/g": "pause"}})
     p.enqueue(run("r1", "f"), run("r2", "g"))
     pause(p, "run")
-    assert p.fire_timers() == [0, 1, -1, 0]
+    assert p.fire_timers() == [0, 1, -1]
     assert waiting(p.dump()) == {"wait:g:k": [("r2", 2)], "blocked:paused/g": [("g:k", 0)]}
 
 
@@ -279,7 +279,7 @@ def test_drained_a_retry_goes_on(p):
     pause(p, "drain")
     commit(p, "park", entry, "r1", delay=10**6, fields={"st": 1})
     make_due(p, "r1")
-    assert p.fire_timers() == [1, 1, -1, 0]
+    assert p.fire_timers() == [1, 1, -1]
     assert [run_id for _, run_id in claim(p)] == ["r1"]
 
 
@@ -288,7 +288,7 @@ def test_a_drain_lets_go_what_a_pause_held(p):
     p.seed({**SCHEDULERS, **ALL, "controls": {"pause/f": "pause"}})
     p.enqueue(run("new", "f", "a"), run("begun", "f", "z", begun=1), run("new2", "f", "b"))
     pause(p, "drain")
-    assert p.fire_timers() == [0, 1, -1, 0]
+    assert p.fire_timers() == [0, 1, -1]
     assert p.ready("f") == ["begun"]
     assert waiting(p.dump()) == {"wait:f:a": [("new", 1)], "wait:f:b": [("new2", 3)],
                                  "blocked:paused/f": [("f:a", 0), ("f:b", NEWCOMER)]}
@@ -338,7 +338,7 @@ def test_up_lets_others_go(p):
     p.enqueue(*[run(f"r{n}", "f") for n in range(5)])
     override(p, "all", 3)
     assert p.enqueue(run("late", "f")) == [0, WAITS]
-    assert p.fire_timers() == [0, 2, -1, 0]
+    assert p.fire_timers() == [0, 2, -1]
     assert p.ready("f") == ["r0", "r1", "r2"]
 
 
@@ -360,7 +360,7 @@ def test_nothing_at_all(p):
     override(p, "all", 0)
     assert p.enqueue(run("r1", "f")) == [0, WAITS]
     override(p, "all", "")
-    assert p.fire_timers() == [0, 1, -1, 0]
+    assert p.fire_timers() == [0, 1, -1]
 
 
 @pytest.mark.parametrize("owner", ["", ":", "$", "%s", "é ☃", "\udcff\x00"])
@@ -376,7 +376,7 @@ def test_of_a_shared_limit_it_goes_before_the_share(p):
     p.seed({**SCHEDULERS, "limits": {"f": "~9 all\n"}, "share:all": {"max": "1", "version": "1"}})
     assert p.enqueue(run("r1", "f"), run("r2", "f")) == [0, ADMITTED, WAITS]
     override(p, "all", 2)
-    assert p.fire_timers() == [0, 1, -1, 0]
+    assert p.fire_timers() == [0, 1, -1]
 
 
 # ---- weights ----
@@ -469,6 +469,6 @@ def test_a_full_redis_lets_all_of_it_pass(p):
     assert pause(p, "drain") == [""] and pause(p, "run") == [""]
     assert override(p, "all", 1) == [1]
     assert p.call("set_weight", "a", 2) == [1]
-    assert p.fire_timers() == [0, 1, -1, 0]
+    assert p.fire_timers() == [0, 1, -1]
     assert p.ready("f") == ["r1"]
     assert p.dump()["controls"] == {"limit/all": "1", "weight/a": "2"}

@@ -1,6 +1,7 @@
-"""What a scheduler needs in order to start: it passes also when Redis is full."""
+"""What daemons need in order to start: it passes also when Redis is full."""
 
 import pytest
+import redis
 
 
 @pytest.fixture(params=["1gb", "1"], ids=["room", "full"])
@@ -35,3 +36,18 @@ def test_a_heartbeat_is_set_and_renewed(q):
         assert q.call_on("chronos:scheduler:s1", "keep_alive", "1", ttl) == [1]
         assert ttl - 400 < q.redis.pttl("chronos:scheduler:s1") <= ttl
     assert q.redis.get("chronos:scheduler:s1") == "1"
+
+
+def test_a_group_is_made_once_and_reads_from_the_beginning(q):
+    stream = "{c0}:ready:f"
+    assert q.call_on(stream, "make_group", "workers") == [1]
+    assert q.call_on(stream, "make_group", "workers") == [0]
+    [group] = q.redis.xinfo_groups(stream)
+    assert (group["name"], group["last-delivered-id"]) == ("workers", "0-0")
+    assert q.redis.xlen(stream) == 0
+
+
+def test_a_group_is_not_made_of_something_else(q):
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        q.call("register_scheduler", "s1", 1000)
+        q.call_on("{c0}:schedulers", "make_group", "workers")

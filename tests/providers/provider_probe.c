@@ -18,9 +18,9 @@
 #include "js.h"
 #include "provider.h"
 #include "reason.h"
+#include "storage.h"
 #include "whop.h"
 #include "youtube_clients.h"
-#include "storage.h"
 
 enum { MAX_TEXTS = 64 };
 

@@ -153,6 +153,37 @@ static void test_an_invocation_has_the_id_that_its_step_gives_it(void **state)
     freeReplyObject(a), freeReplyObject(b), freeReplyObject(c), freeReplyObject(d);
 }
 
+static void test_of_a_runs_end_there_is_one_event_however_often_it_is_sent(void **state)
+{
+    (void)state;
+    struct event first = {0}, again = {0}, cancelled = {0}, stranger = {0}, nobodys = {0};
+    struct err e;
+    char data[100], id[ID_SIZE];
+    (void)snprintf(data, sizeof(data), "{\"run_id\":\"%s\"}", RUN);
+    redisReply *a = entry_of("1700000000123-4", "name", EVENT_FAILED, "data", data, NULL);
+    redisReply *b = entry_of("1800000000000-0", "name", EVENT_FAILED, "data", data, NULL);
+    redisReply *c = entry_of("1800000000000-0", "name", EVENT_CANCELLED, "data", data, NULL);
+    redisReply *d = entry_of("1800000000000-0", "name", "a/b", "data", data, NULL);
+    redisReply *n = entry_of("1800000000000-0", "name", EVENT_FAILED, "data", "{}", NULL);
+    assert_true(read_entry(&first, a, ENGINE, &e) && read_entry(&again, b, ENGINE, &e) &&
+                read_entry(&cancelled, c, ENGINE, &e) && read_entry(&stranger, d, ENGINE, &e) &&
+                read_entry(&nobodys, n, ENGINE, &e));
+    assert_true(event_id_of_end(EVENT_FAILED, RUN, id));
+    assert_string_equal(first.id, id);
+    assert_string_equal(again.id, id);
+    assert_string_not_equal(cancelled.id, id);
+    assert_string_not_equal(stranger.id, id);
+    assert_true(again.named && cancelled.named && !stranger.named && !nobodys.named);
+    assert_int_equal(again.received_ms, id_ms(RUN));
+    assert_int_equal(again.came_ms, 1800000000000);
+    assert_int_equal(again.ts_ms, 1800000000000);
+    assert_false(event_id_of_end(EVENT_FAILED, "nothing", id));
+    event_release(&first), event_release(&again), event_release(&cancelled);
+    event_release(&stranger), event_release(&nobodys);
+    freeReplyObject(a), freeReplyObject(b), freeReplyObject(c), freeReplyObject(d),
+        freeReplyObject(n);
+}
+
 static void test_an_entry_that_names_no_step_or_no_id_is_refused(void **state)
 {
     (void)state;
@@ -239,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_an_event_of_the_outbox_is_held_to_the_rules_of_the_public_door),
         cmocka_unit_test(test_an_operator_may_send_the_engines_own_event_again),
         cmocka_unit_test(test_an_invocation_has_the_id_that_its_step_gives_it),
+        cmocka_unit_test(test_of_a_runs_end_there_is_one_event_however_often_it_is_sent),
         cmocka_unit_test(test_an_entry_that_names_no_step_or_no_id_is_refused),
         cmocka_unit_test(test_an_outcome_needs_no_more_than_whom_it_is_for),
         cmocka_unit_test(test_expressions_see_what_steps_see),

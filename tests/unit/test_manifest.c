@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "conf.h"
+#include "cron.h"
 #include "js.h"
 #include "manifest.h"
 
@@ -335,7 +336,7 @@ static void test_a_plain_function_says_no_more_than_it_has(void **state)
         render(FUNCTION(.limits = {{.key = "data.creatorId", .max = 20}}), &conf);
     assert_string_equal(
         text, "{\"id\":\"f\",\"name\":\"f\",\"version\":1,\"triggers\":[\"a/b\"],\"retries\":0,"
-              "\"key\":\"data.creatorId\",\"keys\":[\"data.creatorId\"],"
+              "\"keys\":[\"data.creatorId\"],"
               "\"limits\":[{\"name\":\"fn/f:$\",\"max\":20,\"share\":false}],"
               "\"steps\":[{\"name\":\"one\",\"tx\":false,\"each\":false,\"paid\":false,"
               "\"parallel\":0}]}");
@@ -350,7 +351,6 @@ static void test_a_plain_function_says_no_more_than_it_has(void **state)
     assert_int_equal(m->debounce.period_ms, 0);
     assert_int_equal(m->singleton.mode, SINGLETON_NONE);
     assert_int_equal(m->cancel_count, 0);
-    assert_false(m->has_cron);
     manifest_free(m);
 }
 
@@ -432,10 +432,6 @@ static void test_everything_arrives(void **state)
     assert_int_equal(expr_reads(m->cancel_on[0].match), EXPR_EVENT | EXPR_ASYNC);
     assert_string_equal(m->cancel_on[1].event, "x/all");
     assert_null(m->cancel_on[1].match);
-    assert_true(m->has_cron);
-    assert_int_equal(cron_next(&m->cron, 0), (2 * 60 + 30) * 60000);
-    assert_int_equal(m->jitter_ms, 1000);
-    assert_int_equal(m->missed, MISSED_ALL);
     manifest_free(m);
 }
 
@@ -481,7 +477,7 @@ static void test_keys_are_counted_from_the_owner_on(void **state)
     assert_string_equal(m->limits, "1 fn/f:$2\n2 fn/f/2:$\n1 single/f\n");
     manifest_free(m);
     auto_free char *text = render(FUNCTION(.limits = {{.key = "data.b", .max = 1}}), &conf);
-    assert_non_null(strstr(text, "\"key\":null,\"keys\":[\"data.creatorId\",\"data.b\"]"));
+    assert_non_null(strstr(text, "\"keys\":[\"data.creatorId\",\"data.b\"]"));
 }
 
 static void test_settings_of_the_operator(void **state)
@@ -505,12 +501,12 @@ static void test_settings_of_the_operator(void **state)
 
 /* ---- what others published ---- */
 
-static void test_manifests_of_earlier_workers(void **state)
+static void test_a_manifest_without_keys_counts_by_the_usual_owner(void **state)
 {
     (void)state;
     struct manifest *m =
         parse("{\"id\":\"old\",\"name\":\"old\",\"version\":3,\"triggers\":[\"a/b\"],"
-              "\"onFailureOf\":null,\"retries\":2,\"key\":\"data.creatorId\",\"limits\":["
+              "\"onFailureOf\":null,\"retries\":2,\"limits\":["
               "{\"name\":\"fn/old:$\",\"max\":20},{\"name\":\"global\",\"max\":100}],\"steps\":["
               "{\"name\":\"one\",\"tx\":false,\"each\":false,\"paid\":false}]}",
               2);
@@ -520,7 +516,7 @@ static void test_manifests_of_earlier_workers(void **state)
     assert_int_equal(m->version, 3);
     manifest_free(m);
 
-    m = parse("{\"id\":\"old\",\"triggers\":[\"a/b\"],\"key\":null,\"limits\":[]}", 1);
+    m = parse("{\"id\":\"old\",\"triggers\":[\"a/b\"],\"keys\":[],\"limits\":[]}", 1);
     check_key(m->keys[0], "{\"data\":{\"creatorId\":\"c\"}}", "c");
     assert_string_equal(m->limits, "");
     manifest_free(m);
@@ -537,7 +533,6 @@ static void test_manifests_that_cannot_be_used_are_refused_by_their_member(void 
         {"{\"id\":\"a b\"}", "manifest without a plain id"},
         {"{\"id\":\"x\",\"condition\":\"(\"}", "manifest of x: condition: "},
         {"{\"id\":\"x\",\"condition\":\"async.data.a\"}", "manifest of x: condition: "},
-        {"{\"id\":\"x\",\"key\":\"(\"}", "manifest of x: key: "},
         {"{\"id\":\"x\",\"keys\":[\"data.a\",\"(\"]}", "manifest of x: keys[1]: "},
         {"{\"id\":\"x\",\"keys\":[7]}", "manifest of x: keys[0]: is no text"},
         {"{\"id\":\"x\",\"keys\":[\"1\",\"2\",\"3\",\"4\",\"5\"]}",
@@ -558,7 +553,6 @@ static void test_manifests_that_cannot_be_used_are_refused_by_their_member(void 
         {"{\"id\":\"x\",\"cancelOn\":[{\"event\":\"a\",\"match\":\"(\"}]}",
          "manifest of x: cancelOn[0].match: "},
         {"{\"id\":\"x\",\"priority\":\"(\"}", "manifest of x: priority: "},
-        {"{\"id\":\"x\",\"cron\":{\"schedule\":\"never\"}}", "manifest of x: cron.schedule: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct err e;
@@ -586,7 +580,7 @@ int main(void)
         cmocka_unit_test(test_collected_events),
         cmocka_unit_test(test_keys_are_counted_from_the_owner_on),
         cmocka_unit_test(test_settings_of_the_operator),
-        cmocka_unit_test(test_manifests_of_earlier_workers),
+        cmocka_unit_test(test_a_manifest_without_keys_counts_by_the_usual_owner),
         cmocka_unit_test(test_manifests_that_cannot_be_used_are_refused_by_their_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ bool mux_token(const struct services *svc, const char *playback_id, int64_t now_
                                        svc->mux_signing_key)) &&
               buf_addc(&token, '.') &&
               add_json(&token, js_pack("{s:s s:s s:I s:s}", "sub", playback_id, "aud", "v", "exp",
-                                       (json_int_t)(now_seconds + MUX_TOKEN_LIFE_SECONDS), "kid",
+                                       (json_int_t)now_seconds + MUX_TOKEN_LIFE_SECONDS, "kid",
                                        svc->mux_signing_key)) &&
               add_signature(&token, key) && token.len < out_size;
     EVP_PKEY_free(key);

@@ -363,7 +363,8 @@ def test_a_running_step_is_told_that_its_run_was_cancelled(alone):
     alone.wait(lambda: alone.history("cancelled"), "the end of the run")
     assert [(e["run"], e["body"]) for e in alone.history("cancelled")] == [(run, "the test wants it")]
     assert not alone.slots() and not alone.pending("test-canceller")
-    assert not alone.ends(run) and not alone.steps(run) and not errors_of(alone)
+    assert not alone.ends(run) and not errors_of(alone)
+    assert [(s.step, s.status, s.attempt) for s in alone.steps(run)] == [("nap", "failed", "1")], "what was begun is told"
     assert alone.engine.log_contains("run was cancelled")
     assert not alone.engine.log_contains("late result refused")
     assert alone.hash(run)["done"] == "1"

@@ -43,6 +43,8 @@ static const struct setting settings[] = {
     {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_ALL, "Redis, as redis://[user:password@]host:port[/db]; nodes of a cluster as redis://host:port,host:port"},
     {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_ALL, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_ALL, "error, warn, info or debug"},
+    {"CHRONOS_LOG_FORMAT", TEXT, AT(log_format), "logfmt", 0, 0, "", CONF_ALL, "logfmt or json; ops/logs.md has the keys and codes"},
+    {"CHRONOS_LOG_FOLD_MS", NUMBER, AT(log_fold_ms), "10000", 0, 3600000, "ms", CONF_ALL, "repeats of a warning or error are counted for so long; 0 = all are written"},
     {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "0", 0, MAX_PARTITIONS, "", CONF_ALL, "partitions that creators are spread over, fixed by the first start; 0 = as they are, 1 on a new engine"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
     {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},
@@ -301,6 +303,10 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
     if (!log_level_parse(c->log_level, &level))
         return err_set(e, ERR_INPUT, "CHRONOS_LOG_LEVEL=%.64s: must be error, warn, info or debug",
                        c->log_level);
+    enum log_format format;
+    if (!log_format_parse(c->log_format, &format))
+        return err_set(e, ERR_INPUT, "CHRONOS_LOG_FORMAT=%.64s: must be logfmt or json",
+                       c->log_format);
     if (c->retry_max_ms < c->retry_base_ms)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",

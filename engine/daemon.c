@@ -20,6 +20,11 @@ const char daemon_version[] = CHRONOS_VERSION;
 
 enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500, TELL_AGAIN_MS = 15000 };
 
+static void write_last_counts(void)
+{
+    log_flush(true);
+}
+
 void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
                  int argc, char **argv)
 {
@@ -46,6 +51,10 @@ void daemon_init(struct conf *c, enum conf_daemon which, const char *program, co
     enum log_level level = LOG_INFO;
     (void)log_level_parse(c->log_level, &level); /* conf_load has checked it */
     log_init(program, level);
+    enum log_format format = LOG_LOGFMT;
+    (void)log_format_parse(c->log_format, &format);
+    log_style(format, c->log_fold_ms);
+    (void)atexit(write_last_counts);
     log_info("starting", "version", daemon_version, LOG_END);
     conf_log(c, which);
 }
@@ -73,6 +82,7 @@ int daemon_wait_signal(int64_t timeout_ms)
     signal_set(&set);
     struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000};
     int sig = sigtimedwait(&set, NULL, &t);
+    log_flush(false); /* every daemon's main thread comes by here several times a second */
     return sig > 0 ? sig : 0;
 }
 

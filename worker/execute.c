@@ -38,7 +38,8 @@ static void finish_failed(struct executor *x, struct run *run, const struct work
 {
     outcome_clean(e);
     log_warn(run->branch < 0 ? "run failed" : "item failed", "run", run->id, "fn", run->fn->id,
-             "step", w != NULL ? w->name : "", "code", err_name(e->code), "error", e->msg, LOG_END);
+             "step", w != NULL ? w->name : "", "class", err_name(e->code), "error", e->msg,
+             LOG_END);
     committer_submit(x->committer, of_attempt(x, w, r, outcome_failed(run, w, r, e, x->worker_id)));
 }
 

@@ -111,9 +111,11 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     if (idle)
         pool_free(pool);
     log_info("stopped", LOG_END);
-    if (!idle)
+    if (!idle) {
+        log_flush(true);
         _exit(
             0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
+    }
 }
 
 /* ---- the start ---- */
@@ -213,8 +215,10 @@ int main(int argc, char **argv)
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));
     static struct parts p;
-    if (!start_parts(&p, &c, worker_id))
+    if (!start_parts(&p, &c, worker_id)) {
+        log_flush(true);
         _exit(1); /* threads that were started are still running */
+    }
     log_info("ready", "worker", worker_id, LOG_END);
 
     for (;;) {

@@ -13,7 +13,7 @@ from .waiting import StackError, wait_until
 # What a caller's environment says about services must not leak into a private stack.
 SETTINGS = ("CHRONOS_", "INNGEST_", "MUX_", "SUPABASE_", "OPENAI_", "PG")
 
-READY = r'\bmsg="?ready"?(\s|$)'
+READY = r'\bmsg"?[=:]"?ready"?(\s|,|}|$)'
 
 
 def clean_environment():

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "clock.h"
@@ -25,6 +27,14 @@ static void write_last_counts(void)
     log_flush(true);
 }
 
+/* Memory holds every key: it goes into no core file, and no other process of the user may look into it. */
+static void keep_memory_private(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
+
 void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
                  int argc, char **argv)
 {
@@ -43,6 +53,7 @@ void daemon_init(struct conf *c, enum conf_daemon which, const char *program, co
     }
     struct err e;
     memory_init();
+    keep_memory_private();
     log_init(program, LOG_INFO);
     if (!conf_load(c, which, &e)) {
         (void)fprintf(stderr, "%s: %s\n", program, e.msg);

@@ -46,6 +46,9 @@ struct http {
     void *cancel_arg;
     double charges_usd;
     struct http_guard guard; /* enter is NULL when there is none */
+    const struct trace *trace; /* NULL = none */
+    const char *parent_span;
+    char span_id[SPAN_ID_SIZE]; /* of the request that is made */
 };
 
 /* One hop. */
@@ -132,6 +135,12 @@ double http_take_charges(struct http *h)
 void http_set_guard(struct http *h, const struct http_guard *g)
 {
     h->guard = g != NULL ? *g : (struct http_guard){0};
+}
+
+void http_set_trace(struct http *h, const struct trace *trace, const char *span_id)
+{
+    h->trace = trace;
+    h->parent_span = span_id;
 }
 
 void http_response_release(struct http_response *r)
@@ -471,6 +480,16 @@ static bool make_headers(const struct http_request *req, bool send_ours, struct 
     return true;
 }
 
+/* Hosts that nobody here has configured are not told what we work on. */
+static struct curl_slist *add_trace(struct curl_slist *list, const struct http *h, const char *url)
+{
+    char line[sizeof("traceparent: ") + TRACEPARENT_SIZE] = "traceparent: ";
+    if (h->trace == NULL || !url_is_trusted(url))
+        return list;
+    trace_write(h->trace, h->span_id, line + strlen(line));
+    return add_header(list, line);
+}
+
 static void add_form_part(curl_mime *mime, const char *name, const char *value)
 {
     curl_mimepart *part = curl_mime_addpart(mime);
@@ -668,6 +687,7 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
     curl_easy_reset(c);
     if (!make_headers(req, send_ours, &headers, e))
         return false;
+    headers = add_trace(headers, t->http, url);
     if (req->upload_path != NULL && !make_form(c, req, &form, e)) {
         curl_slist_free_all(headers);
         return false;
@@ -785,6 +805,8 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
         buf_release(&r.body);
         return false;
     }
+    if (h->trace != NULL)
+        trace_new_span(h->span_id);
     bool ok = send_hops(h, req, &r, e);
     if (guarded)
         h->guard.leave(h->guard.arg, ok ? &r : NULL);

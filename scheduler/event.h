@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "id.h"
+#include "trace.h"
 
 /* What the engine added to an entry of its own; NULL = not there. */
 struct event_orders {
@@ -35,9 +36,10 @@ struct event {
     const char *name;
     const char *data_text; /* as it came; "{}" when absent */
     size_t data_len;
-    const char *key;     /* idempotency key, NULL = none */
-    const char *user;    /* JSON text, NULL = none */
-    const char *version; /* NULL = none */
+    const char *key;                    /* idempotency key, NULL = none */
+    const char *user;                   /* JSON text, NULL = none */
+    const char *version;                /* NULL = none */
+    char traceparent[TRACEPARENT_SIZE]; /* the trace that it is a part of; "" = one of its own */
     int64_t ts_ms;       /* when it happened or is to start; the entry's time when not given */
     int64_t received_ms; /* when it was accepted; part of its id and of its runs' ids */
     int64_t came_ms;     /* of the entry: later than received_ms when the id was given with it */

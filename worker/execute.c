@@ -344,10 +344,13 @@ void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
     seat_enter(x->seat, run, x->db);
-    if (run_open(run, &e))
+    bool whole = run_open(run, &e);
+    log_trace(run->trace.id, run->span_id);
+    if (whole)
         execute(x, run);
     else
         finish_unread(x, run, &e);
+    log_trace(NULL, NULL);
     seat_leave(x->seat);
     run_free(run);
 }

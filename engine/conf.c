@@ -10,6 +10,7 @@
 #include "kv.h"
 #include "log.h"
 #include "secrets.h"
+#include "spans.h"
 
 extern char **environ;
 
@@ -80,6 +81,10 @@ static const struct setting settings[] = {
     {"CHRONOS_CONSOLE_MAX_BODY_BYTES", NUMBER, AT(console_max_body_bytes), "8388608", 1024, 67108864, "bytes", CONF_CONSOLE, "largest body of a request"},
     {"CHRONOS_CONSOLE_REQUEST_MS", NUMBER, AT(console_request_ms), "30000", 100, 600000, "ms", CONF_CONSOLE, "longest a request may take to arrive, and its answer to be fetched"},
     {"CHRONOS_CONSOLE_RATE", NUMBER, AT(console_rate), "2000", 1, 1000000, "per second", CONF_CONSOLE, "requests of one key; more are answered with 429"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", URL, AT(otlp_endpoint), "", 0, 0, "", CONF_WORKER, "collector that spans go to, as OTLP over HTTP in JSON; /v1/traces is added. Empty = none are made"},
+    {"OTEL_EXPORTER_OTLP_HEADERS", SECRET, AT(otlp_headers), "", 0, 0, "", CONF_WORKER, "name=value,… sent with them; values percent-encoded"},
+    {"OTEL_SERVICE_NAME", TEXT, AT(otel_service), "chronos-worker", 0, 0, "", CONF_WORKER, "service.name of the spans"},
+    {"OTEL_RESOURCE_ATTRIBUTES", TEXT, AT(otel_attributes), "", 0, 0, "", CONF_WORKER, "further attributes of the resource: name=value,…; values percent-encoded"},
     {"CHRONOS_FFMPEG", TEXT, SVC(ffmpeg), "ffmpeg", 0, 0, "", CONF_WORKER, "the ffmpeg program"},
     {"CHRONOS_FFPROBE", TEXT, SVC(ffprobe), "ffprobe", 0, 0, "", CONF_WORKER, "the ffprobe program"},
     {"CHRONOS_YOUTUBE_URL", URL, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
@@ -311,7 +316,10 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
                        c->retry_max_ms, c->retry_base_ms);
-    if (!check_limits(c->limits, e) || !fill_services(c, e) || !check_redis_url(c->redis_url, e))
+    const struct spans_conf spans = {
+        .endpoint = c->otlp_endpoint, .headers = c->otlp_headers, .attributes = c->otel_attributes};
+    if (!spans_check(&spans, e) || !check_limits(c->limits, e) || !fill_services(c, e) ||
+        !check_redis_url(c->redis_url, e))
         return false;
     warn_of_misspelt();
     return true;

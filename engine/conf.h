@@ -20,6 +20,7 @@ struct conf {
     const char *work_dir;
     const char *supabase_url;
     const char *own_storage_url; /* STORAGE_URL; what counts is services.storage_url */
+    const char *otlp_endpoint, *otlp_headers, *otel_service, *otel_attributes;
     long log_fold_ms;
     long partitions;
     long lease_ms;

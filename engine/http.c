@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "disk.h"
+#include "spans.h"
 #include "url.h"
 
 #ifndef CHRONOS_VERSION
@@ -45,7 +46,7 @@ struct http {
     bool (*is_cancelled)(void *arg);
     void *cancel_arg;
     double charges_usd;
-    struct http_guard guard; /* enter is NULL when there is none */
+    struct http_guard guard;   /* enter is NULL when there is none */
     const struct trace *trace; /* NULL = none */
     const char *parent_span;
     char span_id[SPAN_ID_SIZE]; /* of the request that is made */
@@ -793,6 +794,39 @@ static bool send_hops(struct http *h, const struct http_request *req, struct htt
     return ok;
 }
 
+/* ---- spans ---- */
+
+/* Wall clock in µs; 0 = nobody wants to know. */
+static int64_t span_begin(const struct http *h)
+{
+    return h->trace != NULL && h->trace->sampled && spans_wanted() ? wall_ms() * 1000 : 0;
+}
+
+/* Of the address only the host: paths may name what is a customer's. `r` NULL = no answer came. */
+static void span_end(const struct http *h, const struct http_request *req, int64_t begin_us,
+                     const struct http_response *r, const struct err *e)
+{
+    struct span s = {.kind = SPAN_CLIENT,
+                     .start_us = begin_us,
+                     .end_us = wall_ms() * 1000,
+                     .attempt = -1,
+                     .wait_ms = -1,
+                     .method = req->method != NULL ? req->method : "GET",
+                     .http_status = r != NULL ? r->status : -1};
+    (void)snprintf(s.trace_id, sizeof(s.trace_id), "%s", h->trace->id);
+    (void)snprintf(s.span_id, sizeof(s.span_id), "%s", h->span_id);
+    (void)snprintf(s.parent, sizeof(s.parent), "%s", h->parent_span);
+    (void)snprintf(s.name, sizeof(s.name), "%s", s.method);
+    url_place(req->url, s.host, sizeof(s.host));
+    s.host[strcspn(s.host, "/")] = '\0';
+    s.failed = r == NULL || r->status >= 400;
+    if (r != NULL)
+        (void)snprintf(s.error, sizeof(s.error), "%ld", r->status);
+    else
+        (void)snprintf(s.error, sizeof(s.error), "%s", err_name(e->code));
+    spans_add(&s);
+}
+
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
                struct err *e)
 {
@@ -807,7 +841,10 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
     }
     if (h->trace != NULL)
         trace_new_span(h->span_id);
+    int64_t begin_us = span_begin(h);
     bool ok = send_hops(h, req, &r, e);
+    if (begin_us > 0)
+        span_end(h, req, begin_us, ok ? &r : NULL, e);
     if (guarded)
         h->guard.leave(h->guard.arg, ok ? &r : NULL);
     if (!ok) {

@@ -271,6 +271,15 @@ static void read_trace(struct event *ev, const redisReply *fields)
         trace_after(js_str(within, "traceparent"), id, run, ev->traceparent);
 }
 
+const char *event_trace_id(const struct event *ev, char out[TRACE_ID_SIZE])
+{
+    struct trace t;
+    if (!trace_read(ev->traceparent, &t))
+        trace_begin(ev->id, &t);
+    memcpy(out, t.id, TRACE_ID_SIZE);
+    return out;
+}
+
 /* ---- what the engine adds ---- */
 
 static void read_orders(struct event *ev, const redisReply *fields)

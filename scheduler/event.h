@@ -64,6 +64,9 @@ static inline bool event_is_outcome(const struct event *ev)
 /* Adds the camelCase spelling of known keys, and writes the UUIDs in known keys in lower case; true when something changed. */
 bool event_normalise(json_t *data);
 
+/* The id of the trace that the event, and what it starts, is in; returns out. */
+const char *event_trace_id(const struct event *ev, char out[TRACE_ID_SIZE]);
+
 /* The event as steps and expressions see it: {"id", "name", "ts", "v", "user", "data"}. Borrowed; made when first asked for. */
 const json_t *event_json(struct event *ev);
 

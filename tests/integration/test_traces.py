@@ -126,6 +126,14 @@ def test_a_retry_of_a_run_that_came_without_one_goes_on_in_its_trace(world):
     assert trace_of(world, event["run_ids"][0]) == trace
 
 
+def test_a_skipped_run_is_told_with_its_trace(world):
+    run_of(world, world.send("test/once", {"key": "trace-once"}))
+    entry = world.send("test/once", {"key": "trace-once"}, traceparent=GIVEN)
+    run_id = run_of(world, entry, "skipped")["id"]
+    line = world.wait_until(lambda: [line for line in lines_of(world, run_id) if "code=run-skipped" in line], 10, "the skip")[0]
+    assert f"trace_id={TRACE}" in line
+
+
 def test_events_that_are_one_run_are_in_the_trace_of_the_first(world):
     entries = [world.send("test/batch", {"key": "trace", "n": 1}, traceparent=GIVEN)]
     entries += [world.send("test/batch", {"key": "trace", "n": n}) for n in (2, 3)]

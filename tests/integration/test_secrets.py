@@ -15,6 +15,8 @@ KEYS = {  # every setting whose type is SECRET, and a token that is shown by its
     "SUPABASE_SERVICE_ROLE_KEY": "canary-supabase-3c0d", "CHRONOS_TRANSCRIBE_KEY": "canary-transcribe-44e1",
     "CHRONOS_YOUTUBE_KEY": "canary-youtube-5d5e", "WHOP_API_KEY": "canary-whop-8e8f",
     "MUX_PRIVATE_KEY": "canary-signing-f0f1",
+    "CHRONOS_CONSOLE_SECRET": "canary-console-0123456789abcdef0123456789abcdef", "STORAGE_SECRET": "canary-storage-" + "a1" * 20,
+    "INNGEST_SIGNING_KEY": "signkey-test-" + "c0ffee11" * 4, "INNGEST_SIGNING_KEY_FALLBACK": "signkey-test-" + "c0ffee22" * 4,
 }
 POSTGRES, REDIS, PROXY = "canary-postgres-6e6f", "canary-redis-9a9b", "canary-proxy-b1b2"
 ANSWER = ("canary-answer-a1a2", "canary-answer-a3a4", "canary-answer-a5a6")
@@ -100,6 +102,7 @@ def test_canaries_are_nowhere(provided):
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-otlp-e7e8", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
     }
     engine.start(**settings)
+    engine.stack.start_console(**settings)
     everything_goes_wrong(engine)
     stop_redis_for_a_while(engine)
     canaries = [*KEYS.values(), POSTGRES, REDIS, PROXY, *USER, *ANSWER, "canary-otlp-e7e8"]

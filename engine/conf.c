@@ -10,6 +10,7 @@
 #include "kv.h"
 #include "log.h"
 #include "secrets.h"
+#include "spans.h"
 
 extern char **environ;
 
@@ -43,6 +44,8 @@ static const struct setting settings[] = {
     {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_ALL, "Redis, as redis://[user:password@]host:port[/db]; nodes of a cluster as redis://host:port,host:port"},
     {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_ALL, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_ALL, "error, warn, info or debug"},
+    {"CHRONOS_LOG_FORMAT", TEXT, AT(log_format), "logfmt", 0, 0, "", CONF_ALL, "logfmt or json; ops/logs.md has the keys and codes"},
+    {"CHRONOS_LOG_FOLD_MS", NUMBER, AT(log_fold_ms), "10000", 0, 3600000, "ms", CONF_ALL, "repeats of a warning or error are counted for so long; 0 = all are written"},
     {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "0", 0, MAX_PARTITIONS, "", CONF_ALL, "partitions that creators are spread over, fixed by the first start; 0 = as they are, 1 on a new engine"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
     {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},
@@ -78,6 +81,10 @@ static const struct setting settings[] = {
     {"CHRONOS_CONSOLE_MAX_BODY_BYTES", NUMBER, AT(console_max_body_bytes), "8388608", 1024, 67108864, "bytes", CONF_CONSOLE, "largest body of a request"},
     {"CHRONOS_CONSOLE_REQUEST_MS", NUMBER, AT(console_request_ms), "30000", 100, 600000, "ms", CONF_CONSOLE, "longest a request may take to arrive, and its answer to be fetched"},
     {"CHRONOS_CONSOLE_RATE", NUMBER, AT(console_rate), "2000", 1, 1000000, "per second", CONF_CONSOLE, "requests of one key; more are answered with 429"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", URL, AT(otlp_endpoint), "", 0, 0, "", CONF_WORKER, "collector that spans go to, as OTLP over HTTP in JSON; /v1/traces is added. Empty = none are made"},
+    {"OTEL_EXPORTER_OTLP_HEADERS", SECRET, AT(otlp_headers), "", 0, 0, "", CONF_WORKER, "name=value,… sent with them; values percent-encoded"},
+    {"OTEL_SERVICE_NAME", TEXT, AT(otel_service), "chronos-worker", 0, 0, "", CONF_WORKER, "service.name of the spans"},
+    {"OTEL_RESOURCE_ATTRIBUTES", TEXT, AT(otel_attributes), "", 0, 0, "", CONF_WORKER, "further attributes of the resource: name=value,…; values percent-encoded"},
     {"CHRONOS_FFMPEG", TEXT, SVC(ffmpeg), "ffmpeg", 0, 0, "", CONF_WORKER, "the ffmpeg program"},
     {"CHRONOS_FFPROBE", TEXT, SVC(ffprobe), "ffprobe", 0, 0, "", CONF_WORKER, "the ffprobe program"},
     {"CHRONOS_YOUTUBE_URL", URL, SVC(youtube_url), "https://www.youtube.com", 0, 0, "", CONF_WORKER, "YouTube"},
@@ -301,11 +308,18 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
     if (!log_level_parse(c->log_level, &level))
         return err_set(e, ERR_INPUT, "CHRONOS_LOG_LEVEL=%.64s: must be error, warn, info or debug",
                        c->log_level);
+    enum log_format format;
+    if (!log_format_parse(c->log_format, &format))
+        return err_set(e, ERR_INPUT, "CHRONOS_LOG_FORMAT=%.64s: must be logfmt or json",
+                       c->log_format);
     if (c->retry_max_ms < c->retry_base_ms)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
                        c->retry_max_ms, c->retry_base_ms);
-    if (!check_limits(c->limits, e) || !fill_services(c, e) || !check_redis_url(c->redis_url, e))
+    const struct spans_conf spans = {
+        .endpoint = c->otlp_endpoint, .headers = c->otlp_headers, .attributes = c->otel_attributes};
+    if (!spans_check(&spans, e) || !check_limits(c->limits, e) || !fill_services(c, e) ||
+        !check_redis_url(c->redis_url, e))
         return false;
     warn_of_misspelt();
     return true;

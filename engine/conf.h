@@ -15,10 +15,13 @@ struct conf {
     const char *redis_url;
     const char *database_url;
     const char *log_level;
+    const char *log_format;
     const char *limits;
     const char *work_dir;
     const char *supabase_url;
     const char *own_storage_url; /* STORAGE_URL; what counts is services.storage_url */
+    const char *otlp_endpoint, *otlp_headers, *otel_service, *otel_attributes;
+    long log_fold_ms;
     long partitions;
     long lease_ms;
     long worker_threads;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "clock.h"
@@ -19,6 +21,19 @@
 const char daemon_version[] = CHRONOS_VERSION;
 
 enum { EXIT_USAGE = 2, STORES_RETRY_MS = 500, TELL_AGAIN_MS = 15000 };
+
+static void write_last_counts(void)
+{
+    log_flush(true);
+}
+
+/* Memory holds every key: it goes into no core file, and no other process of the user may look into it. */
+static void keep_memory_private(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
 
 void daemon_init(struct conf *c, enum conf_daemon which, const char *program, const char *summary,
                  int argc, char **argv)
@@ -38,6 +53,7 @@ void daemon_init(struct conf *c, enum conf_daemon which, const char *program, co
     }
     struct err e;
     memory_init();
+    keep_memory_private();
     log_init(program, LOG_INFO);
     if (!conf_load(c, which, &e)) {
         (void)fprintf(stderr, "%s: %s\n", program, e.msg);
@@ -46,6 +62,10 @@ void daemon_init(struct conf *c, enum conf_daemon which, const char *program, co
     enum log_level level = LOG_INFO;
     (void)log_level_parse(c->log_level, &level); /* conf_load has checked it */
     log_init(program, level);
+    enum log_format format = LOG_LOGFMT;
+    (void)log_format_parse(c->log_format, &format);
+    log_style(format, c->log_fold_ms);
+    (void)atexit(write_last_counts);
     log_info("starting", "version", daemon_version, LOG_END);
     conf_log(c, which);
 }
@@ -73,6 +93,7 @@ int daemon_wait_signal(int64_t timeout_ms)
     signal_set(&set);
     struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000};
     int sig = sigtimedwait(&set, NULL, &t);
+    log_flush(false); /* every daemon's main thread comes by here several times a second */
     return sig > 0 ? sig : 0;
 }
 

@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "disk.h"
+#include "spans.h"
 #include "url.h"
 
 #ifndef CHRONOS_VERSION
@@ -45,7 +46,10 @@ struct http {
     bool (*is_cancelled)(void *arg);
     void *cancel_arg;
     double charges_usd;
-    struct http_guard guard; /* enter is NULL when there is none */
+    struct http_guard guard;   /* enter is NULL when there is none */
+    const struct trace *trace; /* NULL = none */
+    const char *parent_span;
+    char span_id[SPAN_ID_SIZE]; /* of the request that is made */
 };
 
 /* One hop. */
@@ -132,6 +136,12 @@ double http_take_charges(struct http *h)
 void http_set_guard(struct http *h, const struct http_guard *g)
 {
     h->guard = g != NULL ? *g : (struct http_guard){0};
+}
+
+void http_set_trace(struct http *h, const struct trace *trace, const char *span_id)
+{
+    h->trace = trace;
+    h->parent_span = span_id;
 }
 
 void http_response_release(struct http_response *r)
@@ -471,6 +481,16 @@ static bool make_headers(const struct http_request *req, bool send_ours, struct 
     return true;
 }
 
+/* Hosts that nobody here has configured are not told what we work on. */
+static struct curl_slist *add_trace(struct curl_slist *list, const struct http *h, const char *url)
+{
+    char line[sizeof("traceparent: ") + TRACEPARENT_SIZE] = "traceparent: ";
+    if (h->trace == NULL || !url_is_trusted(url))
+        return list;
+    trace_write(h->trace, h->span_id, line + strlen(line));
+    return add_header(list, line);
+}
+
 static void add_form_part(curl_mime *mime, const char *name, const char *value)
 {
     curl_mimepart *part = curl_mime_addpart(mime);
@@ -668,6 +688,7 @@ static bool perform(struct transfer *t, const char *url, bool send_ours, int64_t
     curl_easy_reset(c);
     if (!make_headers(req, send_ours, &headers, e))
         return false;
+    headers = add_trace(headers, t->http, url);
     if (req->upload_path != NULL && !make_form(c, req, &form, e)) {
         curl_slist_free_all(headers);
         return false;
@@ -773,6 +794,39 @@ static bool send_hops(struct http *h, const struct http_request *req, struct htt
     return ok;
 }
 
+/* ---- spans ---- */
+
+/* Wall clock in µs; 0 = nobody wants to know. */
+static int64_t span_begin(const struct http *h)
+{
+    return h->trace != NULL && h->trace->sampled && spans_wanted() ? wall_ms() * 1000 : 0;
+}
+
+/* Of the address only the host: paths may name what is a customer's. `r` NULL = no answer came. */
+static void span_end(const struct http *h, const struct http_request *req, int64_t begin_us,
+                     const struct http_response *r, const struct err *e)
+{
+    struct span s = {.kind = SPAN_CLIENT,
+                     .start_us = begin_us,
+                     .end_us = wall_ms() * 1000,
+                     .attempt = -1,
+                     .wait_ms = -1,
+                     .method = req->method != NULL ? req->method : "GET",
+                     .http_status = r != NULL ? r->status : -1};
+    (void)snprintf(s.trace_id, sizeof(s.trace_id), "%s", h->trace->id);
+    (void)snprintf(s.span_id, sizeof(s.span_id), "%s", h->span_id);
+    (void)snprintf(s.parent, sizeof(s.parent), "%s", h->parent_span);
+    (void)snprintf(s.name, sizeof(s.name), "%s", s.method);
+    url_place(req->url, s.host, sizeof(s.host));
+    s.host[strcspn(s.host, "/")] = '\0';
+    s.failed = r == NULL || r->status >= 400;
+    if (r != NULL)
+        (void)snprintf(s.error, sizeof(s.error), "%ld", r->status);
+    else
+        (void)snprintf(s.error, sizeof(s.error), "%s", err_name(e->code));
+    spans_add(&s);
+}
+
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
                struct err *e)
 {
@@ -785,7 +839,12 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
         buf_release(&r.body);
         return false;
     }
+    if (h->trace != NULL)
+        trace_new_span(h->span_id);
+    int64_t begin_us = span_begin(h);
     bool ok = send_hops(h, req, &r, e);
+    if (begin_us > 0)
+        span_end(h, req, begin_us, ok ? &r : NULL, e);
     if (guarded)
         h->guard.leave(h->guard.arg, ok ? &r : NULL);
     if (!ok) {

@@ -15,6 +15,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "trace.h"
 
 struct http;
 
@@ -100,6 +101,10 @@ struct http_guard {
     void (*leave)(void *arg, const struct http_response *r); /* NULL: there was no answer */
 };
 void http_set_guard(struct http *h, const struct http_guard *g); /* copied; NULL = none */
+
+/* What the requests from now on belong to: `traceparent` goes with each that is to a configured base, and to no other host.
+ * Borrowed until the next call; NULL = nothing. */
+void http_set_trace(struct http *h, const struct trace *trace, const char *span_id);
 
 /* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
  * to be called at start before threads exist. */

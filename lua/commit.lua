@@ -34,6 +34,7 @@
 --     wait     event, path, value, look back (0, 1), own event id, expression: parked until such an event comes
 --     invoke   function: parked until its run has ended; data: what it gets, as JSON
 --     fan      count, width: parked until that many branches have ended, of which at most `width` are live at a time
+--     trace    W3C trace context of the step, for the events and what is invoked
 --     output, failure   JSON for whoever invoked the run
 --   history   rows for the archive, "" for none
 -- reply {code per outcome…}: 0 applied, 1 had been applied before (the reply was lost), 2 stale: somebody else owns the
@@ -134,14 +135,23 @@ local function store_pairs(key, first, pairs_count)
   end
 end
 
+local function send(name, data, trace, ...)
+  local fields = { 'name', name, 'data', data, ... }
+  if trace then
+    fields[#fields + 1] = 'traceparent'
+    fields[#fields + 1] = trace
+  end
+  redis.call('XADD', p .. ':events', '*', unpack(fields))
+end
+
 -- Parks the run until what it waits for has come.
 local function begin_waiting(id, extras)
   local run_key = p .. ':run:' .. id
   redis.call('HSET', run_key, 'wait', extras.step)
   if extras.invoke then
     redis.call('HSET', run_key, 'invoke', extras.invoke)
-    redis.call('XADD', p .. ':events', '*', 'name', 'inngest/function.invoked', 'data', extras.data,
-      'fn', extras.invoke, 'parent', string.match(p, '%d+') .. '\n' .. id .. '\n' .. extras.step)
+    send('inngest/function.invoked', extras.data, extras.trace, 'fn', extras.invoke,
+      'parent', string.match(p, '%d+') .. '\n' .. id .. '\n' .. extras.step)
     return
   end
   local event, path, value, look_back, own, expression = unpack(lines_of(extras.wait, 6))
@@ -214,7 +224,7 @@ local function apply()
     spend(owner_of(run.key or ''), tonumber(extras.cost))
   end
   for e = 0, event_count - 1 do
-    redis.call('XADD', p .. ':events', '*', 'name', ARGV[first_event + 2 * e], 'data', ARGV[first_event + 2 * e + 1])
+    send(ARGV[first_event + 2 * e], ARGV[first_event + 2 * e + 1], extras.trace)
   end
   if op == 'finish' then
     if run.parent_run then

@@ -38,11 +38,13 @@ static void write_new(struct kv_args *a, struct routed *list, size_t n, int part
 }
 
 /* A run's outcome is a number, or a list of a number and a text. */
-static bool note(struct routing *r, struct start *s, const redisReply *outcome, struct err *e)
+static bool note(struct routing *r, const struct event *ev, struct start *s,
+                 const redisReply *outcome, struct err *e)
 {
     const char *text = outcome->type == REDIS_REPLY_ARRAY && outcome->elements == 2
                            ? outcome->element[1]->str
                            : "";
+    char trace_id[TRACE_ID_SIZE];
     s->state = START_DONE;
     switch (kv_int_at(outcome, 0, 0)) {
     case OUTCOME_JOINED:
@@ -50,7 +52,8 @@ static bool note(struct routing *r, struct start *s, const redisReply *outcome, 
         (void)snprintf(s->run, sizeof(s->run), "%s", text);
         return true;
     case OUTCOME_SKIPPED:
-        log_info("run skipped", "run", s->run, "fn", s->fn->id, "reason", text, LOG_END);
+        log_info("run skipped", "run", s->run, "fn", s->fn->id, "reason", text, "trace_id",
+                 event_trace_id(ev, trace_id), LOG_END);
         start_skip(s, text);
         return !s->begun || carry_back(r->kv, s, e);
     default:
@@ -66,7 +69,7 @@ static bool note_all(struct routing *r, struct routed *list, size_t n, int parti
     for (size_t i = 0; i < n; i++) {
         for (size_t s = 0; s < list[i].start_count && at < reply->elements; s++) {
             if (is_new(&list[i], &list[i].starts[s], partition))
-                ok = note(r, &list[i].starts[s], reply->element[at++], e) && ok;
+                ok = note(r, &list[i].ev, &list[i].starts[s], reply->element[at++], e) && ok;
         }
     }
     return ok;

@@ -40,16 +40,20 @@ bool carry_results(struct kv *kv, struct db *db, const char *from, struct start 
 
 bool carry_retries(struct routing *r, struct routed *list, size_t n, struct err *e)
 {
-    for (size_t i = 0; i < n; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
         struct routed *x = &list[i];
         const char *from = x->ev.orders.retry_of;
-        for (size_t s = 0; routed_may_start(x) && from != NULL && s < x->start_count; s++) {
-            if (x->starts[s].state == START_NEW &&
-                !carry_results(r->kv, r->db, from, &x->starts[s], e))
-                return false;
+        char trace_id[TRACE_ID_SIZE];
+        if (from != NULL)
+            log_trace(event_trace_id(&x->ev, trace_id), NULL);
+        for (size_t s = 0; ok && routed_may_start(x) && from != NULL && s < x->start_count; s++) {
+            if (x->starts[s].state == START_NEW)
+                ok = carry_results(r->kv, r->db, from, &x->starts[s], e);
         }
     }
-    return true;
+    log_trace(NULL, NULL);
+    return ok;
 }
 
 bool carry_back(struct kv *kv, const struct start *s, struct err *e)

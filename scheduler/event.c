@@ -244,6 +244,42 @@ static bool read_optional(struct event *ev, const redisReply *fields, struct err
     return true;
 }
 
+/* ---- the trace ---- */
+
+static bool keep_trace(struct event *ev, const char *traceparent)
+{
+    struct trace t;
+    if (!trace_read(traceparent, &t))
+        return false;
+    (void)snprintf(ev->traceparent, sizeof(ev->traceparent), "%s", traceparent);
+    if (traceparent[0] != '0' ||
+        traceparent[1] != '0') /* what a later version adds is not ours to pass on */
+        trace_write(&t, t.parent, ev->traceparent);
+    return true;
+}
+
+/* As a field of the entry, or in its data for those whose way of sending knows no other fields. An event that tells of a
+ * run's end is a part of that run's trace. What is malformed is as good as none: it is no reason to refuse work. */
+static void read_trace(struct event *ev, const redisReply *fields)
+{
+    if (keep_trace(ev, text_of(fields, "traceparent")) ||
+        keep_trace(ev, js_str(ev->data, "traceparent")))
+        return;
+    const json_t *within = event_within(ev);
+    const char *id = js_str(within, "id"), *run = js_str(ev->data, "run_id");
+    if (id != NULL && run != NULL)
+        trace_after(js_str(within, "traceparent"), id, run, ev->traceparent);
+}
+
+const char *event_trace_id(const struct event *ev, char out[TRACE_ID_SIZE])
+{
+    struct trace t;
+    if (!trace_read(ev->traceparent, &t))
+        trace_begin(ev->id, &t);
+    memcpy(out, t.id, TRACE_ID_SIZE);
+    return out;
+}
+
 /* ---- what the engine adds ---- */
 
 static void read_orders(struct event *ev, const redisReply *fields)
@@ -334,6 +370,7 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
           read_optional(ev, fields, e)))
         return false;
     name_end(ev);
+    read_trace(ev, fields);
     return true;
 }
 
@@ -354,8 +391,9 @@ const json_t *event_json(struct event *ev)
 {
     if (ev->json == NULL)
         ev->json =
-            js_pack("{s:s, s:s, s:I, s:s*, s:o*, s:O}", "id", ev->id, "name", ev->name, "ts",
-                    (json_int_t)ev->ts_ms, "v", ev->version, "user", user_of(ev), "data", ev->data);
+            js_pack("{s:s, s:s, s:I, s:s*, s:o*, s:s*, s:O}", "id", ev->id, "name", ev->name, "ts",
+                    (json_int_t)ev->ts_ms, "v", ev->version, "user", user_of(ev), "traceparent",
+                    ev->traceparent[0] != '\0' ? ev->traceparent : NULL, "data", ev->data);
     return ev->json;
 }
 
@@ -386,6 +424,8 @@ char *event_input(const struct event *ev, size_t *ret_len)
     }
     if (ok && ev->user != NULL)
         ok = buf_adds(&b, ",\"user\":") && buf_adds(&b, ev->user);
+    if (ok && ev->traceparent[0] != '\0')
+        ok = buf_addf(&b, ",\"traceparent\":\"%s\"", ev->traceparent);
     ok = ok && buf_adds(&b, ",\"data\":") &&
          (data != NULL ? buf_adds(&b, data) : buf_add(&b, ev->data_text, ev->data_len)) &&
          buf_addc(&b, '}');

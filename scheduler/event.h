@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "id.h"
+#include "trace.h"
 
 #define EVENT_FAILED    "inngest/function.failed"
 #define EVENT_CANCELLED "inngest/function.cancelled"
@@ -39,9 +40,10 @@ struct event {
     const char *name;
     const char *data_text; /* as it came; "{}" when absent */
     size_t data_len;
-    const char *key;     /* idempotency key, NULL = none */
-    const char *user;    /* JSON text, NULL = none */
-    const char *version; /* NULL = none */
+    const char *key;                    /* idempotency key, NULL = none */
+    const char *user;                   /* JSON text, NULL = none */
+    const char *version;                /* NULL = none */
+    char traceparent[TRACEPARENT_SIZE]; /* the trace that it is a part of; "" = one of its own */
     int64_t ts_ms;       /* when it happened or is to start; the entry's time when not given */
     int64_t received_ms; /* when it was accepted; part of its id and of its runs' ids */
     int64_t came_ms;     /* of the entry: later than received_ms when the id was given with it */
@@ -65,6 +67,9 @@ static inline bool event_is_outcome(const struct event *ev)
 
 /* Adds the camelCase spelling of known keys, and writes the UUIDs in known keys in lower case; true when something changed. */
 bool event_normalise(json_t *data);
+
+/* The id of the trace that the event, and what it starts, is in; returns out. */
+const char *event_trace_id(const struct event *ev, char out[TRACE_ID_SIZE]);
 
 /* The event as steps and expressions see it: {"id", "name", "ts", "v", "user", "data"}. Borrowed; made when first asked for. */
 const json_t *event_json(struct event *ev);

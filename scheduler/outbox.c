@@ -7,6 +7,7 @@
 #include "id.h"
 #include "key.h"
 #include "log.h"
+#include "trace.h"
 #include "watcher.h"
 
 enum {
@@ -73,12 +74,23 @@ static void derive(const PGresult *rows, int i, char out[ID_SIZE])
     id_derive(db_int(rows, i, "created_ms", 0), "outbox", db_text(rows, i, "id"), out);
 }
 
+/* What repeats a run goes on in its trace, unless its event is not there any more; NULL then. */
+static const char *trace_of(const PGresult *rows, int i, char out[TRACEPARENT_SIZE])
+{
+    const char *event = db_text(rows, i, "began_with"), *run = db_text(rows, i, "retry_of");
+    if (event == NULL)
+        return NULL;
+    trace_after(db_text(rows, i, "began_trace"), event,
+                run != NULL ? run : db_text(rows, i, "replay_of"), out);
+    return out;
+}
+
 /* What users write is held to the rules of the public door. The event of a retry or a replay was accepted before. */
 static bool push_row(struct watcher *w, const PGresult *rows, int i, struct err *e)
 {
     const struct outbox *o = w->state;
     const char *retry_of = db_text(rows, i, "retry_of"), *replay_of = db_text(rows, i, "replay_of");
-    char eid[ID_SIZE];
+    char eid[ID_SIZE], traceparent[TRACEPARENT_SIZE];
     struct kv_args a;
     derive(rows, i, eid);
     kv_args_init(&a);
@@ -97,6 +109,7 @@ static bool push_row(struct watcher *w, const PGresult *rows, int i, struct err 
     add_field(&a, "fn", db_text(rows, i, "function_id"));
     add_field(&a, "retry_of", retry_of);
     add_field(&a, "replay_of", replay_of);
+    add_field(&a, "traceparent", trace_of(rows, i, traceparent));
     bool ok = kv_push(w->kv, &a, e);
     kv_args_release(&a);
     return ok;

@@ -79,7 +79,8 @@ void record_accept(struct record *r, const struct event *ev, const char *creator
               copy_text(b, ev->key) && copy_text(b, creator) && copy_text(b, outcome) &&
               copy_array(b, function_ids, runs) && copy_array(b, run_ids, runs) &&
               copy_text(b, ev->orders.retry_of) && copy_text(b, ev->orders.replay_of) &&
-              copy_text(b, ev->orders.parent) && copy_end(b);
+              copy_text(b, ev->orders.parent) &&
+              copy_text(b, ev->traceparent[0] != '\0' ? ev->traceparent : NULL) && copy_end(b);
     if (!ok) {
         buf_truncate(b, before);
         log_error("event is too large for its record and stays in its stream", "event", ev->id,

@@ -18,6 +18,9 @@ bool recorded_event(struct event *ev, const PGresult *rows, int row, struct err 
         .normalised = true,
     };
     ev->came_ms = ev->received_ms;
+    const char *traceparent = db_text(rows, row, "traceparent");
+    if (traceparent != NULL)
+        (void)snprintf(ev->traceparent, sizeof(ev->traceparent), "%s", traceparent);
     (void)snprintf(ev->id, sizeof(ev->id), "%s", db_text(rows, row, "id"));
     ev->data = js_parse(data, strlen(data), e);
     if (ev->data == NULL)

@@ -6,5 +6,5 @@
 #include "err.h"
 #include "event.h"
 
-/* The columns id, name, data, user, v, ts_ms and accepted_ms of a row, which the event borrows from; to be released. */
+/* The columns id, name, data, user, v, traceparent, ts_ms and accepted_ms of a row, which the event borrows from; to be released. */
 bool recorded_event(struct event *ev, const PGresult *rows, int row, struct err *e);

@@ -154,10 +154,14 @@ void attempt_run(struct executor *x, struct run *run, const struct work *w, stru
 {
     int64_t t0 = mono_us();
     *r = (struct result){.attempt = run->try, .started_ms = wall_ms(), .events = json_array()};
+    trace_span(run->id, w->name, run->try, run->step_span);
+    log_trace(run->trace.id, run->step_span);
+    http_set_trace(x->http, &run->trace, run->step_span);
     if (w->def->tx && w->kind != WORK_LIST)
         run_transaction(x, run, w, r);
     else
         call_step(x, run, w, r);
+    http_set_trace(x->http, NULL, NULL);
     if (db_in_transaction(x->db))
         db_rollback(x->db); /* a step that began its own and left it open */
     r->duration_us = mono_us() - t0;

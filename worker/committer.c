@@ -95,13 +95,13 @@ static void finish(struct committer *c, struct outcome *o, enum commit_code code
 static void note(const struct outcome *o, enum commit_code code)
 {
     if (code == COMMIT_STALE)
-        log_warn("late result refused: the run belongs to another worker now", "run", o->run, "fn",
-                 o->fn, LOG_END);
+        log_warn("late result refused: the run belongs to another worker now", "run", o->run,
+                 "trace_id", o->trace_id, "fn", o->fn, LOG_END);
     else if (code == COMMIT_CANCELLED)
-        log_info("run was cancelled", "run", o->run, "fn", o->fn, LOG_END);
+        log_info("run was cancelled", "run", o->run, "trace_id", o->trace_id, "fn", o->fn, LOG_END);
     else if (code == COMMIT_CONFLICT)
-        log_error("another result is stored for this step", "run", o->run, "fn", o->fn, "step",
-                  o->result_count > 0 ? o->results[0].name : "", LOG_END);
+        log_error("another result is stored for this step", "run", o->run, "trace_id", o->trace_id,
+                  "fn", o->fn, "step", o->result_count > 0 ? o->results[0].name : "", LOG_END);
 }
 
 /* What the run's last step did is told all the same: people look for it. */
@@ -120,7 +120,7 @@ static void note_cancelled(struct committer *c, const struct outcome *o)
     kv_args_release(&a);
     if (r == NULL)
         log_warn("the last step of a cancelled run is left out of its history", "run", o->run,
-                 "error", e.msg, LOG_END);
+                 "trace_id", o->trace_id, "error", e.msg, LOG_END);
 }
 
 /* A pause whose result is stored already has not ended its lease: the run is given back and goes on from what is stored.
@@ -254,8 +254,8 @@ static void put_back(struct committer *c, struct outcome **batch, size_t n, cons
  * put aside, which needs the least of Redis, and tried again later. */
 static void handle_refusal(struct committer *c, struct outcome *o, const struct err *e)
 {
-    log_error("outcome refused", "run", o->run, "fn", o->fn, "outcome", op_names[o->op], "error",
-              e->msg, LOG_END);
+    log_error("outcome refused", "run", o->run, "trace_id", o->trace_id, "fn", o->fn, "outcome",
+              op_names[o->op], "error", e->msg, LOG_END);
     if (o->done != NULL) {
         finish(c, o, COMMIT_REFUSED);
     } else if (!o->refused) {
@@ -263,7 +263,8 @@ static void handle_refusal(struct committer *c, struct outcome *o, const struct 
         outcome_strip(o, OUTCOME_PARK, REFUSED_DELAY_MS);
         send_again(c, o);
     } else {
-        log_error("the run stays with this worker until it restarts", "run", o->run, LOG_END);
+        log_error("the run stays with this worker until it restarts", "run", o->run, "trace_id",
+                  o->trace_id, LOG_END);
         finish(c, o, COMMIT_LOST);
     }
 }

@@ -7,6 +7,7 @@
 #include "outcome.h"
 #include "plan.h"
 #include "result.h"
+#include "run_spans.h"
 #include "stop_point.h"
 
 enum {
@@ -37,8 +38,10 @@ static void finish_failed(struct executor *x, struct run *run, const struct work
                           const struct result *r, struct err *e)
 {
     outcome_clean(e);
+    run_spans_end(run, e);
     log_warn(run->branch < 0 ? "run failed" : "item failed", "run", run->id, "fn", run->fn->id,
-             "step", w != NULL ? w->name : "", "code", err_name(e->code), "error", e->msg, LOG_END);
+             "step", w != NULL ? w->name : "", "class", err_name(e->code), "error", e->msg,
+             LOG_END);
     committer_submit(x->committer, of_attempt(x, w, r, outcome_failed(run, w, r, e, x->worker_id)));
 }
 
@@ -56,6 +59,7 @@ static void finish_completed(struct executor *x, struct run *run, const struct w
 {
     struct outcome *o = of_attempt(x, w, r, outcome_completed(run, w, r, value, x->worker_id));
     log_completed(run);
+    run_spans_end(run, NULL);
     committer_submit(x->committer, o);
 }
 
@@ -251,6 +255,7 @@ static bool run_step(struct executor *x, struct run *run, const struct work *w)
     }
     struct result r;
     attempt_run(x, run, w, &r);
+    run_spans_attempt(run, w, &r, run->started_ms == 0 && run->branch < 0);
     run->cost_usd += r.cost_usd;
     if (run->started_ms == 0)
         run->started_ms = r.started_ms;
@@ -343,10 +348,13 @@ void execute_run(struct executor *x, struct run *run)
 {
     struct err e;
     seat_enter(x->seat, run, x->db);
-    if (run_open(run, &e))
+    bool whole = run_open(run, &e);
+    log_trace(run->trace.id, run->span_id);
+    if (whole)
         execute(x, run);
     else
         finish_unread(x, run, &e);
+    log_trace(NULL, NULL);
     seat_leave(x->seat);
     run_free(run);
 }

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "pool.h"
 #include "registry.h"
+#include "spans.h"
 #include "workdir.h"
 #include "youtube_clients.h"
 
@@ -29,7 +30,7 @@ static const char summary[] =
     "the rest is given back. `chronos-worker --embed TEXT` prints the vector of a text for a "
     "search.";
 
-enum { WATCH_MS = 100, LAST_COMMITS_MS = 5000 };
+enum { WATCH_MS = 100, LAST_COMMITS_MS = 5000, LAST_SPANS_MS = 2000 };
 
 static atomic_bool stopping, abort_steps;
 
@@ -107,13 +108,16 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
         log_warn("some steps did not end in time; their runs are handed on when the lease runs out",
                  LOG_END);
     committer_stop(committer, LAST_COMMITS_MS);
+    spans_stop(LAST_SPANS_MS);
     heartbeat_stop(heartbeat);
     if (idle)
         pool_free(pool);
     log_info("stopped", LOG_END);
-    if (!idle)
+    if (!idle) {
+        log_flush(true);
         _exit(
             0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
+    }
 }
 
 /* ---- the start ---- */
@@ -212,9 +216,17 @@ int main(int argc, char **argv)
 
     static char worker_id[128];
     id_process(worker_id, sizeof(worker_id));
+    spans_start(&(struct spans_conf){.endpoint = c.otlp_endpoint,
+                                     .headers = c.otlp_headers,
+                                     .service = c.otel_service,
+                                     .attributes = c.otel_attributes,
+                                     .instance = worker_id,
+                                     .version = daemon_version});
     static struct parts p;
-    if (!start_parts(&p, &c, worker_id))
+    if (!start_parts(&p, &c, worker_id)) {
+        log_flush(true);
         _exit(1); /* threads that were started are still running */
+    }
     log_info("ready", "worker", worker_id, LOG_END);
 
     for (;;) {

@@ -28,6 +28,7 @@ static struct outcome *outcome_new(enum outcome_op op, const struct run *run)
     o->partition = run->partition;
     memcpy(o->run, run->ref, sizeof(o->run));
     memcpy(o->entry, run->entry, sizeof(o->entry));
+    memcpy(o->trace_id, run->trace.id, sizeof(o->trace_id));
     buf_init(&o->body, BODY_MAX_BYTES);
     return o;
 }
@@ -108,10 +109,27 @@ static void add_event(struct outcome *o, const char *name, char *data)
     add_pair(o->events, &o->event_count, name, data);
 }
 
-static void add_events(struct outcome *o, const struct result *r)
+/* What the step sends and invokes goes on in its trace. Once for an outcome. */
+static void add_trace(struct outcome *o, const struct run *run)
+{
+    char traceparent[TRACEPARENT_SIZE];
+    if (run->trace.id[0] == '\0')
+        return; /* of a run that was not opened nothing is sent */
+    for (int i = 0; i < o->extra_count; i++) {
+        if (strcmp(o->extras[i].name, "trace") == 0)
+            return;
+    }
+    trace_write(&run->trace, run->step_span[0] != '\0' ? run->step_span : run->span_id,
+                traceparent);
+    add_extra(o, "trace", text_of("%s", traceparent));
+}
+
+static void add_events(struct outcome *o, const struct run *run, const struct result *r)
 {
     size_t i;
     json_t *event;
+    if (json_array_size(r->events) > 0)
+        add_trace(o, run);
     json_array_foreach (r->events, i, event) {
         add_event(o, json_string_value(json_array_get(event, 0)),
                   js_dump(json_array_get(event, 1), NULL));
@@ -330,7 +348,7 @@ struct outcome *outcome_next(struct run *run, const struct work *w, const struct
     }
     if (w->kind != WORK_LIST)
         add_step_line(o, run, name, r, "completed", value, worker);
-    add_events(o, r);
+    add_events(o, run, r);
     add_recovered(o, run);
     add_progress(o, run);
     add_billed(o, run, r);
@@ -346,7 +364,8 @@ static void add_sleep(struct outcome *o, const struct run *run, const struct wor
 }
 
 /* The line of a step that waits is written when it has got what it waits for: by the one who brings it. */
-static void add_wait(struct outcome *o, const struct work *w, const struct result *r)
+static void add_wait(struct outcome *o, const struct run *run, const struct work *w,
+                     const struct result *r)
 {
     if (r->verdict == VERDICT_WAIT) {
         add_extra(o, "wait", text_of("%s", js_str(r->pause, "wait")));
@@ -355,6 +374,7 @@ static void add_wait(struct outcome *o, const struct work *w, const struct resul
         add_extra(o, "invoke", text_of("%s", function));
         add_extra(o, "data", js_dump(json_object_get(r->pause, "data"), NULL));
         add_field(o, "callee", text_of("%s", function));
+        add_trace(o, run);
     }
     add_extra(o, "step", text_of("%s", w->name));
 }
@@ -367,8 +387,8 @@ struct outcome *outcome_pause(struct run *run, const struct work *w, const struc
     if (r->verdict == VERDICT_SLEEP)
         add_sleep(o, run, w, r, worker);
     else
-        add_wait(o, w, r);
-    add_events(o, r);
+        add_wait(o, run, w, r);
+    add_events(o, run, r);
     add_recovered(o, run);
     add_progress(o, run);
     add_cost(o, r);
@@ -404,7 +424,7 @@ struct outcome *outcome_completed(struct run *run, const struct work *w, const s
     struct outcome *o = outcome_new(OUTCOME_FINISH, run);
     if (r != NULL) {
         add_step_line(o, run, w->name, r, "completed", value, worker);
-        add_events(o, r);
+        add_events(o, run, r);
         add_cost(o, r);
     }
     if (run->branch < 0) {
@@ -432,6 +452,7 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
     if (unbilled_usd > 1e-9) /* what is left of a difference of sums is no money */
         (void)json_object_set_new(data, "cost_usd", json_real(unbilled_usd));
     add_event(o, "inngest/function.failed", js_dump(data, NULL));
+    add_trace(o, run);
 }
 
 static char *error_text(const struct err *e)

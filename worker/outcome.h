@@ -39,7 +39,7 @@ struct attempted {
     const char *worker; /* constant */
 };
 
-enum { MAX_FIELDS = 11, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 4 };
+enum { MAX_FIELDS = 11, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 6 };
 
 struct outcome {
     struct outcome *next;
@@ -48,6 +48,7 @@ struct outcome {
     int partition;
     char run[REF_SIZE];
     char entry[ENTRY_SIZE];
+    char trace_id[TRACE_ID_SIZE]; /* for the log */
     int64_t delay_ms;
     struct pair fields[MAX_FIELDS];
     struct pair results[MAX_RESULTS];

@@ -164,13 +164,24 @@ static bool read_input(struct run *r, struct err *e)
     return take_input(r, input, e);
 }
 
+static void read_trace(struct run *r)
+{
+    const json_t *first = r->events != NULL ? json_array_get(r->events, 0) : r->event;
+    const char *id = js_str(first, "id");
+    if (!trace_read(js_str(first, "traceparent"), &r->trace))
+        trace_begin(id != NULL ? id : r->id, &r->trace);
+    trace_run_span(r->id, r->branch, r->span_id);
+}
+
 bool run_open(struct run *r, struct err *e)
 {
-    if (read_input(r, e))
-        return true;
-    json_decref(r->event);
-    r->event = json_object();
-    return false;
+    bool ok = read_input(r, e);
+    if (!ok) {
+        json_decref(r->event);
+        r->event = json_object();
+    }
+    read_trace(r);
+    return ok;
 }
 
 void run_free(struct run *r)

@@ -13,6 +13,7 @@
 #include "err.h"
 #include "function.h"
 #include "id.h"
+#include "trace.h"
 
 enum { ENTRY_SIZE = 48, REF_SIZE = ID_SIZE + 12, KEY_BYTES = 160, FUNCTION_ID_SIZE = 65 };
 
@@ -42,6 +43,9 @@ struct run {
     bool has_parent;               /* another run invoked it and waits */
     bool has_error;                /* one of the results is error:<step> */
     char callee[FUNCTION_ID_SIZE]; /* the function that a step invoked last */
+    struct trace trace;            /* that of its event; of several events, of the first */
+    char span_id[SPAN_ID_SIZE];    /* of the run, or of its branch, in it */
+    char step_span[SPAN_ID_SIZE];  /* of the attempt that is made or was made last; "" = none */
     char *input; /* the event as JSON, or an array of events, as it came; NULL = it is gone */
     size_t input_len;
     json_t *event;   /* what steps see as the event; owned */

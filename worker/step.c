@@ -167,6 +167,6 @@ void step_log(struct step *s, const char *fmt, ...)
     (void)vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
     (void)snprintf(attempt, sizeof(attempt), "%d", s->attempt);
-    log_info(msg, "run", s->run_id, "fn", s->function_id, "step", s->name, "attempt", attempt,
-             LOG_END);
+    log_info("a step says", "run", s->run_id, "fn", s->function_id, "step", s->name, "attempt",
+             attempt, "says", msg, LOG_END);
 }

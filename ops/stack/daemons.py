@@ -11,9 +11,9 @@ from .process import Process
 from .waiting import StackError, wait_until
 
 # What a caller's environment says about services must not leak into a private stack.
-SETTINGS = ("CHRONOS_", "INNGEST_", "MUX_", "SUPABASE_", "OPENAI_", "PG")
+SETTINGS = ("CHRONOS_", "INNGEST_", "MUX_", "SUPABASE_", "OPENAI_", "OTEL_", "PG")
 
-READY = r'\bmsg="?ready"?(\s|$)'
+READY = r'\bmsg"?[=:]"?ready"?(\s|,|}|$)'
 
 
 def clean_environment():

@@ -7,7 +7,7 @@
 -- left out (scheduler/copy_lines.c).
 copy chronos.events (
     id, accepted_at, stream_id, name, data, "user", v, ts, idempotency_key, creator_id, outcome,
-    function_ids, run_ids, retry_of, replay_of, parent
+    function_ids, run_ids, retry_of, replay_of, parent, traceparent
 ) from stdin
 
 -- name: copy_rejected_events :copy
@@ -37,7 +37,7 @@ where id = any ($1::text[])
 -- Events of a name in the order of their acceptance, a page, for a run that waits for one that may have come since it began.
 -- Those that were for one function only, and those that started nothing because their id was known, are heard by nobody.
 -- $1 name, $2 accepted_at ms to start from, $3 event id to start after, of that time, $4 most rows
-select id, name, data, "user", v, chronos.to_ms(ts) as ts_ms, chronos.to_ms(accepted_at) as accepted_ms
+select id, name, data, "user", v, traceparent, chronos.to_ms(ts) as ts_ms, chronos.to_ms(accepted_at) as accepted_ms
 from chronos.events
 where name = $1::text
     and accepted_at >= chronos.from_ms($2::bigint)

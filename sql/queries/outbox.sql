@@ -11,14 +11,25 @@ select set_config('idle_in_transaction_session_timeout', '10s', true),
 
 -- name: take_outbox :many
 -- Rows to be sent, locked until the transaction ends. What another scheduler has locked is left to it.
+-- What repeats a run goes on in its trace, which is that of the event that began it.
 -- $1 most rows
-select id, chronos.to_ms(created_at) as created_ms, name, data, idempotency_key, chronos.to_ms(ts) as ts_ms, "user", v,
-       function_id, retry_of, replay_of
-from chronos.outbox
-where event_id is null
-order by id
+select o.id, chronos.to_ms(o.created_at) as created_ms, o.name, o.data, o.idempotency_key, chronos.to_ms(o.ts) as ts_ms,
+       o."user", o.v, o.function_id, o.retry_of, o.replay_of,
+       began.id as began_with, began.traceparent as began_trace
+from chronos.outbox o
+left join lateral (
+    select e.id, e.traceparent
+    from chronos.events e
+    where e.id between left(coalesce(o.retry_of, o.replay_of), 10) || repeat('0', 16)
+            and left(coalesce(o.retry_of, o.replay_of), 10) || repeat('Z', 16)
+        and coalesce(o.retry_of, o.replay_of) = any (e.run_ids)
+    order by e.id
+    limit 1
+) began on coalesce(o.retry_of, o.replay_of) is not null
+where o.event_id is null
+order by o.id
 limit $1::integer
-for update skip locked
+for update of o skip locked
 
 -- name: mark_outbox_sent :exec
 -- They are in the stream. Recording takes a moment: they are looked for after that.

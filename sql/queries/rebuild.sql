@@ -29,7 +29,7 @@ with live as (
                 where done.id = r.run_id
             ))
 )
-select live.run_id, live.function_id, e.id, e.name, e.data, e."user", e.v, e.parent,
+select live.run_id, live.function_id, e.id, e.name, e.data, e."user", e.v, e.traceparent, e.parent,
        e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from live
 join chronos.events e using (id, accepted_at)
@@ -70,7 +70,7 @@ fetch 500 from untold_ends
 -- Runs that events began in a function since a time, a page in the order of the events' ids, when Redis has lost what the
 -- function's rules have to remember. A run that was skipped did not begin.
 -- $1 function id, $2 accepted_at ms since when, $3 event id to start after, $4 most rows
-select r.run_id, e.id, e.name, e.data, e."user", e.v,
+select r.run_id, e.id, e.name, e.data, e."user", e.v, e.traceparent,
        chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from chronos.events e
 cross join lateral unnest(e.run_ids, e.function_ids) as r (run_id, function_id)

@@ -44,6 +44,18 @@ def engine(test_folder, database, request):
 
 
 @pytest.fixture
+def provided(test_folder, database, request, sandbox):
+    """The same beside the sandbox that plays the providers."""
+    e = make_engine(test_folder, database, sandbox_url=sandbox.url, **redis_options(request))
+    e.stack.sandbox = sandbox
+    try:
+        start_redis(e.stack)
+        yield e
+    finally:
+        finish(e)
+
+
+@pytest.fixture
 def alone(engine):
     if partitions() != "1":
         pytest.skip("the test plays the scheduler of a single partition")

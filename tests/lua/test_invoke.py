@@ -204,3 +204,15 @@ def test_a_full_redis_lets_all_of_it_pass(p):
     p.redis.config_set("maxmemory", "1")
     invoke(p)
     assert resume(p, body="row") == [1]
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_what_is_invoked_and_sent_carries_the_trace_of_the_step(p):
+    p.seed(claimed())
+    extras = {"step": "child", "invoke": "g", "data": "{}", "trace": TRACE}
+    assert p.commit("w1", outcome("park", "f", "1-0", "r1", delay=-1, extras=extras, events=[("a/b", "{}")])) == [APPLIED]
+    sent = [fields for _, fields in p.redis.xrange(p.prefix + ":events")]
+    assert [e["name"] for e in sent] == ["a/b", "inngest/function.invoked"]
+    assert [e["traceparent"] for e in sent] == [TRACE, TRACE]

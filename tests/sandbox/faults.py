@@ -17,7 +17,7 @@ GARBAGE = bytes(range(256)) * 2
 
 LOGGED_HEADERS = ("accept", "accept-language", "apollographql-client-name", "authorization", "apikey", "cache-control",
                   "content-length", "content-type", "cookie", "if-range", "origin", "range", "referer",
-                  "transfer-encoding", "user-agent", "x-goog-visitor-id", "x-loom-request-source", "x-upsert",
+                  "traceparent", "transfer-encoding", "user-agent", "x-goog-visitor-id", "x-loom-request-source", "x-upsert",
                   "x-youtube-client-name", "x-youtube-client-version")
 SECRET_HEADERS = ("authorization", "apikey", "cookie")
 SECRET_QUERY = re.compile(r"(?i)\b(token|signature|key|policy|key-pair-id)=[^&]*")

@@ -1025,9 +1025,11 @@ CREATE TABLE chronos.events (
     retry_of text,
     replay_of text,
     parent text,
+    traceparent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 )
 PARTITION BY RANGE (accepted_at);
+COMMENT ON COLUMN chronos.events.traceparent IS 'W3C trace context that came with the event; null = its trace follows from its id';
 CREATE TABLE chronos.runs (
     id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -1718,6 +1720,7 @@ CREATE TABLE chronos.events_default (
     retry_of text,
     replay_of text,
     parent text,
+    traceparent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
 CREATE TABLE chronos.functions (

@@ -472,6 +472,38 @@ static void test_redirects_are_followed_only_on_request_and_checked(void **state
     assert_non_null(strstr(e.msg, "redirects"));
 }
 
+static void test_the_trace_goes_to_configured_hosts_and_no_further(void **state)
+{
+    (void)state;
+    struct trace t;
+    assert_true(trace_read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &t));
+    answer.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    answer.ending = CLOSE;
+    struct http_response r;
+    struct err e;
+    struct http_request req = {.url = at("/mine")};
+    http_set_trace(http, &t, t.parent);
+    assert_true(http_send(http, &req, &r, &e));
+    http_response_release(&r);
+    const char *sent = strstr(last_request, "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-");
+    assert_non_null(sent);
+    assert_null(strstr(sent, "00f067aa0ba902b7")); /* the call is a span of its own */
+
+    char other[64];
+    (void)snprintf(other, sizeof(other), "http://localhost:%d/theirs", port);
+    req.url = other; /* the same server by a name that nobody has configured */
+    assert_true(http_send(http, &req, &r, &e));
+    http_response_release(&r);
+    assert_non_null(strstr(last_request, "GET /theirs "));
+    assert_null(strstr(last_request, "traceparent"));
+
+    http_set_trace(http, NULL, NULL);
+    req.url = at("/none");
+    assert_true(http_send(http, &req, &r, &e));
+    http_response_release(&r);
+    assert_null(strstr(last_request, "traceparent"));
+}
+
 static void test_a_header_with_a_line_break_is_not_sent(void **state)
 {
     (void)state;
@@ -672,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_ends_a_slow_answer_at_once),
         cmocka_unit_test(test_a_private_address_behind_a_name_is_refused),
         cmocka_unit_test(test_redirects_are_followed_only_on_request_and_checked),
+        cmocka_unit_test(test_the_trace_goes_to_configured_hosts_and_no_further),
         cmocka_unit_test(test_a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(test_every_form_of_retry_after),
         cmocka_unit_test(test_what_is_left_of_an_allowance),

@@ -7,9 +7,9 @@
 #define FIRST  "01HF7YAT00ABCDEFGHJKMNPQRS"
 #define SECOND "01HF7YAT01ABCDEFGHJKMNPQRS"
 
-static const char *const columns[] = {"run_id",   "function_id", "id",          "name",
-                                      "data",     "user",        "v",           "parent",
-                                      "retry_of", "replay_of",   "accepted_ms", "ts_ms"};
+static const char *const columns[] = {
+    "run_id", "function_id", "id",        "name",        "data",  "user",       "v",
+    "parent", "retry_of",    "replay_of", "accepted_ms", "ts_ms", "traceparent"};
 
 static struct manifest *manifest_of(const char *members)
 {

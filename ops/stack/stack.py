@@ -8,7 +8,7 @@ from .daemons import Daemon, Sandbox, provider_environment
 from .postgres_server import PostgresServer
 from .process import Process
 from .redis_cluster import RedisCluster
-from .redis_server import RedisServer
+from .redis_server import RedisServer, url_as
 from .state import State
 from .waiting import StackError, wait_until
 
@@ -62,12 +62,16 @@ class Stack:
     def sandbox_url(self):
         return self.given["sandbox"] or self.sandbox.url
 
-    def daemon_environment(self, **more):
-        """What a daemon of this stack is told."""
+    def redis_url_as(self, kind):
+        """The address for that kind of daemon, with its login; an address that was given is taken as it is."""
+        return self.given["redis"] or url_as(self.redis.url, kind)
+
+    def daemon_environment(self, kind=None, **more):
+        """What a daemon of this stack is told. Without a kind: somebody who may do everything."""
         work_dir = os.path.join(self.folder, "work")
         os.makedirs(work_dir, exist_ok=True)
         env = {
-            "CHRONOS_REDIS_URL": self.redis_url,
+            "CHRONOS_REDIS_URL": self.redis_url_as(kind) if kind else self.redis_url,
             "CHRONOS_DATABASE_URL": self.database_url,
             "CHRONOS_LOG_LEVEL": os.environ.get("CHRONOS_LOG_LEVEL", "info"),
             "CHRONOS_WORK_DIR": work_dir,
@@ -94,7 +98,7 @@ class Stack:
             n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
             name = f"{kind}-{n}"
         d = Daemon(self.state, self.folder, os.path.join(self.build, self.programs[kind]), name,
-                   self.daemon_environment(**environment))
+                   self.daemon_environment(kind, **environment))
         self.daemons[name] = d
         return d
 

@@ -85,7 +85,9 @@ class World(Engine):
         self.stack.start_redis()
         self.stack.start_postgres()
         self.stack.start_sandbox()
-        self.stack.environment["CHRONOS_DATABASE_URL"] = with_user(self.stack.database_url, f"chronos:{DATABASE_PASSWORD}")
+        self.stack.prepare_database()
+        self.stack.environment["CHRONOS_DATABASE_URL"] = with_user(self.stack.database_url,
+                                                                   f"chronos_engine:{DATABASE_PASSWORD}")
         key = CANARIES["OPENAI_API_KEY"]
         self.sandbox.add_fault("/openai", status=400, body={
             "error": {"message": f"cannot read this: Authorization: Bearer {key}", "type": "invalid_request_error"}})

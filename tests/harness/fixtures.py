@@ -74,7 +74,8 @@ def postgres(session_folder):
 
 @pytest.fixture(scope="session")
 def migrated(postgres, session_folder):
-    """The database that the others are copied from. It is migrated as in real life: by a scheduler's start."""
+    """The database that the others are copied from. It is migrated as in real life: by the owner, before a
+    scheduler comes as a role that may not."""
     stack = Stack(os.path.join(session_folder, "migrate"), variant(), database_url=postgres.url())
     try:
         stack.start_redis()

@@ -30,6 +30,11 @@ demo_packages=(
     "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
 )
 test_packages=(
+    "binutils|command -v readelf"
+    "dpkg-dev|command -v dpkg-shlibdeps"
+    "lintian|command -v lintian"
+    "python3-yaml|/usr/bin/python3 -c 'import yaml'"
+    "systemd|command -v systemd-analyze"
     "openssl|command -v openssl"
     "libcmocka-dev|pkg-config --exists cmocka"
     "python3-pytest|/usr/bin/python3 -c 'import pytest'"

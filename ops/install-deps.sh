@@ -34,6 +34,7 @@ test_packages=(
     "dpkg-dev|command -v dpkg-shlibdeps"
     "lintian|command -v lintian"
     "python3-yaml|/usr/bin/python3 -c 'import yaml'"
+    "stunnel4|command -v stunnel4"
     "systemd|command -v systemd-analyze"
     "openssl|command -v openssl"
     "libcmocka-dev|pkg-config --exists cmocka"

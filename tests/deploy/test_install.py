@@ -34,7 +34,7 @@ def test_everything_is_under_the_prefix(installed):
     for program in PROGRAMS:
         assert os.access(installed / "opt/chronos/bin" / program, os.X_OK)
     for name in ("share/chronos/redis/users.acl", "share/chronos/postgres/roles.sql", "share/man/man8/chronos-worker.8",
-                 "lib/systemd/system/chronos-worker@.service", "share/doc/chronos/README.md"):
+                 "lib/systemd/system/chronos-worker@.service", "share/doc/chronos/deploy.md"):
         assert f"opt/chronos/{name}" in found
 
 

@@ -72,7 +72,7 @@ def test_redis_grants_the_commands_and_no_dangerous_one(server, role):
     assert has & dangerous <= harmless | ({"asking"} if role.folders else set())
 
 
-@pytest.mark.parametrize("role", ["scheduler", "worker", "producer", "metrics"])
+@pytest.mark.parametrize("role", ["scheduler", "worker", "console", "producer", "metrics"])
 @pytest.mark.parametrize("words", ["CONFIG GET maxmemory", "FLUSHALL", "KEYS *", "EVAL return 0", "DEBUG SLEEP 0", "SHUTDOWN",
                                    "ACL LIST", "MONITOR", "SET other:key x", "GET other:key"])
 def test_nobody_may_do_what_only_an_operator_does(server, role, words):

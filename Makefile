@@ -266,6 +266,45 @@ bench: ## measure speed, latency and memory on this machine (about two minutes; 
 bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
 	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
+# ---- installing; DESTDIR is put before every path, as packagers expect ----
+BINDIR   ?= $(PREFIX)/bin
+DATADIR  ?= $(PREFIX)/share/chronos
+DOCDIR   ?= $(PREFIX)/share/doc/chronos
+MANDIR   ?= $(PREFIX)/share/man/man8
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+PROGRAMS := chronos-worker chronos-scheduler chronos-console
+UNITS    := $(notdir $(wildcard ops/systemd/*.service))
+
+.PHONY: install
+install: ## put programs, units, manual and documents under PREFIX (/usr/local), DESTDIR before it
+install: $(addprefix $(B)/,$(PROGRAMS))
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(DATADIR)/redis $(DATADIR)/postgres $(DOCDIR) $(MANDIR) $(UNITDIR))
+	@install -m 755 $^ $(DESTDIR)$(BINDIR)
+	@for p in $(PROGRAMS); do ops/man/page.sh $(B)/$$p > $(DESTDIR)$(MANDIR)/$$p.8; done
+	@for u in $(UNITS); do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' ops/systemd/$$u > $(DESTDIR)$(UNITDIR)/$$u; done
+	@chmod 644 $(DESTDIR)$(MANDIR)/chronos-*.8 $(DESTDIR)$(UNITDIR)/chronos-*.service
+	@install -m 644 ops/redis/users.acl $(DESTDIR)$(DATADIR)/redis
+	@install -m 755 ops/redis/set-passwords.sh $(DESTDIR)$(DATADIR)/redis
+	@install -m 644 ops/postgres/roles.sql $(DESTDIR)$(DATADIR)/postgres
+	@install -m 644 ops/systemd/chronos.sysusers $(DESTDIR)$(DATADIR)
+	@install -m 644 README.md $(wildcard ops/*.md) $(DESTDIR)$(DOCDIR)
+	@install -m 644 sql/README.md $(DESTDIR)$(DOCDIR)/sql.md
+
+.PHONY: uninstall
+uninstall: ## take away what install has put there; settings and data stay
+uninstall:
+	@rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	@rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/%.8,$(PROGRAMS))
+	@rm -rf $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR)
+
+# a version of Debian begins with a digit
+DEB_VERSION ?= 1.0~git$(shell git show -s --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0)
+
+.PHONY: deb
+deb: ## a Debian package in build/
+deb: $(addprefix $(B)/,$(PROGRAMS))
+	@ops/debian/build.sh $(DEB_VERSION) build
+
 .PHONY: clean
 clean: ## remove everything built
 	rm -rf build

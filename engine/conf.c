@@ -3,7 +3,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler.h"
 #include "key.h"
@@ -124,20 +126,50 @@ static const struct setting settings[] = {
 static const char *const foreign[] = {"CHRONOS_RUN_", "CHRONOS_DEMO_", "CHRONOS_TEST_",
                                       "CHRONOS_BENCH_"};
 
-static char *read_secret_file(const char *name, const char *path, struct err *e)
+static char *read_secret_file(const char *setting, const char *path, struct err *e)
 {
     FILE *f = fopen(path, "re");
     if (f == NULL)
-        return err_null(e, ERR_INPUT, "%s_FILE: cannot read %s: %s", name, path, strerror(errno));
+        return err_null(e, ERR_INPUT, "%s: cannot read %s: %s", setting, path, strerror(errno));
     char text[8192];
     size_t n = fread(text, 1, sizeof(text) - 1, f);
+    bool whole = feof(f) != 0 && ferror(f) == 0;
     (void)fclose(f); /* only read from */
+    if (!whole) {
+        explicit_bzero(text, sizeof(text));
+        return err_null(e, ERR_INPUT, "%s: %s cannot be read or has more than %zu bytes", setting,
+                        path, sizeof(text) - 1);
+    }
     while (n > 0 && isspace((unsigned char)text[n - 1]))
         n--;
     text[n] = '\0';
     char *copy = strdup(text);
     explicit_bzero(text, sizeof(text));
     return copy;
+}
+
+/* A credential that systemd has put into a folder for this process alone (LoadCredential=NAME:…). */
+static bool credential_path(const char *name, char *path, size_t size)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (folder == NULL || *folder == '\0')
+        return false;
+    int n = snprintf(path, size, "%s/%s", folder, name);
+    return n > 0 && (size_t)n < size && access(path, F_OK) == 0;
+}
+
+/* The setting's value where the environment has none itself: from the file that NAME_FILE names, a credential, or the
+ * default. NULL when a file cannot be read. */
+static const char *value_from_elsewhere(const struct setting *s, struct err *e)
+{
+    char name[128], path[PATH_MAX];
+    (void)snprintf(name, sizeof(name), "%s_FILE", s->name);
+    const char *file = getenv(name);
+    if (file != NULL && *file != '\0')
+        return read_secret_file(name, file, e);
+    if (credential_path(s->name, path, sizeof(path)))
+        return read_secret_file(s->name, path, e);
+    return s->value;
 }
 
 static bool set_value(struct conf *c, const struct setting *s, const char *text, struct err *e)
@@ -284,18 +316,15 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
     memset(c, 0, sizeof(*c));
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const struct setting *s = &settings[i];
-        char file_name[128];
-        (void)snprintf(file_name, sizeof(file_name), "%s_FILE", s->name);
-        const char *text = getenv(s->name), *path = getenv(file_name);
-        if (text == NULL || *text == '\0') {
-            text = s->value;
-            if (path != NULL && *path != '\0' && (s->daemon & daemon) != 0) {
-                text = read_secret_file(s->name, path, e);
-                if (text == NULL)
-                    return false;
-            }
-        }
-        if (!set_value(c, s, text, e))
+        const char *text = getenv(s->name);
+        if (text == NULL || *text == '\0')
+            text = (s->daemon & daemon) != 0 ? value_from_elsewhere(s, e) : s->value;
+        if (text == NULL)
+            return false;
+        bool ok = set_value(c, s, text, e);
+        if ((s->type == NUMBER || s->type == PRICE) && text != s->value && text != getenv(s->name))
+            free((char *)text); /* of a file; a text is kept */
+        if (!ok)
             return false;
         if (s->type == SECRET)
             log_hide(text);
@@ -372,7 +401,9 @@ void conf_log(const struct conf *c, enum conf_daemon daemon)
 void conf_help(FILE *out, enum conf_daemon daemon)
 {
     (void)fprintf(
-        out, "Settings (environment; a secret may also stand in the file that NAME_FILE names):\n");
+        out,
+        "Settings (environment; a value may also stand in the file that NAME_FILE names, or be the "
+        "systemd credential NAME):\n");
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const struct setting *s = &settings[i];
         if ((s->daemon & daemon) == 0)

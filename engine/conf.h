@@ -1,7 +1,7 @@
 /* conf.h: the settings of the daemons, as one table (conf.c): environment variable, type, default, bounds, unit and a
  * sentence. From the table come the parser, --help and what a daemon prints at its start, secrets masked.
  *
- * A setting is read from NAME, or from the file that NAME_FILE names (for secrets). A value out of bounds stops the
+ * A setting is read from NAME, from the file that NAME_FILE names, or from the systemd credential NAME. A value out of bounds stops the
  * start with the name, the value and the bounds. */
 #pragma once
 

@@ -78,6 +78,11 @@ static bool parse_db(struct kv_url *u, const char *p, struct err *e)
 static bool parse(struct kv_url *u, const char *text, struct err *e)
 {
     static const char scheme[] = "redis://";
+    if (strncmp(text, "rediss://", 9) == 0)
+        return err_set(
+            e, ERR_INPUT,
+            "CHRONOS_REDIS_URL: rediss:// is not possible, as hiredis has no TLS here; use "
+            "redis:// through a tunnel (stunnel; ops/deploy.md tells how)");
     if (strncmp(text, scheme, sizeof(scheme) - 1) != 0)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_REDIS_URL: must begin with redis://, as in redis://127.0.0.1:6379");

@@ -104,7 +104,12 @@ static bool migrate(struct db *db, int *ret_version, struct err *e)
         return false;
     for (size_t i = 0; i < sql_migrations_count; i++)
         if (!is_applied(applied, sql_migrations[i].version) && !apply(db, &sql_migrations[i], e))
-            return false;
+            return e->code == ERR_UNAVAILABLE
+                       ? false
+                       : err_wrap(e,
+                                  "the schema is at version %d and cannot be brought to %d (run "
+                                  "chronos-scheduler --migrate as the owner of the schema chronos)",
+                                  applied_version(applied), db_newest_migration());
     return db_schema_version(db, ret_version, e);
 }
 

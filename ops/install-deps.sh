@@ -30,6 +30,12 @@ demo_packages=(
     "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
 )
 test_packages=(
+    "binutils|command -v readelf"
+    "dpkg-dev|command -v dpkg-shlibdeps"
+    "lintian|command -v lintian"
+    "python3-yaml|/usr/bin/python3 -c 'import yaml'"
+    "stunnel4|command -v stunnel4"
+    "systemd|command -v systemd-analyze"
     "openssl|command -v openssl"
     "libcmocka-dev|pkg-config --exists cmocka"
     "python3-pytest|/usr/bin/python3 -c 'import pytest'"

@@ -29,6 +29,7 @@
 #include "kv.h"
 #include "log.h"
 #include "lookback.h"
+#include "migrate_command.h"
 #include "outbox.h"
 #include "partitions.h"
 #include "rebuild.h"
@@ -41,7 +42,8 @@ static const char summary[] =
     "chronos-scheduler: routes events to runs, fires timers, hands on the work of dead workers and "
     "archives\n"
     "history in Postgres, whose schema it keeps up to date. Any number of schedulers may run.\n\n"
-    "chronos-scheduler --explain RUN tells where a run is and what it waits for, or how it ended.";
+    "chronos-scheduler --explain RUN tells where a run is and what it waits for, or how it ended.\n"
+    "chronos-scheduler --migrate brings the schema up to date, as its owner, and ends.";
 
 enum { EPOCH_WATCH_MS = 1000, RETRY_MS = 500 };
 
@@ -218,6 +220,8 @@ int main(int argc, char **argv)
     static struct conf c; /* strings in it live as long as the process */
     if (argc == 3 && strcmp(argv[1], "--explain") == 0)
         return explain(&c, argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--migrate") == 0)
+        return migrate_command(&c);
     if (argc == 2 && strcmp(argv[1], "--explain") == 0) {
         (void)fprintf(stderr, "chronos-scheduler: --explain needs the id of a run\n");
         return 2;

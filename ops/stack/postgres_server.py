@@ -1,7 +1,8 @@
 """A private Postgres. The database server refuses to run as root, so as root it runs as `postgres` (or `nobody`).
 
-Over TCP only the role `chronos` is let in, which owns its databases and nothing else; the superuser is reached
-through a socket in a folder that only the server's own user and root can enter."""
+Over TCP only the role `chronos` is let in, which owns its databases and nothing else, and the roles of
+ops/postgres/roles.sql, as which daemons come; the superuser is reached through a socket in a folder that only the
+server's own user and root can enter."""
 
 import glob
 import json
@@ -20,9 +21,10 @@ DURABLE = {}  # Postgres' own defaults
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
         "max_wal_senders": "0"}
 
-ACCESS = """\
+ROLES = ("chronos_engine", "chronos_producer", "chronos_reader", "chronos_operator")
+ACCESS = f"""\
 local all postgres trust
-host all chronos 127.0.0.1/32 trust
+host all chronos,{','.join(ROLES)} 127.0.0.1/32 trust
 """
 
 
@@ -109,6 +111,10 @@ class PostgresServer:
                                            "url": f"postgresql://chronos@127.0.0.1:{port}/chronos"})
                 if is_new:
                     self.admin("create role chronos login createdb")
+                    for role in ROLES:
+                        self.admin(f"create role {role} login")
+                    # tests look at the daemons' sessions as the owner
+                    self.admin("grant chronos_engine to chronos")
                     self.admin("create database chronos owner chronos")
                 return self
             why = tail(self.process.log, 10, self.process.log_start)

@@ -1,4 +1,7 @@
-"""A private Redis with the settings Chronos asks for: nothing is evicted, an append-only file is written."""
+"""A private Redis with the settings Chronos asks for: nothing is evicted, an append-only file is written.
+
+It has the users of ops/redis/users.acl, and daemons come as theirs. Unlike in real life the user default may do
+everything: people and tests look at and break things by it."""
 
 import os
 import shutil
@@ -19,6 +22,31 @@ SETTINGS = {
     "daemonize": "no",
     "logfile": "",
 }
+
+
+USERS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "redis", "users.acl")
+
+
+def password_of(user):
+    """No secret: the server listens on 127.0.0.1 only, and its user default needs none."""
+    return "password-of-" + user
+
+
+def users():
+    """The lines of an ACL file."""
+    lines = ["user default on nopass ~* &* +@all"]
+    with open(USERS, encoding="utf-8") as f:
+        for line in f.read().splitlines():
+            name = line.split()[1]
+            if name != "default":
+                lines.append(line.replace(" resetpass ", f" >{password_of(name)} ", 1))
+    return "\n".join(lines) + "\n"
+
+
+def url_as(url, role):
+    """The address with the login of a daemon: scheduler, worker, console."""
+    user = "chronos-" + role
+    return url.replace("redis://", f"redis://{user}:{password_of(user)}@", 1)
 
 
 class RedisServer:
@@ -50,6 +78,8 @@ class RedisServer:
     def start(self):
         """Starts it and waits until it answers. A restart keeps port and data."""
         os.makedirs(self.dir, exist_ok=True)
+        with open(os.path.join(self.dir, "users.acl"), "w", encoding="utf-8") as f:
+            f.write(users())
         program = shutil.which("redis-server")
         if program is None:
             raise StackError("redis-server is not installed (ops/install-deps.sh demo)")
@@ -68,7 +98,8 @@ class RedisServer:
         raise StackError(f"redis-server did not start\n{why}")
 
     def arguments(self, port):
-        settings = {**self.settings, "port": str(port), "dir": self.dir}
+        settings = {**self.settings, "port": str(port), "dir": self.dir,
+                    "aclfile": os.path.join(self.dir, "users.acl")}
         return [word for key, value in settings.items() for word in ("--" + key, str(value))]
 
     def wait_ready(self, port):

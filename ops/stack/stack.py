@@ -3,12 +3,13 @@
 import os
 import re
 import shutil
+import subprocess
 
-from .daemons import Daemon, Sandbox, provider_environment
+from .daemons import Daemon, Sandbox, clean_environment, provider_environment
 from .postgres_server import PostgresServer
 from .process import Process
 from .redis_cluster import RedisCluster
-from .redis_server import RedisServer
+from .redis_server import RedisServer, url_as
 from .state import State
 from .waiting import StackError, wait_until
 
@@ -48,6 +49,7 @@ class Stack:
         self.postgres = PostgresServer(self.state, self.folder, settings=postgres_settings)
         self.sandbox = Sandbox(self.state, self.folder, repository())
         self.daemons = {}
+        self.is_prepared = False  # the database has the schema and the roles' rights
 
     # ---- addresses ----
     @property
@@ -62,13 +64,43 @@ class Stack:
     def sandbox_url(self):
         return self.given["sandbox"] or self.sandbox.url
 
-    def daemon_environment(self, **more):
-        """What a daemon of this stack is told."""
+    def redis_url_as(self, kind):
+        """The address for that kind of daemon, with its login; an address that was given is taken as it is."""
+        return self.given["redis"] or url_as(self.redis.url, kind)
+
+    def prepare_database(self):
+        """As its owner, once, what a release does before its daemons come: the schema, and the rights of roles."""
+        url = self.database_url
+        if self.is_prepared or "//chronos@" not in url:
+            return
+        connection = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", url]
+        state = subprocess.run(
+            [*connection, "-c", "select to_regclass('chronos.schema_migrations') is not null and"
+             " has_schema_privilege('chronos_engine', to_regnamespace('chronos'), 'usage')"],
+            capture_output=True, text=True, check=False, env=clean_environment())
+        if state.returncode != 0:
+            return  # not there yet; a daemon that is started now waits for it, as the owner
+        if state.stdout.strip() != "t":
+            steps = ([os.path.join(self.build, self.programs["scheduler"]), "--migrate"],
+                     [*connection, "-f", os.path.join(repository(), "ops", "postgres", "roles.sql")])
+            for step in steps:
+                done = subprocess.run(step, capture_output=True, text=True, check=False, timeout=120,
+                                      env={**clean_environment(), "CHRONOS_DATABASE_URL": url})
+                if done.returncode != 0:
+                    raise StackError(f"{step[0]}: {done.stderr.strip()[-1000:]}")
+        self.is_prepared = True
+
+    def database_url_as(self, _kind):
+        """The address for that kind of daemon; one whose role is not the owner of ours is taken as it is."""
+        return self.database_url.replace("//chronos@", "//chronos_engine@") if self.is_prepared else self.database_url
+
+    def daemon_environment(self, kind=None, **more):
+        """What a daemon of this stack is told. Without a kind: somebody who may do everything."""
         work_dir = os.path.join(self.folder, "work")
         os.makedirs(work_dir, exist_ok=True)
         env = {
-            "CHRONOS_REDIS_URL": self.redis_url,
-            "CHRONOS_DATABASE_URL": self.database_url,
+            "CHRONOS_REDIS_URL": self.redis_url_as(kind) if kind else self.redis_url,
+            "CHRONOS_DATABASE_URL": self.database_url_as(kind) if kind else self.database_url,
             "CHRONOS_LOG_LEVEL": os.environ.get("CHRONOS_LOG_LEVEL", "info"),
             "CHRONOS_WORK_DIR": work_dir,
         }
@@ -90,11 +122,12 @@ class Stack:
 
     def daemon(self, kind, name=None, **environment):
         """The daemon object, not started. kind: scheduler, worker or console."""
+        self.prepare_database()
         if name is None:
             n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
             name = f"{kind}-{n}"
         d = Daemon(self.state, self.folder, os.path.join(self.build, self.programs[kind]), name,
-                   self.daemon_environment(**environment))
+                   self.daemon_environment(kind, **environment))
         self.daemons[name] = d
         return d
 

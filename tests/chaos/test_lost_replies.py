@@ -3,6 +3,7 @@
 import time
 
 from chaos.load import make_video, send_mixed
+from ops.stack.redis_server import url_as
 from promises import check_promises
 
 
@@ -19,7 +20,7 @@ def test_replies_lost_between_scheduler_and_redis(proxies, engine):
     proxy = proxies(engine.stack.redis_url, patterns=["EVALSHA", "XREADGROUP", "XACK", "chronos:seen:"],
                     lose_reply=0.12, lose_request=0.03)
     engine.stack.start_worker(wait=False)
-    engine.stack.start_scheduler(CHRONOS_REDIS_URL=proxy.url, CHRONOS_ROUTE_BATCH=8)
+    engine.stack.start_scheduler(CHRONOS_REDIS_URL=url_as(proxy.url, "scheduler"), CHRONOS_ROUTE_BATCH=8)
     ids = make_video(engine)
     for _ in range(6):
         send_mixed(engine, 6, ids, engine.send_surely)
@@ -32,7 +33,8 @@ def test_replies_lost_between_scheduler_and_redis(proxies, engine):
 
 def test_replies_lost_between_worker_and_redis(proxies, engine):
     proxy = proxies(engine.stack.redis_url, patterns=["EVALSHA", "XREADGROUP"], lose_reply=0.05, lose_request=0.02)
-    engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=proxy.url, CHRONOS_WORKER_THREADS=8, CHRONOS_LEASE_MS=6000)
+    engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=url_as(proxy.url, "worker"), CHRONOS_WORKER_THREADS=8,
+                              CHRONOS_LEASE_MS=6000)
     engine.stack.start_scheduler(CHRONOS_LEASE_MS=6000)
     ids = make_video(engine)
     for _ in range(4):
@@ -49,8 +51,8 @@ def test_replies_lost_between_worker_and_redis(proxies, engine):
 def test_connections_cut_at_random(proxies, engine):
     proxy = proxies(engine.stack.redis_url, cut_every=0.15)
     for _ in range(2):
-        engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=proxy.url, CHRONOS_LEASE_MS=4000)
-    engine.stack.start_scheduler(wait=False, CHRONOS_REDIS_URL=proxy.url, CHRONOS_LEASE_MS=4000)
+        engine.stack.start_worker(wait=False, CHRONOS_REDIS_URL=url_as(proxy.url, "worker"), CHRONOS_LEASE_MS=4000)
+    engine.stack.start_scheduler(wait=False, CHRONOS_REDIS_URL=url_as(proxy.url, "scheduler"), CHRONOS_LEASE_MS=4000)
     ids = make_video(engine)
     for _ in range(6):
         send_mixed(engine, 6, ids)

@@ -18,6 +18,7 @@ from chaos.proxy import Proxy
 from harness.fixtures import WORKER
 from ops.stack import Stack, StackError
 from ops.stack.daemons import READY
+from ops.stack.redis_server import password_of
 from promises import Engine
 
 LEASE_S = 1.5
@@ -26,12 +27,12 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 SCHEDULERS = ("scheduler-1", "scheduler-2")
 BEHIND_PROXIES = ("worker-2", "scheduler-2")
 
-# Secrets of the daemons. Redis takes any password of a user that needs none; so does Postgres here.
+# Secrets of the daemons. What the passwords in Redis begin with stands for them; Postgres takes any password here.
 CANARIES = {
     "OPENAI_API_KEY": "canary-openai-3f1b", "MUX_TOKEN_SECRET": "canary-mux-77ac",
     "SUPABASE_SERVICE_ROLE_KEY": "canary-storage-90de", "CHRONOS_YOUTUBE_KEY": "canary-youtube-5521",
 }
-REDIS_PASSWORD, DATABASE_PASSWORD = "canary-redis-c0de", "canary-database-be11"
+REDIS_PASSWORD, DATABASE_PASSWORD = password_of(""), "canary-database-be11"
 
 SETTINGS = {
     "CHRONOS_LEASE_MS": int(LEASE_S * 1000), "CHRONOS_DRAIN_MS": int(DRAIN_S * 1000), "CHRONOS_RETRY_BASE_MS": 40,
@@ -84,8 +85,9 @@ class World(Engine):
         self.stack.start_redis()
         self.stack.start_postgres()
         self.stack.start_sandbox()
-        self.stack.environment["CHRONOS_REDIS_URL"] = with_user(self.stack.redis_url, f"default:{REDIS_PASSWORD}")
-        self.stack.environment["CHRONOS_DATABASE_URL"] = with_user(self.stack.database_url, f"chronos:{DATABASE_PASSWORD}")
+        self.stack.prepare_database()
+        self.stack.environment["CHRONOS_DATABASE_URL"] = with_user(self.stack.database_url,
+                                                                   f"chronos_engine:{DATABASE_PASSWORD}")
         key = CANARIES["OPENAI_API_KEY"]
         self.sandbox.add_fault("/openai", status=400, body={
             "error": {"message": f"cannot read this: Authorization: Bearer {key}", "type": "invalid_request_error"}})
@@ -110,12 +112,13 @@ class World(Engine):
     def addresses(self, name):
         if name not in BEHIND_PROXIES:
             return {}
-        to_redis = self.make_proxy(name, "redis", "CHRONOS_REDIS_URL", REDIS_REQUESTS)
-        to_postgres = self.make_proxy(name, "postgres", "CHRONOS_DATABASE_URL", POSTGRES_REQUESTS)
+        settings = self.stack.daemon_environment(name.split("-")[0])
+        to_redis = self.make_proxy(name, "redis", settings["CHRONOS_REDIS_URL"], REDIS_REQUESTS)
+        to_postgres = self.make_proxy(name, "postgres", settings["CHRONOS_DATABASE_URL"], POSTGRES_REQUESTS)
         return {"CHRONOS_REDIS_URL": to_redis.url, "CHRONOS_DATABASE_URL": to_postgres.url}
 
-    def make_proxy(self, name, server, setting, patterns):
-        proxy = Proxy(self.stack.environment[setting], f"{self.seed}-{name}-{server}", patterns=patterns)
+    def make_proxy(self, name, server, url, patterns):
+        proxy = Proxy(url, f"{self.seed}-{name}-{server}", patterns=patterns)
         self.proxies[f"{name} > {server}"] = proxy
         return proxy
 

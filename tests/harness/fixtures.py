@@ -74,7 +74,8 @@ def postgres(session_folder):
 
 @pytest.fixture(scope="session")
 def migrated(postgres, session_folder):
-    """The database that the others are copied from. It is migrated as in real life: by a scheduler's start."""
+    """The database that the others are copied from. It is migrated as in real life: by the owner, before a
+    scheduler comes as a role that may not."""
     stack = Stack(os.path.join(session_folder, "migrate"), variant(), database_url=postgres.url())
     try:
         stack.start_redis()
@@ -156,15 +157,37 @@ def repairs(chronos):
         return {}
 
 
+def refusals(chronos):
+    """What Redis has refused to a daemon: its user lacks a command or a key that the code needs. Forgotten then, as a cluster
+    serves many tests."""
+    if not all(p.is_running() for p in chronos.stack.redis.processes):
+        return []
+    try:
+        everywhere = {"target_nodes": "all"} if isinstance(chronos.redis, redis.RedisCluster) else {}
+        entries = chronos.redis.execute_command("ACL LOG", **everywhere)
+        chronos.redis.execute_command("ACL LOG RESET", **everywhere)
+    except redis.exceptions.RedisError:
+        return []
+    if isinstance(entries, dict):
+        entries = [entry for of_node in entries.values() for entry in of_node]
+    fields = [entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2])) for entry in entries]
+    return sorted({f"{f['username']}: {f['reason']} {f['object']}" for f in fields
+                   if f["reason"] in ("command", "key", "channel") and f["username"].startswith("chronos-")})
+
+
 def finish(chronos):
-    """Stops the stack, then fails the test if a sanitizer spoke, or if the audit found something."""
+    """Stops the stack, then fails the test if a sanitizer spoke, if the audit found something, or if a daemon wanted more of
+    Redis than its user may."""
     mended = repairs(chronos)
+    refused = refusals(chronos)
     chronos.close()
     try:
         chronos.stack.stop()
         reports = chronos.sanitizer_reports()
         if reports:
             pytest.fail("a sanitizer found something\n" + "\n".join(reports), pytrace=False)
+        if refused:
+            pytest.fail(f"refused by Redis (python3 ops/redis/acl.py --write?): {refused}", pytrace=False)
         if mended:
             pytest.fail(f"the audit had to mend something: {mended}", pytrace=False)
     finally:

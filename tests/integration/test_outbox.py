@@ -180,17 +180,17 @@ def test_each_row_once_with_two_schedulers_that_are_killed(engine):
 def test_a_row_that_is_sent_twice_starts_one_run(engine):
     """The first time Redis has it and the transaction fails; the sequence remembers, as it follows no transaction."""
     engine.start()
-    engine.rows("""create sequence tries;
+    engine.rows("""create sequence chronos.tries;
         create function fail_once() returns trigger language plpgsql as $$
         begin
-            if nextval('tries') = 1 then raise exception 'not this time'; end if;
+            if nextval('chronos.tries') = 1 then raise exception 'not this time'; end if;
             return null;
         end $$;
         create trigger fail_once before update on chronos.outbox for each statement execute function fail_once()""")
     send(engine, 1)
     run_of(engine, 1)
     wait_delivered(engine)
-    assert engine.value("select last_value from tries") >= 2
+    assert engine.value("select last_value from chronos.tries") >= 2
     assert engine.redis.xinfo_stream("{c0}:events")["entries-added"] >= 2
     assert engine.value("select count(*) from chronos.events where name = 'test/echo'") == 1
     assert engine.value("select count(*) from chronos.runs where function_id = 'test-echo'") == 1

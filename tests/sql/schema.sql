@@ -940,8 +940,9 @@ begin
 end
 $$;
 CREATE FUNCTION chronos.drop_partitions(keep_days integer) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
     dropped integer := 0;
@@ -975,8 +976,9 @@ CREATE FUNCTION chronos.embedding_in(value text) RETURNS real[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ select translate(value, '[]', '{}')::real[] $$;
 CREATE FUNCTION chronos.ensure_partitions(days_back integer, days_ahead integer) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     made integer := 0;
@@ -1404,7 +1406,7 @@ CREATE FUNCTION chronos.search_video_chunks_text(query_embedding text, match_cou
                                     similarity_threshold, filter_video_ids) s
 $$;
 CREATE FUNCTION chronos.send(name text, data jsonb DEFAULT '{}'::jsonb, id text DEFAULT NULL::text, ts timestamp with time zone DEFAULT NULL::timestamp with time zone, "user" jsonb DEFAULT NULL::jsonb, v text DEFAULT NULL::text) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare

@@ -22,7 +22,7 @@ struct sql_migration {
 
 extern const struct sql_query sql_queries[]; /* sorted by name */
 extern const size_t sql_queries_count;
-extern const struct sql_migration sql_migrations[]; /* sorted by version, 1, 2, 3, … */
+extern const struct sql_migration sql_migrations[]; /* in rising order; numbers may be left out */
 extern const size_t sql_migrations_count;
 
 /* NULL when there is none of that name. */

@@ -43,6 +43,8 @@ static const struct setting settings[] = {
     {"CHRONOS_REDIS_URL", URL, AT(redis_url), "redis://127.0.0.1:6379", 0, 0, "", CONF_ALL, "Redis, as redis://[user:password@]host:port[/db]; nodes of a cluster as redis://host:port,host:port"},
     {"CHRONOS_DATABASE_URL", CONNINFO, AT(database_url), "postgresql://127.0.0.1:5432/chronos", 0, 0, "", CONF_ALL, "Postgres, as a libpq URI or connection string"},
     {"CHRONOS_LOG_LEVEL", TEXT, AT(log_level), "info", 0, 0, "", CONF_ALL, "error, warn, info or debug"},
+    {"CHRONOS_METRICS_ADDRESS", TEXT, AT(metrics_address), "127.0.0.1", 0, 0, "", CONF_ALL, "where /metrics, /health and /ready are answered; an IP address"},
+    {"CHRONOS_METRICS_PORT", NUMBER, AT(metrics_port), "0", 0, 65535, "", CONF_ALL, "their port, one for each daemon of a machine; 0 = not at all"},
     {"CHRONOS_PARTITIONS", NUMBER, AT(partitions), "0", 0, MAX_PARTITIONS, "", CONF_ALL, "partitions that creators are spread over, fixed by the first start; 0 = as they are, 1 on a new engine"},
     {"CHRONOS_LEASE_MS", NUMBER, AT(lease_ms), "4000", 500, 600000, "ms", CONF_BOTH, "a daemon silent for longer is taken for dead and its work given to others"},
     {"CHRONOS_LIMITS", TEXT, AT(limits), "", 0, 0, "", CONF_WORKER, "overrides of concurrency limits: name=max,… (a function's id, creator, global)"},

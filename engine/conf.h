@@ -16,9 +16,11 @@ struct conf {
     const char *database_url;
     const char *log_level;
     const char *limits;
+    const char *metrics_address;
     const char *work_dir;
     const char *supabase_url;
     const char *own_storage_url; /* STORAGE_URL; what counts is services.storage_url */
+    long metrics_port;
     long partitions;
     long lease_ms;
     long worker_threads;

@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "disk.h"
+#include "metrics.h"
 #include "url.h"
 
 #ifndef CHRONOS_VERSION
@@ -773,6 +774,23 @@ static bool send_hops(struct http *h, const struct http_request *req, struct htt
     return ok;
 }
 
+/* `r` NULL: there was no answer. */
+static void measure(const struct http_request *req, const struct http_response *r, int64_t began_us)
+{
+    const char *provider = req->service != NULL ? req->service : "other";
+    char code[8] = "none";
+    if (!metrics_are_on())
+        return;
+    if (r != NULL && r->status == 429)
+        memcpy(code, "429", sizeof("429"));
+    else if (r != NULL)
+        (void)snprintf(code, sizeof(code), "%ldxx", r->status / 100 % 10);
+    metric_add(METRIC_PROVIDER_REQUESTS, 1, provider, code);
+    metric_observe(METRIC_PROVIDER_SECONDS, (double)(mono_us() - began_us) / 1e6, provider);
+    if (r != NULL && r->status == 429)
+        metric_add(METRIC_PROVIDER_THROTTLED, 1, provider);
+}
+
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
                struct err *e)
 {
@@ -782,10 +800,13 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
     rewind_download(req);
     bool guarded = req->service != NULL && h->guard.enter != NULL;
     if (guarded && !h->guard.enter(h->guard.arg, req, e)) {
+        metric_add(METRIC_PROVIDER_REQUESTS, 1, req->service, "held");
         buf_release(&r.body);
         return false;
     }
+    int64_t began_us = mono_us();
     bool ok = send_hops(h, req, &r, e);
+    measure(req, ok ? &r : NULL, began_us);
     if (guarded)
         h->guard.leave(h->guard.arg, ok ? &r : NULL);
     if (!ok) {

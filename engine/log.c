@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "compiler.h"
+#include "metrics.h"
 
 enum { MAX_LINE = 8192, MAX_VALUE = 1024, MAX_SECRETS = 32 };
 
@@ -125,6 +126,7 @@ void log_line(enum log_level level, const char *msg, ...)
 {
     if (!log_enabled(level))
         return;
+    metric_add(METRIC_LOG_LINES, 1, level_names[level]);
     struct line l = {.len = 0};
     struct timespec now;
     struct tm tm;

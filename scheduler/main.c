@@ -28,6 +28,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics_server.h"
 #include "lookback.h"
 #include "outbox.h"
 #include "partitions.h"
@@ -186,8 +187,10 @@ static bool run_epoch(const struct conf *c, bool *lost)
     if (started) {
         char name[IDENTITY_SIZE];
         identity_name(routing.identity, name);
+        metrics_say_ready(NULL);
         log_info("ready", "scheduler", name, LOG_END);
         done = watch(kv, &epochs);
+        metrics_say_ready(done ? "it is stopping" : "redis has lost its data; it starts over");
         *lost = !done;
         log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
     } else {
@@ -224,6 +227,12 @@ int main(int argc, char **argv)
     }
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();
+    struct err e;
+    if (!metrics_serve(&c, METRIC_OF_SCHEDULER, &e)) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 2;
+    }
+    metrics_say_ready("it waits for redis and postgres");
     if (!daemon_wait_for_stores(&c, true))
         return 1;
     bool lost = false;

@@ -62,6 +62,7 @@ static const struct setting settings[] = {
     {"CHRONOS_RETENTION_DAYS", NUMBER, AT(retention_days), "90", 1, 36500, "days", CONF_SCHEDULER, "run history older than this is dropped, a day at a time"},
     {"CHRONOS_ROUTE_BATCH", NUMBER, AT(route_batch), "256", 1, 1000, "events", CONF_SCHEDULER, "events read from the stream at once"},
     {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
+    {"CHRONOS_CANARY_MS", NUMBER, AT(canary_ms), "60000", 0, 86400000, "ms", CONF_SCHEDULER, "a canary event goes the whole way once in this time, for alerts to miss; 0 = none"},
     {"CHRONOS_CRON_GRACE_MS", NUMBER, AT(cron_grace_ms), "30000", 0, 86400000, "ms", CONF_SCHEDULER, "a tick of a schedule that is later than this counts as missed"},
     {"CHRONOS_AUDIT_MS", NUMBER, AT(audit_ms), "60000", 100, 86400000, "ms", CONF_SCHEDULER, "what Redis holds is compared with itself once in this time"},
     {"CHRONOS_CONSOLE_ADDRESS", TEXT, AT(console_address), "", 0, 0, "", CONF_CONSOLE, "where to listen; empty = 127.0.0.1 without keys, every address with keys"},

@@ -36,6 +36,7 @@ struct conf {
     long retention_days;
     long route_batch;
     long archive_batch;
+    long canary_ms;
     long cron_grace_ms;
     long audit_ms;
     const char *console_address;

@@ -152,9 +152,10 @@ bool db_begin(struct db *db, struct err *e)
 {
     if (db->in_transaction)
         return err_set(e, ERR_BUG, "begin inside a transaction");
-    if (!db_conn_ensure(db, e))
-        return false;
-    auto_result *r = db_conn_run(db, "begin", "begin", DB_CANCELLABLE, e);
+    int64_t began_us = mono_us();
+    auto_result *r =
+        db_conn_ensure(db, e) ? db_conn_run(db, "begin", "begin", DB_CANCELLABLE, e) : NULL;
+    measure("begin", began_us, r != NULL, e);
     db->in_transaction = r != NULL;
     return r != NULL;
 }

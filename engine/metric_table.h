@@ -105,6 +105,8 @@ enum metric_daemon {
     X(OWNERS_NEAR_BUDGET, "owners_near_budget", GAUGE, NONE, SCHEDULER, "", "Owners whose finished runs of the last hour cost more than 80 % of the configured budget.") \
     X(CANARY_SENT, "canary_events_total", COUNTER, NONE, SCHEDULER, "", "Canary events sent.") \
     X(CANARY_LAST, "canary_last_success_timestamp_seconds", GAUGE, NONE, SCHEDULER, "", "End of the last canary run that is archived: the whole way worked then.") \
+    X(HTTP_REQUESTS, "http_requests_total", COUNTER, NONE, CONSOLE, "route,method,code", "Requests that were answered, by the class of the status; none = the client went away.") \
+    X(HTTP_SECONDS, "http_request_duration_seconds", HISTOGRAM, CALL, CONSOLE, "route", "From a request's head to its answer's end; event streams last.") \
     X(SAMPLED, "sampler_last_success_timestamp_seconds", GAUGE, NONE, SCHEDULER, "source", "When the gauges that are read from redis and postgres were last read.")
 /* clang-format on */
 

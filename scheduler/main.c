@@ -28,13 +28,14 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
-#include "metrics_server.h"
 #include "lookback.h"
+#include "metrics_server.h"
 #include "outbox.h"
 #include "partitions.h"
 #include "rebuild.h"
 #include "recorder.h"
 #include "route.h"
+#include "sampler.h"
 #include "shares.h"
 #include "ticks.h"
 
@@ -100,12 +101,15 @@ struct threads {
     struct router *router;
     struct ticker *ticker;
     struct outbox *outbox;
+    struct sampler *sampler;
 };
 
 /* Those that were started. */
 static void stop_threads(struct threads *t)
 {
     atomic_store(&stopping, true);
+    if (t->sampler != NULL)
+        sampler_stop(t->sampler);
     if (t->outbox != NULL)
         outbox_stop(t->outbox);
     if (t->ticker != NULL)
@@ -153,7 +157,8 @@ static bool start_threads(struct threads *t, struct routing *routing, struct err
            (t->lookback = lookback_start(routing, e)) != NULL &&
            (t->router = router_start(routing, e)) != NULL &&
            (t->ticker = ticker_start(c, routing->identity, &stopping, e)) != NULL &&
-           (t->outbox = outbox_start(c, &stopping, e)) != NULL;
+           (t->outbox = outbox_start(c, &stopping, e)) != NULL &&
+           (t->sampler = sampler_start(c, &stopping, e)) != NULL;
 }
 
 /* Returns at a signal to stop (true) or when Redis has lost data (false). */
@@ -233,6 +238,7 @@ int main(int argc, char **argv)
         return 2;
     }
     metrics_say_ready("it waits for redis and postgres");
+    metrics_ask_ready(sampler_is_content, NULL);
     if (!daemon_wait_for_stores(&c, true))
         return 1;
     bool lost = false;

@@ -787,8 +787,8 @@ static void measure(const struct http_request *req, const struct http_response *
         (void)snprintf(code, sizeof(code), "%ldxx", r->status / 100 % 10);
     metric_add(METRIC_PROVIDER_REQUESTS, 1, provider, code);
     metric_observe(METRIC_PROVIDER_SECONDS, (double)(mono_us() - began_us) / 1e6, provider);
-    if (r != NULL && r->status == 429)
-        metric_add(METRIC_PROVIDER_THROTTLED, 1, provider);
+    /* also when it was not: alerts compare the two */
+    metric_add(METRIC_PROVIDER_THROTTLED, r != NULL && r->status == 429, provider);
 }
 
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+import redis
 
 from harness.chronos import Chronos
 from harness.fixtures import WORKER, finish, new_database, variant
@@ -83,6 +84,10 @@ class Load(threading.Thread):
         self.over = threading.Event()
         self.failure = None
         self.redis = chronos.new_redis()
+        self.console = chronos.stack.state.get("console")["url"].removeprefix("http://")
+        owner = chronos.make_creator()
+        self.videos = [str(chronos.make_video("youtube", owner)["id"]) for _ in range(200)]
+        self.owner = str(owner)
 
     def send(self, name, data, **fields):
         self.redis.xadd("chronos:events", {"name": name, "data": json.dumps(data), **fields})
@@ -96,6 +101,11 @@ class Load(threading.Thread):
         self.send("test/flaky", {**owner, "until": 2})
         self.send("test/rate", {"creatorId": "one"})
         self.send("test/paid", {**owner, "usd": 0.01})
+        if n % 20 == 0:
+            get(self.console, "/health")
+            if self.videos:
+                self.send("video/transcript.extract", {"videoId": self.videos.pop(), "creatorId": self.owner,
+                                                       "source": "youtube"})
         if n % 10 == 0:
             self.send("test/permanent", owner)
             self.send("test/sleeper", {**owner, "ms": 60000})
@@ -107,7 +117,10 @@ class Load(threading.Thread):
         n = 0
         try:
             while not self.over.wait(0.1):
-                self.one_round(n)
+                try:
+                    self.one_round(n)
+                except redis.exceptions.ConnectionError:
+                    pass  # provoke cuts connections, this one among them
                 n += 1
         except Exception as e:  # told by whoever asks
             self.failure = e
@@ -122,7 +135,6 @@ class Load(threading.Thread):
 
 def provoke(c):
     """What does not come from events alone."""
-    get(c.stack.state.get("console")["url"].removeprefix("http://"), "/health")
     c.sandbox.add_fault("GET /youtube", status=429, times=1)
     video = c.make_video("youtube")
     c.send_event("video/transcript.extract", {"videoId": str(video["id"]), "creatorId": str(video["creator_id"]),
@@ -157,7 +169,7 @@ def observed(session_folder, postgres, migrated, session_sandbox):
         c.start(workers=2)
         stack.start_console()
         stack.start_prometheus()
-        load = Load(c)
+        load = c.load = Load(c)
         load.start()
         provoke(c)
         c.wait_until(lambda: samples(c, "scheduler-1").sum("chronos_canary_last_success_timestamp_seconds"), 40,

@@ -208,6 +208,12 @@ up: ## start a private stack (Redis, Postgres, sandbox, scheduler, two workers)
 up: ready
 	$(STACK) up
 
+.PHONY: observe
+observe: ## the same with a Prometheus that scrapes it and keeps the alerts of ops/prometheus
+observe: ready
+	@ops/install-deps.sh observe
+	$(STACK) up --observe
+
 .PHONY: down
 down: ## stop it and remove its data (NAME=, or ALL=1)
 	$(STACK) down $(NAME) $(if $(ALL),--all)

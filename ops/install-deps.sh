@@ -2,6 +2,7 @@
 # Installs the Debian packages that a group of targets needs:
 #
 #   ops/install-deps.sh demo    to build and run
+#   ops/install-deps.sh observe that, and what make observe needs
 #   ops/install-deps.sh test    that, and what the tests need
 #   ops/install-deps.sh lint    that, and what make lint needs
 #
@@ -29,6 +30,9 @@ demo_packages=(
     "python3|command -v python3"
     "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
 )
+observe_packages=(
+    "prometheus|command -v prometheus && command -v promtool"
+)
 test_packages=(
     "openssl|command -v openssl"
     "libcmocka-dev|pkg-config --exists cmocka"
@@ -36,7 +40,6 @@ test_packages=(
     "python3-pytest-xdist|/usr/bin/python3 -c 'import xdist'"
     "python3-redis|/usr/bin/python3 -c 'import redis'"
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
-    "prometheus|command -v prometheus && command -v promtool"
     "clang|command -v clang"
     "nodejs|command -v node"
     "npm|command -v npm"
@@ -129,11 +132,12 @@ forbid_cluster()
 
 install_missing()
 {
-    local log package new_redis=no
+    local log package new_redis=no new_prometheus=no
     log=$(mktemp)
     undo+=("rm -f $log")
     for package in "${missing[@]}"; do
         [ "$package" = redis-server ] && new_redis=yes
+        [ "$package" = prometheus ] && new_prometheus=yes
     done
     echo "Installing: ${missing[*]}"
     forbid_services
@@ -148,6 +152,9 @@ install_missing()
     fi
     if [ $new_redis = yes ]; then
         disable_service redis-server
+    fi
+    if [ $new_prometheus = yes ]; then
+        disable_service prometheus
     fi
 }
 
@@ -165,10 +172,11 @@ disable_service()
 group=${1:-}
 case $group in
 demo) wanted=("${demo_packages[@]}") ;;
-test) wanted=("${demo_packages[@]}" "${test_packages[@]}") ;;
-lint) wanted=("${demo_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
+observe) wanted=("${demo_packages[@]}" "${observe_packages[@]}") ;;
+test) wanted=("${demo_packages[@]}" "${observe_packages[@]}" "${test_packages[@]}") ;;
+lint) wanted=("${demo_packages[@]}" "${observe_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 demo|test|lint" >&2
+    echo "usage: $0 demo|observe|test|lint" >&2
     exit 2
     ;;
 esac

@@ -9,7 +9,7 @@ B        := build/$(VARIANT)
 GEN      := build/gen
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-PKGS     := hiredis libcurl jansson libcrypto libpq
+PKGS     := hiredis libcurl jansson libcrypto libmicrohttpd libpq
 PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -58,7 +58,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests link: the engine and the worker's parts that need no running worker
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
-                $(addprefix worker/, allowance.c names.c workdir.c video.c vectors.c run.c plan.c result.c \
+                $(addprefix worker/, allowance.c names.c fairness.c workdir.c video.c vectors.c run.c plan.c result.c \
                   outcome.c history.c seat.c step.c step_pause.c))
 # and the scheduler's parts that need no running scheduler
 TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \
@@ -207,6 +207,12 @@ demo: ready
 up: ## start a private stack (Redis, Postgres, sandbox, scheduler, two workers)
 up: ready
 	$(STACK) up
+
+.PHONY: observe
+observe: ## the same with a Prometheus that scrapes it and keeps the alerts of ops/prometheus
+observe: ready
+	@ops/install-deps.sh observe
+	$(STACK) up --observe
 
 .PHONY: down
 down: ## stop it and remove its data (NAME=, or ALL=1)

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "console.h"
 #include "log.h"
+#include "metrics.h"
 #include "route.h"
 
 /* No script or style but the console's own, nothing from elsewhere, never inside another page. */
@@ -69,9 +70,23 @@ enum MHD_Result answer_send(struct request *r)
     return queued;
 }
 
+/* The pattern of the route, as a path may hold anything. */
+static void measure(const struct request *r)
+{
+    char code[8] = "none";
+    if (!metrics_are_on())
+        return;
+    const char *route = r->route != NULL ? r->route->pattern : "none";
+    if (r->reply.status > 0)
+        (void)snprintf(code, sizeof(code), "%dxx", r->reply.status / 100 % 10);
+    metric_add(METRIC_HTTP_REQUESTS, 1, route, r->route != NULL ? r->method : "none", code);
+    metric_observe(METRIC_HTTP_SECONDS, (double)(mono_us() - r->began_us) / 1e6, route);
+}
+
 void answer_log(const struct request *r)
 {
     char status[16], us[24];
+    measure(r);
     if (!log_enabled(LOG_DEBUG))
         return;
     (void)snprintf(status, sizeof(status), "%d", r->reply.status);

@@ -5,6 +5,7 @@
 #include "console.h"
 #include "daemon.h"
 #include "log.h"
+#include "metrics_server.h"
 #include "route.h"
 #include "server.h"
 
@@ -62,6 +63,11 @@ int main(int argc, char **argv)
         return 2;
     }
     daemon_block_signals();
+    if (!metrics_serve(&c, METRIC_OF_CONSOLE, &e)) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 2;
+    }
+    metrics_say_ready("it waits for redis and postgres");
     if (!daemon_wait_for_stores(&c, false))
         return 1;
     struct server *server = server_start(&console, address_of(&console), &e);
@@ -71,11 +77,13 @@ int main(int argc, char **argv)
     }
     char url[64];
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", server_port(server));
+    metrics_say_ready(NULL);
     log_info("ready", "url", url, LOG_END);
     int sig;
     do
         sig = daemon_wait_signal(60000);
     while (sig != SIGTERM && sig != SIGINT);
+    metrics_say_ready("it is stopping");
     log_info("stopping", LOG_END);
     server_stop(server, c.drain_ms);
     log_info("stopped", LOG_END);

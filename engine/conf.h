@@ -17,11 +17,13 @@ struct conf {
     const char *log_level;
     const char *log_format;
     const char *limits;
+    const char *metrics_address;
     const char *work_dir;
     const char *supabase_url;
     const char *own_storage_url; /* STORAGE_URL; what counts is services.storage_url */
     const char *otlp_endpoint, *otlp_headers, *otel_service, *otel_attributes;
     long log_fold_ms;
+    long metrics_port;
     long partitions;
     long lease_ms;
     long worker_threads;
@@ -37,6 +39,7 @@ struct conf {
     long retention_days;
     long route_batch;
     long archive_batch;
+    long canary_ms;
     long cron_grace_ms;
     long audit_ms;
     const char *console_address;

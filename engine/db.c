@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "db_conn.h"
 #include "db_error.h"
+#include "metrics.h"
 #include "sql_table.h"
 
 struct db *db_new(const char *url, const char *application_name)
@@ -96,8 +97,8 @@ static bool check_result(struct db *db, const struct sql_query *q, const PGresul
     }
 }
 
-PGresult *db_query(struct db *db, const char *name, const char *const *params, int nparams,
-                   struct err *e)
+static PGresult *query(struct db *db, const char *name, const char *const *params, int nparams,
+                       struct err *e)
 {
     const struct sql_query *q = find_query(name, nparams, false, e);
     if (q == NULL || !db_conn_ensure(db, e) || !prepare(db, q, e))
@@ -110,6 +111,23 @@ PGresult *db_query(struct db *db, const char *name, const char *const *params, i
     if (r == NULL || !check_result(db, q, r, e))
         return NULL;
     return steal(&r);
+}
+
+static void measure(const char *name, int64_t began_us, bool ok, const struct err *e)
+{
+    if (ok)
+        metric_observe(METRIC_POSTGRES_SECONDS, (double)(mono_us() - began_us) / 1e6, name);
+    else if (e->code != ERR_STOPPING)
+        metric_add(METRIC_POSTGRES_ERRORS, 1, err_name(e->code));
+}
+
+PGresult *db_query(struct db *db, const char *name, const char *const *params, int nparams,
+                   struct err *e)
+{
+    int64_t began_us = mono_us();
+    PGresult *r = query(db, name, params, nparams, e);
+    measure(name, began_us, r != NULL, e);
+    return r;
 }
 
 bool db_exec(struct db *db, const char *name, const char *const *params, int nparams,
@@ -134,9 +152,10 @@ bool db_begin(struct db *db, struct err *e)
 {
     if (db->in_transaction)
         return err_set(e, ERR_BUG, "begin inside a transaction");
-    if (!db_conn_ensure(db, e))
-        return false;
-    auto_result *r = db_conn_run(db, "begin", "begin", DB_CANCELLABLE, e);
+    int64_t began_us = mono_us();
+    auto_result *r =
+        db_conn_ensure(db, e) ? db_conn_run(db, "begin", "begin", DB_CANCELLABLE, e) : NULL;
+    measure("begin", began_us, r != NULL, e);
     db->in_transaction = r != NULL;
     return r != NULL;
 }
@@ -167,7 +186,9 @@ bool db_commit(struct db *db, struct err *e)
 {
     if (!db->in_transaction)
         return err_set(e, ERR_BUG, "commit outside a transaction");
+    int64_t began_us = mono_us();
     bool ok = commit(db, e);
+    measure("commit", began_us, ok, e);
     end_transaction(db);
     return ok;
 }
@@ -213,7 +234,7 @@ static bool send_bytes(struct db *db, const char *name, const char *bytes, size_
     return ended > 0 || db_conn_failed(db, name, NULL, e);
 }
 
-bool db_copy(struct db *db, const char *name, const char *bytes, size_t len, struct err *e)
+static bool copy(struct db *db, const char *name, const char *bytes, size_t len, struct err *e)
 {
     const struct sql_query *q = find_query(name, 0, true, e);
     if (q == NULL || !db_conn_ensure(db, e))
@@ -231,6 +252,14 @@ bool db_copy(struct db *db, const char *name, const char *bytes, size_t len, str
     if (r == NULL)
         return false;
     return PQresultStatus(r) == PGRES_COMMAND_OK || db_conn_failed(db, name, r, e);
+}
+
+bool db_copy(struct db *db, const char *name, const char *bytes, size_t len, struct err *e)
+{
+    int64_t began_us = mono_us();
+    bool ok = copy(db, name, bytes, len, e);
+    measure(name, began_us, ok, e);
+    return ok;
 }
 
 /* ---- notifications ---- */

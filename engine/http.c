@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "disk.h"
+#include "metrics.h"
 #include "spans.h"
 #include "url.h"
 
@@ -827,6 +828,23 @@ static void span_end(const struct http *h, const struct http_request *req, int64
     spans_add(&s);
 }
 
+/* `r` NULL: there was no answer. */
+static void measure(const struct http_request *req, const struct http_response *r, int64_t began_us)
+{
+    const char *provider = req->service != NULL ? req->service : "other";
+    char code[8] = "none";
+    if (!metrics_are_on())
+        return;
+    if (r != NULL && r->status == 429)
+        memcpy(code, "429", sizeof("429"));
+    else if (r != NULL)
+        (void)snprintf(code, sizeof(code), "%ldxx", r->status / 100 % 10);
+    metric_add(METRIC_PROVIDER_REQUESTS, 1, provider, code);
+    metric_observe(METRIC_PROVIDER_SECONDS, (double)(mono_us() - began_us) / 1e6, provider);
+    /* also when it was not: alerts compare the two */
+    metric_add(METRIC_PROVIDER_THROTTLED, r != NULL && r->status == 429, provider);
+}
+
 bool http_send(struct http *h, const struct http_request *req, struct http_response *ret,
                struct err *e)
 {
@@ -836,13 +854,15 @@ bool http_send(struct http *h, const struct http_request *req, struct http_respo
     rewind_download(req);
     bool guarded = req->service != NULL && h->guard.enter != NULL;
     if (guarded && !h->guard.enter(h->guard.arg, req, e)) {
+        metric_add(METRIC_PROVIDER_REQUESTS, 1, req->service, "held");
         buf_release(&r.body);
         return false;
     }
     if (h->trace != NULL)
         trace_new_span(h->span_id);
-    int64_t begin_us = span_begin(h);
+    int64_t begin_us = span_begin(h), began_us = mono_us();
     bool ok = send_hops(h, req, &r, e);
+    measure(req, ok ? &r : NULL, began_us);
     if (begin_us > 0)
         span_end(h, req, begin_us, ok ? &r : NULL, e);
     if (guarded)

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "cluster.h"
 #include "key.h"
+#include "metrics.h"
 #include "script.h"
 
 enum {
@@ -31,6 +32,7 @@ struct kv {
     bool unflushed;  /* something pushed may not have been sent yet */
     bool one_by_one; /* the present pipeline waits for each reply, see push_answered */
     int64_t one_by_one_until_ms;
+    const char *script;      /* whose call is being made; NULL = a command of its own */
     unsigned listed_changes; /* cluster.changes when kv_servers counted */
 };
 
@@ -171,12 +173,53 @@ static redisReply *answer(struct kv *kv, const struct command *c, int64_t wait_m
     return unless_refused(kv->answered, r, e);
 }
 
+/* ---- metrics ---- */
+
+/* A command as it is sent begins with its name: "*3\r\n$4\r\nXADD\r\n…". */
+static void name_of_command(const struct command *c, char out[24])
+{
+    const char *p = memchr(c->bytes, '$', c->len);
+    p = p != NULL ? strchr(p, '\n') : NULL;
+    int n = p != NULL ? (int)strcspn(p + 1, "\r") : 0;
+    (void)snprintf(out, 24, "%.*s", n < 23 ? n : 23, p != NULL ? p + 1 : "");
+}
+
+static void count_error(const struct err *e)
+{
+    if (strstr(e->msg, "NOSCRIPT") == NULL)
+        metric_add(METRIC_REDIS_ERRORS, 1, err_name(e->code));
+}
+
+/* A round trip that waits for nothing but the server. */
+static redisReply *answer_timed(struct kv *kv, const struct command *c, struct err *e)
+{
+    if (!metrics_are_on())
+        return answer(kv, c, KV_REPLY_MS, e);
+    int64_t began_us = mono_us();
+    redisReply *r = answer(kv, c, KV_REPLY_MS, e);
+    char name[24];
+    if (r == NULL) {
+        count_error(e);
+    } else {
+        if (kv->script == NULL)
+            name_of_command(c, name);
+        metric_observe(METRIC_REDIS_SECONDS, (double)(mono_us() - began_us) / 1e6,
+                       kv->script != NULL ? kv->script : name);
+    }
+    return r;
+}
+
 redisReply *kv_call(struct kv *kv, const struct kv_args *a, int64_t block_ms, struct err *e)
 {
     auto_command c = {0};
     if (!format_args(&c, a, e))
         return NULL;
-    return answer(kv, &c, block_ms > 0 ? block_ms + BLOCK_MARGIN_MS : KV_REPLY_MS, e);
+    if (block_ms <= 0)
+        return answer_timed(kv, &c, e);
+    redisReply *r = answer(kv, &c, block_ms + BLOCK_MARGIN_MS, e);
+    if (r == NULL)
+        count_error(e);
+    return r;
 }
 
 redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
@@ -186,7 +229,7 @@ redisReply *kv_cmd(struct kv *kv, struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     bool ok = format_text(&c, e, fmt, ap);
     va_end(ap);
-    return ok ? answer(kv, &c, KV_REPLY_MS, e) : NULL;
+    return ok ? answer_timed(kv, &c, e) : NULL;
 }
 
 /* ---- every server ---- */
@@ -403,7 +446,9 @@ redisReply *kv_script(struct kv *kv, const char *script, const char *key,
         add_keys(&a, key, second);
         for (int i = 0; i < args->n; i++)
             kv_add(&a, args->v[i], args->len[i]);
+        kv->script = s->name;
         redisReply *r = kv_call(kv, &a, 0, e);
+        kv->script = NULL;
         kv_args_release(&a);
         if (r != NULL)
             return r;

@@ -11,6 +11,7 @@
 #include "log_codes.h"
 #include "log_fold.h"
 #include "log_text.h"
+#include "metrics.h"
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static const char *program_name = "chronos";
@@ -100,6 +101,7 @@ void log_line(enum log_level level, const char *msg, ...)
 {
     if (!log_enabled(level))
         return;
+    metric_add(METRIC_LOG_LINES, 1, level_names[level]);
     struct log_text t;
     log_text_init(&t, format);
     log_text_pair(&t, "level", level_names[level]);

@@ -2,6 +2,7 @@
 # Installs the Debian packages that a group of targets needs:
 #
 #   ops/install-deps.sh demo    to build and run
+#   ops/install-deps.sh observe that, and what make observe needs
 #   ops/install-deps.sh test    that, and what the tests need
 #   ops/install-deps.sh lint    that, and what make lint needs
 #
@@ -28,6 +29,9 @@ demo_packages=(
     "ffmpeg|command -v ffmpeg"
     "python3|command -v python3"
     "tzdata|test -e /usr/share/zoneinfo/Europe/Paris"
+)
+observe_packages=(
+    "prometheus|command -v prometheus && command -v promtool"
 )
 test_packages=(
     "binutils|command -v readelf"
@@ -134,11 +138,12 @@ forbid_cluster()
 
 install_missing()
 {
-    local log package new_redis=no
+    local log package new_redis=no new_prometheus=no
     log=$(mktemp)
     undo+=("rm -f $log")
     for package in "${missing[@]}"; do
         [ "$package" = redis-server ] && new_redis=yes
+        [ "$package" = prometheus ] && new_prometheus=yes
     done
     echo "Installing: ${missing[*]}"
     forbid_services
@@ -153,6 +158,9 @@ install_missing()
     fi
     if [ $new_redis = yes ]; then
         disable_service redis-server
+    fi
+    if [ $new_prometheus = yes ]; then
+        disable_service prometheus
     fi
 }
 
@@ -170,10 +178,11 @@ disable_service()
 group=${1:-}
 case $group in
 demo) wanted=("${demo_packages[@]}") ;;
-test) wanted=("${demo_packages[@]}" "${test_packages[@]}") ;;
-lint) wanted=("${demo_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
+observe) wanted=("${demo_packages[@]}" "${observe_packages[@]}") ;;
+test) wanted=("${demo_packages[@]}" "${observe_packages[@]}" "${test_packages[@]}") ;;
+lint) wanted=("${demo_packages[@]}" "${observe_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 demo|test|lint" >&2
+    echo "usage: $0 demo|observe|test|lint" >&2
     exit 2
     ;;
 esac

@@ -4,8 +4,9 @@
 
 #include "carry.h"
 #include "log.h"
+#include "metrics.h"
 
-enum outcome { OUTCOME_JOINED = 4, OUTCOME_SKIPPED = 5 };
+enum outcome { OUTCOME_WAITING = 1, OUTCOME_PARKED = 2, OUTCOME_JOINED = 4, OUTCOME_SKIPPED = 5 };
 
 static bool is_new(const struct routed *x, const struct start *s, int partition)
 {
@@ -37,6 +38,25 @@ static void write_new(struct kv_args *a, struct routed *list, size_t n, int part
     }
 }
 
+/* The rule by which a run is skipped stands before the colon. */
+static void measure(const struct start *s, long long outcome, const char *text)
+{
+    static const char *const names[] = {"admitted", "waiting", "parked",
+                                        "known",    "joined",  "skipped"};
+    char rule[32];
+    const char *reason = outcome == OUTCOME_WAITING ? "limit" : "schedule";
+    if (!metrics_are_on() || outcome < 0 || outcome >= (long long)ARRAY_LEN(names))
+        return;
+    metric_add(METRIC_ENQUEUED, 1, s->fn->id, names[outcome]);
+    if (outcome == OUTCOME_SKIPPED) {
+        int n = (int)strcspn(text, ":");
+        (void)snprintf(rule, sizeof(rule), "%.*s", n, text[n] == ':' ? text : "rule");
+        reason = rule;
+    }
+    if (outcome == OUTCOME_WAITING || outcome == OUTCOME_PARKED || outcome == OUTCOME_SKIPPED)
+        metric_add(METRIC_DENIED, 1, s->fn->id, reason);
+}
+
 /* A run's outcome is a number, or a list of a number and a text. */
 static bool note(struct routing *r, const struct event *ev, struct start *s,
                  const redisReply *outcome, struct err *e)
@@ -45,8 +65,12 @@ static bool note(struct routing *r, const struct event *ev, struct start *s,
                            ? outcome->element[1]->str
                            : "";
     char trace_id[TRACE_ID_SIZE];
+    /* a number alone is what its reply is: kv_int_at reads elements of lists */
+    long long code =
+        outcome->type == REDIS_REPLY_INTEGER ? outcome->integer : kv_int_at(outcome, 0, 0);
+    measure(s, code, text);
     s->state = START_DONE;
-    switch (kv_int_at(outcome, 0, 0)) {
+    switch (code) {
     case OUTCOME_JOINED:
         log_debug("event joined a run that collects", "run", text, "fn", s->fn->id, LOG_END);
         (void)snprintf(s->run, sizeof(s->run), "%s", text);

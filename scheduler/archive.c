@@ -12,6 +12,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 #include "reader.h"
 
 enum {
@@ -203,6 +204,7 @@ static long archive_batch(struct archiver *a, struct err *e)
         if (e->code != ERR_INPUT || !write_rows_singly(a, last, e))
             return -1;
     }
+    metric_add(METRIC_ARCHIVED, (double)r->elements);
     if (!forget(a, r, last, e))
         return -1;
     return (long)r->elements;

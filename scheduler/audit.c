@@ -8,7 +8,9 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 #include "scan.h"
+#include "tally.h"
 
 enum {
     KEYS_AT_ONCE = 200, /* looked at, of any name */
@@ -20,13 +22,25 @@ enum {
 
 #define KEY_AUDITOR "chronos:auditor"
 
+/* What may be wrong, by the names that scripts and metrics have for it. */
+enum { WRONG_SLOT, WRONG_SLOTS, WRONG_RUN, WRONG_KINDS };
+static const char *const wrong_names[WRONG_KINDS] = {"slot", "slots", "run"};
+
 struct auditor {
     pthread_t thread;
     const struct conf *conf;
     struct identity *identity;
     const atomic_bool *stopping;
     struct kv *kv;
+    struct tally tally;
+    long wrong[WRONG_KINDS]; /* in this pass */
 };
+
+static void note_wrong(struct auditor *a, int kind)
+{
+    a->wrong[kind]++;
+    metric_add(METRIC_AUDIT_TOTAL, 1, wrong_names[kind]);
+}
 
 typedef bool (*page_fn)(struct auditor *a, const redisReply *keys, struct err *e);
 
@@ -45,9 +59,11 @@ static bool audit_limit(struct auditor *a, const char *prefix, const char *limit
         kv_args_release(&args);
         if (r == NULL)
             return false;
-        for (size_t i = 1; i < r->elements; i++)
+        for (size_t i = 1; i < r->elements; i++) {
             log_error("a slot was held without a right and was taken back", "limit", limit, "run",
                       r->element[i]->str, LOG_END);
+            note_wrong(a, WRONG_SLOT);
+        }
         (void)snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
     } while (strcmp(cursor, "0") != 0 && !atomic_load(a->stopping));
     return true;
@@ -66,13 +82,14 @@ static bool audit_limits(struct auditor *a, const redisReply *keys, struct err *
 
 /* ---- runs ---- */
 
-static void tell_runs(const redisReply *r)
+static void tell_runs(struct auditor *a, const redisReply *r)
 {
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         bool lost = strcmp(r->element[i + 1]->str, "run") == 0;
         log_error(lost ? "a run was nowhere and waits for its turn again"
                        : "a run went on without its slots; they were taken",
                   "run", r->element[i]->str, LOG_END);
+        note_wrong(a, lost ? WRONG_RUN : WRONG_SLOTS);
     }
 }
 
@@ -89,10 +106,11 @@ static bool audit_runs_of(struct auditor *a, const redisReply *keys, const char 
             kv_adds(&args, run);
     }
     auto_reply *r = kv_script(a->kv, "audit_run", partition, &args, e);
-    kv_args_release(&args);
     if (r != NULL)
-        tell_runs(r);
-    return r != NULL;
+        tell_runs(a, r);
+    bool ok = r != NULL && (!metrics_are_on() || tally_runs(&a->tally, a->kv, partition, &args, e));
+    kv_args_release(&args);
+    return ok;
 }
 
 static bool is_first_of_partition(const redisReply *keys, size_t at, char prefix[PREFIX_SIZE])
@@ -140,6 +158,16 @@ static bool walk(struct auditor *a, const char *pattern, page_fn audit, int64_t 
     return true;
 }
 
+static bool publish(struct auditor *a, struct err *e)
+{
+    if (!metrics_are_on() || atomic_load(a->stopping))
+        return true;
+    for (int i = 0; i < WRONG_KINDS; i++)
+        metric_set(METRIC_AUDIT_NOW, (double)a->wrong[i], wrong_names[i]);
+    metric_set(METRIC_AUDIT_LAST, (double)wall_ms() / 1000);
+    return tally_publish(&a->tally, a->kv, e);
+}
+
 static bool pass(struct auditor *a, struct err *e)
 {
     long long keys;
@@ -148,8 +176,10 @@ static bool pass(struct auditor *a, struct err *e)
     int64_t nap_ms = a->conf->audit_ms / (2 * (keys / KEYS_AT_ONCE + 1));
     if (nap_ms > LONGEST_NAP_MS)
         nap_ms = LONGEST_NAP_MS;
+    memset(a->wrong, 0, sizeof(a->wrong));
+    tally_clear(&a->tally);
     return walk(a, "{c*}:slots:*", audit_limits, nap_ms, e) &&
-           walk(a, "{c*}:run:*", audit_runs, nap_ms, e);
+           walk(a, "{c*}:run:*", audit_runs, nap_ms, e) && publish(a, e);
 }
 
 /* One scheduler in each period. */
@@ -174,6 +204,7 @@ static void *audit_loop(void *arg)
         if (!ok && !failing)
             log_warn("redis cannot be audited yet", "error", e.msg, LOG_END);
         failing = !ok;
+        tally_expire(&a->tally, 3 * a->conf->audit_ms);
         nap(a, ok ? (a->conf->audit_ms < RETRY_MS ? a->conf->audit_ms : RETRY_MS) : RETRY_MS);
     }
     return NULL;
@@ -188,8 +219,12 @@ struct auditor *auditor_start(const struct conf *c, struct identity *identity,
     a->conf = c;
     a->identity = identity;
     a->stopping = stopping;
+    tally_init(&a->tally);
+    for (int i = 0; i < WRONG_KINDS; i++)
+        metric_add(METRIC_AUDIT_TOTAL, 0, wrong_names[i]);
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
+        tally_release(&a->tally);
         free(a);
         return NULL;
     }
@@ -201,6 +236,7 @@ struct auditor *auditor_start(const struct conf *c, struct identity *identity,
 void auditor_stop(struct auditor *a)
 {
     (void)pthread_join(a->thread, NULL);
+    tally_release(&a->tally);
     kv_free(a->kv);
     free(a);
 }

@@ -10,6 +10,7 @@
 #include "listeners.h"
 #include "log.h"
 #include "match.h"
+#include "metrics.h"
 #include "routed.h"
 #include "seen.h"
 
@@ -140,6 +141,20 @@ static void record_started(struct record *rec, const struct routed *x)
                   functions, runs, n);
 }
 
+/* `now_ms`: when the batch was handed over. */
+static void measure(const struct routed *x, int64_t now_ms)
+{
+    if (x->fate == ROUTED_REFUSED) {
+        metric_add(METRIC_EVENTS, 1, "rejected");
+    } else if (x->fate == ROUTED_DUPLICATE) {
+        metric_add(METRIC_EVENTS, 1, "duplicate");
+    } else if (x->fate != ROUTED_REPEATED && !x->recorded && !event_is_outcome(&x->ev)) {
+        metric_add(METRIC_EVENTS, 1, x->start_count > 0 ? "accepted" : "unmatched");
+        if (x->start_count > 0)
+            metric_observe(METRIC_ROUTING, (double)(now_ms - x->ev.came_ms) / 1000);
+    }
+}
+
 static void record_one(struct record *rec, const struct routed *x)
 {
     char creator[EXPR_KEY_SIZE];
@@ -160,8 +175,11 @@ void batch_route(struct batch *b, bool again)
 {
     if (route_patiently(b, again)) {
         struct record *rec = record_new(b->source, b->len);
-        for (size_t i = 0; i < b->len; i++)
+        int64_t now_ms = wall_ms();
+        for (size_t i = 0; i < b->len; i++) {
             record_one(rec, &b->list[i]);
+            measure(&b->list[i], now_ms);
+        }
         recorder_submit(b->routing->recorder, rec);
     } else {
         freeReplyObject(b->source);

@@ -9,6 +9,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 
 enum {
     TIMERS_AT_ONCE = 100,
@@ -73,6 +74,7 @@ static bool reap(struct duties *d, const char *prefix, const char *fn, const cha
         if (r == NULL)
             return strstr(e->msg, "NOGROUP") != NULL;
         moved += kv_int_at(r, 0, 0);
+        metric_add(METRIC_LEASES_EXPIRED, (double)kv_int_at(r, 0, 0), fn);
         left = kv_int_at(r, 1, 0) != 0;
     }
     if (moved > 0) {

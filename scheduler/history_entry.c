@@ -8,6 +8,7 @@
 #include "id.h"
 #include "js.h"
 #include "log.h"
+#include "metrics.h"
 
 enum { COPY_MAX_BYTES = 512u << 20 };
 
@@ -133,6 +134,7 @@ static void add_cancelled(struct history_rows *h, const redisReply *entry, const
     };
     if (!run_row_copy(&h->runs, &row))
         tell_unreadable(entry);
+    metric_add(METRIC_RUNS_FINISHED, 1, row.function, "cancelled");
 }
 
 static bool push_questions(struct kv *kv, const char *prefix, const redisReply *entries,

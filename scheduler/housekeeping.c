@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "buf.h"
+#include "canary.h"
 #include "clock.h"
 #include "db.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 #include "offers.h"
 #include "rebuild.h"
 #include "redis_check.h"
@@ -138,6 +140,7 @@ static void note_alone(struct housekeeping *h, const char *fn, bool offered)
         log_warn("no live worker executes a function; its runs wait", "fn", fn, "hint",
                  "start a worker whose build has it, or select chronos.retire(fn)", LOG_END);
     (void)json_object_set_new(h->alone, fn, json_integer(offered ? 0 : looks + 1));
+    metric_set(METRIC_UNATTENDED, !offered && looks + 1 >= LOOKS_ALONE, fn);
 }
 
 static bool note_offered(struct housekeeping *h, const struct offers *offers,
@@ -153,6 +156,7 @@ static bool note_offered(struct housekeeping *h, const struct offers *offers,
             return err_set(e, ERR_BUG, "there are too many functions");
         any = any || offered;
     }
+    metric_drop_stale(METRIC_UNATTENDED);
     return !any || (buf_addc(&ids, '}') && DB_EXEC(h->db, e, "note_offers", ids.data));
 }
 
@@ -167,6 +171,11 @@ static bool see_offers(struct housekeeping *h, struct err *e)
     return ok;
 }
 
+static bool send_canary(struct housekeeping *h, struct err *e)
+{
+    return canary_send(h->conf, h->kv, e);
+}
+
 static const struct {
     const char *name;
     int64_t period_ms, retry_ms;
@@ -178,6 +187,7 @@ static const struct {
     {"tell settings", 3600000, 5000, tell_settings},
     {"find forgotten work", 1000, 500, find_forgotten},
     {"see what workers execute", 10000, 5000, see_offers},
+    {"send the canary", 1000, 1000, send_canary},
 };
 
 static void *housekeeping_loop(void *arg)

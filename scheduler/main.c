@@ -29,12 +29,14 @@
 #include "kv.h"
 #include "log.h"
 #include "lookback.h"
+#include "metrics_server.h"
 #include "migrate_command.h"
 #include "outbox.h"
 #include "partitions.h"
 #include "rebuild.h"
 #include "recorder.h"
 #include "route.h"
+#include "sampler.h"
 #include "shares.h"
 #include "ticks.h"
 
@@ -101,12 +103,15 @@ struct threads {
     struct router *router;
     struct ticker *ticker;
     struct outbox *outbox;
+    struct sampler *sampler;
 };
 
 /* Those that were started. */
 static void stop_threads(struct threads *t)
 {
     atomic_store(&stopping, true);
+    if (t->sampler != NULL)
+        sampler_stop(t->sampler);
     if (t->outbox != NULL)
         outbox_stop(t->outbox);
     if (t->ticker != NULL)
@@ -154,7 +159,8 @@ static bool start_threads(struct threads *t, struct routing *routing, struct err
            (t->lookback = lookback_start(routing, e)) != NULL &&
            (t->router = router_start(routing, e)) != NULL &&
            (t->ticker = ticker_start(c, routing->identity, &stopping, e)) != NULL &&
-           (t->outbox = outbox_start(c, &stopping, e)) != NULL;
+           (t->outbox = outbox_start(c, &stopping, e)) != NULL &&
+           (t->sampler = sampler_start(c, &stopping, e)) != NULL;
 }
 
 /* Returns at a signal to stop (true) or when Redis has lost data (false). */
@@ -188,8 +194,10 @@ static bool run_epoch(const struct conf *c, bool *lost)
     if (started) {
         char name[IDENTITY_SIZE];
         identity_name(routing.identity, name);
+        metrics_say_ready(NULL);
         log_info("ready", "scheduler", name, LOG_END);
         done = watch(kv, &epochs);
+        metrics_say_ready(done ? "it is stopping" : "redis has lost its data; it starts over");
         *lost = !done;
         log_info(done ? "stopping" : "redis has lost its data; starting over", LOG_END);
     } else {
@@ -228,6 +236,13 @@ int main(int argc, char **argv)
     }
     daemon_init(&c, CONF_SCHEDULER, "chronos-scheduler", summary, argc, argv);
     daemon_block_signals();
+    struct err e;
+    if (!metrics_serve(&c, METRIC_OF_SCHEDULER, &e)) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 2;
+    }
+    metrics_say_ready("it waits for redis and postgres");
+    metrics_ask_ready(sampler_is_content, NULL);
     if (!daemon_wait_for_stores(&c, true))
         return 1;
     bool lost = false;

@@ -12,6 +12,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 #include "schedules.h"
 #include "tick_plan.h"
 
@@ -236,6 +237,29 @@ static void tell_future(struct ticker *t, const struct schedule *s, int64_t last
              "fn", s->fn, LOG_END);
 }
 
+/* Every scheduler shows where schedules stand; who has sent a tick counts it. */
+static void measure_schedule(const struct schedule *s, int64_t last_ms, int64_t now_ms,
+                             int64_t wait_ms)
+{
+    metric_add(METRIC_CRON_TICKS, 0, s->fn, "missed"); /* there before it happens first */
+    metric_set(METRIC_CRON_LAST, (double)last_ms / 1000, s->fn);
+    if (wait_ms >= 0)
+        metric_set(METRIC_CRON_NEXT, (double)(now_ms + wait_ms) / 1000, s->fn);
+}
+
+static void measure_sent(const struct schedule *s, const struct tick_plan *plan, int64_t now_ms)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct tick *tick = &plan->ticks[i];
+        if (tick->skipped > 0) {
+            metric_add(METRIC_CRON_TICKS, (double)tick->skipped, s->fn, "missed");
+        } else {
+            metric_add(METRIC_CRON_TICKS, 1, s->fn, "sent");
+            metric_observe(METRIC_CRON_LATENESS, (double)(now_ms - tick->due_ms) / 1000, s->fn);
+        }
+    }
+}
+
 /* *ret_wait_ms is lowered to when this function has to be looked at next. */
 static bool fire(struct ticker *t, size_t i, int64_t now_ms, int64_t *ret_wait_ms, struct err *e)
 {
@@ -259,11 +283,15 @@ static bool fire(struct ticker *t, size_t i, int64_t now_ms, int64_t *ret_wait_m
         if (code == TICK_FENCED)
             return identity_renew(t->identity, name, t->kv, e) &&
                    err_set(e, ERR_STALE, "this scheduler was silent for too long");
-        if (code == TICK_SENT)
+        if (code == TICK_SENT) {
             tell_missed(s, &plan);
-        else
+            measure_sent(s, &plan, now_ms);
+            last_ms = plan.ticks[plan.len - 1].ms;
+        } else {
             wait_ms = code == TICK_EARLY ? 1 : 0;
+        }
     }
+    measure_schedule(s, last_ms, now_ms, wait_ms);
     if (wait_ms >= 0 && wait_ms < *ret_wait_ms)
         *ret_wait_ms = wait_ms;
     return true;
@@ -279,6 +307,8 @@ static bool one_turn(struct ticker *t, int64_t *ret_wait_ms, struct err *e)
         if (t->last[i] != NULL && !fire(t, i, now_ms + (mono_ms() - read_ms), ret_wait_ms, e))
             return false;
     }
+    metric_drop_stale(METRIC_CRON_LAST);
+    metric_drop_stale(METRIC_CRON_NEXT);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "measure.h"
 
 enum {
     BATCH = 64, /* outcomes in one call: a script must stay far below a millisecond per outcome */
@@ -156,6 +157,7 @@ static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, 
     for (size_t i = 0; i < n; i++) {
         enum commit_code code = (enum commit_code)kv_int_at(r, i, COMMIT_CONFLICT);
         note(batch[i], code);
+        measure_commit(batch[i], code);
         if (code == COMMIT_CANCELLED)
             note_cancelled(c, batch[i]);
         settle(c, batch[i], code);
@@ -226,8 +228,10 @@ static size_t take_batch(struct committer *c, struct outcome **batch)
 static void give_up(struct committer *c, struct outcome **batch, size_t n)
 {
     log_error("stopped before redis took the last outcomes; they will be run again", LOG_END);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        measure_commit(batch[i], COMMIT_LOST);
         finish(c, batch[i], COMMIT_LOST);
+    }
 }
 
 /* Nothing is known of them: they are sent again when their partition may be back. A run has one outcome at a time, so that
@@ -256,6 +260,7 @@ static void handle_refusal(struct committer *c, struct outcome *o, const struct 
 {
     log_error("outcome refused", "run", o->run, "trace_id", o->trace_id, "fn", o->fn, "outcome",
               op_names[o->op], "error", e->msg, LOG_END);
+    measure_commit(o, COMMIT_REFUSED);
     if (o->done != NULL) {
         finish(c, o, COMMIT_REFUSED);
     } else if (!o->refused) {

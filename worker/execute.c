@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "js.h"
 #include "log.h"
+#include "measure.h"
 #include "outcome.h"
 #include "plan.h"
 #include "result.h"
@@ -254,8 +255,11 @@ static bool run_step(struct executor *x, struct run *run, const struct work *w)
         return false;
     }
     struct result r;
+    if (run->started_ms == 0 && run->branch < 0)
+        measure_started(run, wall_ms());
     attempt_run(x, run, w, &r);
     run_spans_attempt(run, w, &r, run->started_ms == 0 && run->branch < 0);
+    measure_attempt(run, w, &r);
     run->cost_usd += r.cost_usd;
     if (run->started_ms == 0)
         run->started_ms = r.started_ms;

@@ -9,6 +9,7 @@
 #include "key.h"
 #include "kv.h"
 #include "log.h"
+#include "metrics.h"
 #include "offer.h"
 
 enum { OFFER_EVERY_MS = 10000 };
@@ -44,6 +45,7 @@ static bool beat(struct heartbeat *h, struct err *e)
     if (r == NULL)
         return false;
     atomic_store(&h->valid_until_ms, sent + h->conf->lease_ms);
+    metric_set(METRIC_HEARTBEAT, (double)wall_ms() / 1000);
     return true;
 }
 

@@ -18,6 +18,8 @@
 #include "kv.h"
 #include "lease_watch.h"
 #include "log.h"
+#include "measure.h"
+#include "metrics_server.h"
 #include "pool.h"
 #include "registry.h"
 #include "spans.h"
@@ -89,6 +91,7 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
                   struct lease_watch *lease_watch)
 {
     log_info("draining", LOG_END);
+    metrics_say_ready("it is draining: it finishes what it has begun and takes nothing more");
     atomic_store(&stopping, true);
     int64_t until = mono_ms() + c->drain_ms;
     claimer_stop(claimer);
@@ -109,6 +112,7 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
                  LOG_END);
     committer_stop(committer, LAST_COMMITS_MS);
     spans_stop(LAST_SPANS_MS);
+    measure_stop();
     heartbeat_stop(heartbeat);
     if (idle)
         pool_free(pool);
@@ -181,6 +185,15 @@ static bool start_parts(struct parts *p, const struct conf *c, const char *worke
     return true;
 }
 
+static bool is_lease_kept(void *arg, char *why, size_t size)
+{
+    (void)arg;
+    if (!atomic_load(&abort_steps))
+        return true;
+    (void)snprintf(why, size, "redis does not take its heartbeat; it claims no work");
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static struct conf c; /* strings in it live as long as the process */
@@ -196,6 +209,11 @@ int main(int argc, char **argv)
     }
     daemon_init(&c, CONF_WORKER, "chronos-worker", summary, argc, argv);
     daemon_block_signals();
+    if (!metrics_serve(&c, METRIC_OF_WORKER, &e)) {
+        log_error("cannot start", "error", e.msg, LOG_END);
+        return 2;
+    }
+    metrics_say_ready("it waits for redis and postgres");
     trust_bases(&c.services);
     if (!function_check_all())
         return 2;
@@ -227,6 +245,9 @@ int main(int argc, char **argv)
         log_flush(true);
         _exit(1); /* threads that were started are still running */
     }
+    measure_start(&c, p.pool);
+    metrics_ask_ready(is_lease_kept, NULL);
+    metrics_say_ready(NULL);
     log_info("ready", "worker", worker_id, LOG_END);
 
     for (;;) {

@@ -63,6 +63,7 @@ void outcome_strip(struct outcome *o, enum outcome_op op, int64_t delay_ms)
 {
     free_all_pairs(o);
     buf_clear(&o->body);
+    o->ending.outcome = NULL;
     o->op = op;
     o->delay_ms = delay_ms;
 }
@@ -219,6 +220,8 @@ static void add_step_line(struct outcome *o, const struct run *run, const char *
 static void add_run_line(struct outcome *o, const struct run *run, const char *status,
                          const struct err *e, const char *output, const char *worker)
 {
+    o->ending = (struct ending){
+        .outcome = status, .accepted_ms = run->accepted_ms, .started_ms = run->started_ms};
     struct run whole = *run;
     whole.fails += run->branch_fails;
     whole.deaths += run->branch_deaths;

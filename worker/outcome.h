@@ -41,6 +41,12 @@ struct attempted {
 
 enum { MAX_FIELDS = 11, MAX_RESULTS = 2, MAX_EVENTS = 64, MAX_EXTRAS = 6 };
 
+/* Of a whole run that ends: for the metrics. `outcome` NULL = it does not end. */
+struct ending {
+    const char *outcome; /* constant: completed, failed */
+    int64_t accepted_ms, started_ms;
+};
+
 struct outcome {
     struct outcome *next;
     enum outcome_op op;
@@ -57,6 +63,7 @@ struct outcome {
     int field_count, result_count, event_count, extra_count;
     struct buf body; /* lines for the archive, see history.h */
     struct attempted attempted;
+    struct ending ending;
     bool refused; /* once: the committer's */
     enum commit_code code;
     sem_t *

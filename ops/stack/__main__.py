@@ -112,12 +112,16 @@ def quietly_stop(stack, remove):
         say(paint(str(e), "red"))
 
 
-def start_new():
-    """A new stack with everything started, and one of its workers. What a failed or interrupted start had begun is
+def start_new(observe=False):
+    """A new stack with everything started (`observe`: and a Prometheus), and one of its workers. What a failed or interrupted start had begun is
     stopped again."""
-    stack = Stack(claim_folder(), os.environ.get("CHRONOS_DEMO_VARIANT", "release"))
+    stack = Stack(claim_folder(), os.environ.get("CHRONOS_DEMO_VARIANT", "release"), metrics=True,
+                  environment={"CHRONOS_CANARY_MS": "60000"})
     try:
-        return stack, bring_up(stack)
+        worker = bring_up(stack)
+        if observe:
+            announce("prometheus", stack.start_prometheus().url, "scrapes the daemons; its rules are ops/prometheus")
+        return stack, worker
     except KeyboardInterrupt:
         say()
         say("Interrupted; stopping what was started.")
@@ -134,8 +138,8 @@ SETTINGS = 60  # lines a daemon may begin with
 
 
 # ---- commands ----
-def command_up(_):
-    stack, _ = start_new()
+def command_up(args):
+    stack, _ = start_new(args.observe)
     heading("Up.")
     say(f"  make status, make logs NAME={stack.name}, make down NAME={stack.name}")
     say(f"  . {demo.relative(stack.folder)}/env gives a shell the settings of its daemons")
@@ -251,7 +255,9 @@ def wait_patiently(child):
 def parse():
     parser = argparse.ArgumentParser(prog="ops.stack", description="A private Chronos on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start a new stack").set_defaults(run=command_up)
+    up = commands.add_parser("up", help="start a new stack")
+    up.add_argument("--observe", action="store_true", help="with a Prometheus that scrapes it")
+    up.set_defaults(run=command_up)
     commands.add_parser("demo", help="start one and show it at work").set_defaults(run=command_demo)
     commands.add_parser("status", help="what is running").set_defaults(run=command_status)
     down = commands.add_parser("down", help="stop a stack (the newest) and remove its data")

@@ -8,12 +8,13 @@ import subprocess
 from .daemons import Daemon, Sandbox, clean_environment, provider_environment
 from .postgres_server import PostgresServer
 from .process import Process
+from .prometheus_server import PrometheusServer
 from .redis_cluster import RedisCluster
 from .redis_server import RedisServer, url_as
 from .state import State
-from .waiting import StackError, wait_until
+from .waiting import StackError, free_port, wait_until
 
-SERVERS = ("redis", "postgres", "sandbox")
+SERVERS = ("redis", "postgres", "sandbox", "prometheus")
 
 
 def is_server(name):
@@ -29,11 +30,12 @@ def repository():
 class Stack:
     """redis_url, database_url and sandbox_url name parts that are not this stack's own. `environment` is added to
     what every daemon of the stack gets. `worker` is the file name of the worker's program. `redis` is "single",
-    "cluster" for six processes that are a Redis Cluster, or one of another stack, which is used and not ended."""
+    "cluster" for six processes that are a Redis Cluster, or one of another stack, which is used and not ended. With
+    `metrics` each daemon answers /metrics on a free port."""
 
     def __init__(self, folder, variant="release", redis_url=None, database_url=None, sandbox_url=None,
                  environment=None, postgres_settings=None, redis_settings=None, worker="chronos-worker",
-                 redis="single"):
+                 redis="single", metrics=False):
         self.folder = os.path.abspath(folder)
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
         self.name = os.path.basename(self.folder)
@@ -48,6 +50,8 @@ class Stack:
             self.redis = kind(self.state, self.folder, settings=redis_settings)
         self.postgres = PostgresServer(self.state, self.folder, settings=postgres_settings)
         self.sandbox = Sandbox(self.state, self.folder, repository())
+        self.prometheus = PrometheusServer(self.state, self.folder)
+        self.metrics = metrics
         self.daemons = {}
         self.is_prepared = False  # the database has the schema and the roles' rights
 
@@ -103,6 +107,7 @@ class Stack:
             "CHRONOS_DATABASE_URL": self.database_url_as(kind) if kind else self.database_url,
             "CHRONOS_LOG_LEVEL": os.environ.get("CHRONOS_LOG_LEVEL", "info"),
             "CHRONOS_WORK_DIR": work_dir,
+            "CHRONOS_CANARY_MS": "0",  # nothing comes that nobody has sent
         }
         if self.sandbox_url:
             env.update(provider_environment(self.sandbox_url))
@@ -126,10 +131,30 @@ class Stack:
         if name is None:
             n = 1 + sum(d.startswith(kind + "-") for d in self.daemons)
             name = f"{kind}-{n}"
+        if self.metrics and "CHRONOS_METRICS_PORT" not in environment:
+            environment["CHRONOS_METRICS_PORT"] = self.metrics_port(kind, name)
         d = Daemon(self.state, self.folder, os.path.join(self.build, self.programs[kind]), name,
                    self.daemon_environment(kind, **environment))
         self.daemons[name] = d
         return d
+
+    def metrics_port(self, kind, name):
+        """A free port, which the daemon keeps over restarts."""
+        targets = self.state.get("metrics", {})
+        address = targets.setdefault(kind, {}).setdefault(name, f"127.0.0.1:{free_port()}")
+        self.state.put("metrics", targets)
+        return int(address.rpartition(":")[2])
+
+    def metrics_address(self, name):
+        """host:port of a daemon's /metrics; None when it has none."""
+        for targets in self.state.get("metrics", {}).values():
+            if name in targets:
+                return targets[name]
+        return None
+
+    def start_prometheus(self):
+        """Scrapes the daemons that were made until now."""
+        return self.prometheus.start(self.state.get("metrics", {}))
 
     def start_scheduler(self, name=None, wait=True, **environment):
         """Keyword arguments in capitals are settings: start_scheduler(CHRONOS_LEASE_MS=500)."""
@@ -168,7 +193,7 @@ class Stack:
         return found
 
     def process(self, name):
-        parts = (self.postgres, self.sandbox, *self.daemons.values())
+        parts = (self.postgres, self.sandbox, self.prometheus, *self.daemons.values())
         for process in (*self.redis.processes, *[part.process for part in parts]):
             if process.name == name:
                 return process

@@ -12,12 +12,12 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, bulk, latency, memory, profile, scheduling, text, tracing, videos
+from . import analytics, backlog, bulk, latency, memory, observability, profile, scheduling, text, tracing, videos
 from .bench import Bench
 from .resp import RespError
 
 PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "bulk", "hour", "speech",
-         "tracing", "profile", "memory", "text")
+         "observability", "tracing", "profile", "memory", "text")
 WITHOUT_SERVERS = {"text"}
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
@@ -146,6 +146,11 @@ def measure_tracing(bench, figures, count):
     progress(f"with spans against without: {found}")
 
 
+def measure_observability(bench, figures, count):
+    figures["observability"] = observability.measure(bench, count, REPETITIONS)
+    progress(f"metrics on against off: {figures['observability']}")
+
+
 def measure_profile(bench, figures, _):
     figures["profile"] = profile.measure(bench)
 
@@ -166,6 +171,7 @@ MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RU
             "cron": (measure_cron, 0), "kill": (measure_kill, 0), "analytics": (measure_analytics, 0),
             "bulk": (measure_bulk, 0), "hour": (measure_hour, 0), "speech": (measure_speech, 0),
             "tracing": (measure_tracing, NOOP_RUNS),
+            "observability": (measure_observability, NOOP_RUNS),
             "profile": (measure_profile, 0), "memory": (measure_memory, 0), "text": (measure_text, 0)}
 
 

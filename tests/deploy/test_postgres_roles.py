@@ -149,11 +149,11 @@ def test_row_security_lets_the_engine_in_and_nobody_else(as_role, stack):
 
 
 def test_an_application_that_could_insert_before_can_send_after(postgres, empty_database, stack):
-    """The right that 0016 takes from everybody stays with those who had the tables' rights."""
+    """The right that the migration takes from everybody stays with those who had the tables' rights."""
     done = scheduler(stack, "--migrate", CHRONOS_DATABASE_URL=empty_database)
     assert done.returncode == 0
     name = empty_database.rpartition("/")[2]
-    migration = os.path.join(repository(), "sql", "migrations", "0016_least_privilege.sql")
+    migration = os.path.join(repository(), "sql", "migrations", "0014_least_privilege.sql")
     with open(migration, encoding="utf-8") as f:
         text = f.read()
     postgres.admin("create role app_of_old login", name)

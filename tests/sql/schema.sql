@@ -1693,6 +1693,16 @@ CASE kind
 END),
     CONSTRAINT controls_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 500)))
 );
+CREATE VIEW chronos.cost_by_creator_day AS
+ SELECT date_trunc('day'::text, runs.finished_at) AS day,
+    runs.creator_id,
+    runs.function_id,
+    count(*) AS runs,
+    sum(runs.cost_usd) AS usd
+   FROM chronos.runs
+  WHERE ((runs.cost_usd > (0)::numeric) AND (runs.finished_at > (now() - '31 days'::interval)))
+  GROUP BY (date_trunc('day'::text, runs.finished_at)), runs.creator_id, runs.function_id;
+COMMENT ON VIEW chronos.cost_by_creator_day IS 'Paid runs of the last 31 days.';
 CREATE TABLE chronos.deleted_files (
     bucket text NOT NULL,
     path text NOT NULL,
@@ -1725,6 +1735,16 @@ CREATE TABLE chronos.events_default (
     traceparent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
+CREATE VIEW chronos.failures_last_hour AS
+ SELECT runs.function_id,
+    runs.error_code,
+    count(*) AS runs,
+    max(runs.finished_at) AS last_at,
+    (array_agg(runs.error_message ORDER BY runs.finished_at DESC))[1] AS last_message
+   FROM chronos.runs
+  WHERE ((runs.status = 'failed'::text) AND (runs.finished_at > (now() - '01:00:00'::interval)))
+  GROUP BY runs.function_id, runs.error_code;
+COMMENT ON VIEW chronos.failures_last_hour IS 'Failed runs of the last hour by function and class of error.';
 CREATE TABLE chronos.functions (
     id text NOT NULL,
     manifest jsonb NOT NULL,
@@ -1846,6 +1866,14 @@ CREATE TABLE chronos.runs_default (
     cost_usd numeric(12,6),
     worker text
 );
+CREATE VIEW chronos.spending_last_hour AS
+ SELECT runs.creator_id AS owner,
+    sum(runs.cost_usd) AS usd,
+    count(*) AS runs
+   FROM chronos.runs
+  WHERE ((runs.cost_usd > (0)::numeric) AND (runs.finished_at > (now() - '01:00:00'::interval)))
+  GROUP BY runs.creator_id;
+COMMENT ON VIEW chronos.spending_last_hour IS 'What the runs of an owner that ended in the last hour have cost. The budget itself is kept in Redis, by the minute.';
 CREATE TABLE chronos.step_ledger (
     run_id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -1888,6 +1916,17 @@ CREATE VIEW chronos.stuck_videos AS
         END)) AND ((v.status <> 'pending'::text) OR ((v.created_at > (now() - '7 days'::interval)) AND (NOT (EXISTS ( SELECT
            FROM public.creators c
           WHERE ((c.id = v.creator_id) AND ((c.settings ->> 'auto_transcribe'::text) = 'false'::text))))))) AND (NOT chronos.is_worked_on(v.*)));
+CREATE VIEW chronos.top_creators_day AS
+ SELECT runs.creator_id,
+    count(*) AS runs,
+    count(*) FILTER (WHERE (runs.status = 'failed'::text)) AS failed,
+    sum(COALESCE(runs.cost_usd, (0)::numeric)) AS usd,
+    avg(EXTRACT(epoch FROM (runs.started_at - runs.queued_at))) AS mean_wait_seconds,
+    max(EXTRACT(epoch FROM (runs.started_at - runs.queued_at))) AS longest_wait_seconds
+   FROM chronos.runs
+  WHERE ((runs.accepted_at > (now() - '1 day'::interval)) AND (runs.creator_id IS NOT NULL))
+  GROUP BY runs.creator_id;
+COMMENT ON VIEW chronos.top_creators_day IS 'What each creator''s events of the last day have become: runs that have ended. Order it and limit it.';
 CREATE TABLE chronos.transcripts (
     video_id uuid NOT NULL,
     segments json NOT NULL,
@@ -2135,6 +2174,8 @@ CREATE INDEX runs_creator ON ONLY chronos.runs USING btree (creator_id, finished
 CREATE INDEX runs_default_creator_id_finished_at_idx ON chronos.runs_default USING btree (creator_id, finished_at);
 CREATE INDEX runs_failed ON ONLY chronos.runs USING btree (finished_at) WHERE (status = 'failed'::text);
 CREATE INDEX runs_default_finished_at_idx ON chronos.runs_default USING btree (finished_at) WHERE (status = 'failed'::text);
+CREATE INDEX runs_paid ON ONLY chronos.runs USING btree (finished_at) WHERE (cost_usd > (0)::numeric);
+CREATE INDEX runs_default_finished_at_idx1 ON chronos.runs_default USING btree (finished_at) WHERE (cost_usd > (0)::numeric);
 CREATE INDEX runs_function ON ONLY chronos.runs USING btree (function_id, finished_at);
 CREATE INDEX runs_default_function_id_finished_at_idx ON chronos.runs_default USING btree (function_id, finished_at);
 CREATE INDEX idx_analytics_cache_computed_at ON public.analytics_cache USING btree (creator_id, computed_at DESC);
@@ -2182,6 +2223,7 @@ ALTER INDEX chronos.rejected_events_pkey ATTACH PARTITION chronos.rejected_event
 ALTER INDEX chronos.run_steps_pkey ATTACH PARTITION chronos.run_steps_default_pkey;
 ALTER INDEX chronos.runs_creator ATTACH PARTITION chronos.runs_default_creator_id_finished_at_idx;
 ALTER INDEX chronos.runs_failed ATTACH PARTITION chronos.runs_default_finished_at_idx;
+ALTER INDEX chronos.runs_paid ATTACH PARTITION chronos.runs_default_finished_at_idx1;
 ALTER INDEX chronos.runs_function ATTACH PARTITION chronos.runs_default_function_id_finished_at_idx;
 ALTER INDEX chronos.runs_pkey ATTACH PARTITION chronos.runs_default_pkey;
 ALTER INDEX chronos.step_ledger_pkey ATTACH PARTITION chronos.step_ledger_default_pkey;

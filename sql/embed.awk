@@ -102,8 +102,10 @@ FNR == 1 {
         if (file !~ /^[0-9][0-9][0-9][0-9]_[a-z0-9_]+\.sql$/)
             fail("a migration is named NNNN_name.sql")
         version = substr(file, 1, 4) + 0
-        if (version != ++migrations)
-            fail("migrations are numbered from 0001 without gaps, in order: expected " migrations)
+        if (version <= newest)
+            fail("migrations come in rising order, each number once: " version " after " newest)
+        newest = version
+        migrations++
         migration = substr(file, 6, length(file) - 9)
         migration_file = FILENAME
         migration_text = ""

@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "db.h"
+#include "forget.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
@@ -72,6 +73,11 @@ static bool bound_rejected(struct housekeeping *h, struct err *e)
     const struct conf *c = h->conf;
     long days = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
     return rejected_bound(h->kv, days, e);
+}
+
+static bool forget_ordered(struct housekeeping *h, struct err *e)
+{
+    return forget_creators(h->conf, h->kv, h->db, h->stopping, e);
 }
 
 /* Also those that went with this database before: the change may have come while no scheduler was running. */
@@ -184,6 +190,7 @@ static const struct {
     {"drop partitions", 3600000, 5000, drop_partitions},
     {"bound rejected events", 10000, 5000, bound_rejected},
     {"forget orders", 3600000, 5000, forget_orders},
+    {"forget creators", 2000, 2000, forget_ordered},
     {"tell settings", 3600000, 5000, tell_settings},
     {"find forgotten work", 1000, 500, find_forgotten},
     {"see what workers execute", 10000, 5000, see_offers},

@@ -6,6 +6,31 @@ CREATE TYPE chronos.api_answer AS (
 	message text,
 	body jsonb
 );
+CREATE FUNCTION chronos.accounts_of(creator uuid) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(jsonb_agg(to_jsonb(m) order by m.month), '[]')
+    from (
+        select to_char(u.date, 'YYYY-MM') as month, sum(u.videos_uploaded) as videos_uploaded,
+               sum(u.total_video_duration_seconds) as total_video_duration_seconds,
+               sum(u.ai_credits_used) as ai_credits_used, sum(u.transcription_minutes) as transcription_minutes,
+               sum(u.chat_messages_sent) as chat_messages_sent, max(u.storage_used_bytes) as storage_used_bytes
+        from public.usage_metrics u
+        where u.creator_id = creator
+        group by 1
+    ) m
+$$;
+CREATE FUNCTION chronos.add_counts(a jsonb, b jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select coalesce(jsonb_object_agg(key, n), '{}')
+    from (
+        select key, sum(value::numeric) as n
+        from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) each
+        group by key
+        having sum(value::numeric) <> 0
+    ) sums
+$$;
 CREATE FUNCTION chronos.analytics_range_of(starts timestamp with time zone, ends timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
     AS $$
@@ -1113,6 +1138,116 @@ begin
     return made;
 end
 $$;
+CREATE FUNCTION chronos.erase_application_data(creator uuid, operation uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    counts jsonb := '{}';
+    tbl text;
+    n bigint;
+begin
+    for tbl in select unnest(array['students', 'videos', 'courses', 'usage_metrics', 'video_analytics_events',
+                                   'analytics_cache', 'bulk_operations']) loop
+        execute format('select count(*) from public.%I where creator_id = $1', tbl) into n using creator;
+        counts := counts || jsonb_build_object(tbl, n);
+    end loop;
+    select count(*) into n from public.video_chunks c join public.videos v on v.id = c.video_id where v.creator_id = creator;
+    counts := counts || jsonb_build_object('video_chunks', n);
+    perform chronos.delete_videos(operation, creator, array(select v.id from public.videos v where v.creator_id = creator));
+    delete from public.creators c where c.id = creator;
+    get diagnostics n = row_count;
+    return counts || jsonb_build_object('creators', n);
+end
+$_$;
+CREATE FUNCTION chronos.erase_creator(order_id bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    who text;
+    counts jsonb;
+    months jsonb := '[]';
+begin
+    select f.creator into who from chronos.forgotten f where f.id = order_id and f.done_at is null for update;
+    if not found then
+        return 0;
+    end if;
+    counts := chronos.erase_history(who);
+    if who ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        months := chronos.accounts_of(who::uuid);
+        counts := counts || chronos.erase_application_data(who::uuid, gen_random_uuid());
+    end if;
+    update chronos.forgotten f
+    set deleted = chronos.add_counts(f.deleted, counts),
+        accounts = f.accounts || months
+    where f.id = order_id;
+    return (select coalesce(sum(value::bigint), 0) from jsonb_each_text(counts));
+end
+$_$;
+CREATE FUNCTION chronos.erase_history(creator text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    blot constant text := 'forgotten';
+    held text := '%' || replace(replace(replace(creator, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    counts jsonb := '{}';
+    n bigint;
+begin
+    delete from chronos.run_steps s
+    using chronos.runs r
+    where r.creator_id = creator and s.run_id = r.id and s.accepted_at = r.accepted_at;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('run_steps', n);
+    delete from chronos.step_ledger s
+    using chronos.runs r
+    where r.creator_id = creator and s.run_id = r.id and s.accepted_at = r.accepted_at;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('step_ledger', n);
+    delete from chronos.runs where creator_id = creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('runs', n);
+    delete from chronos.events where creator_id = creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('events', n);
+    delete from chronos.rejected_events where excerpt like held or name like held or reason like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('rejected_events', n);
+    delete from chronos.outbox where data::text like held or idempotency_key like held or "user"::text like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('outbox', n);
+    delete from chronos.controls where name = creator or right(name, length(creator) + 1) = ':' || creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('controls', n);
+    delete from chronos.commands where applied_at is not null and (owner = creator or condition like held or reason like held);
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('commands', n);
+    update chronos.events
+    set data = replace(data::text, creator, blot)::json,
+        "user" = replace("user"::text, creator, blot)::json,
+        idempotency_key = replace(idempotency_key, creator, blot)
+    where data::text like held or "user"::text like held or idempotency_key like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('events_blotted', n);
+    update chronos.runs
+    set output = replace(output::text, creator, blot)::json,
+        error_message = replace(error_message, creator, blot)
+    where output::text like held or error_message like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('runs_blotted', n);
+    update chronos.run_steps
+    set step = replace(step, creator, blot),
+        result = replace(result::text, creator, blot)::json,
+        error_message = replace(error_message, creator, blot)
+    where step like held or result::text like held or error_message like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('run_steps_blotted', n);
+    update chronos.step_ledger
+    set step = replace(step, creator, blot),
+        result = replace(result::text, creator, blot)::json
+    where step like held or result::text like held;
+    get diagnostics n = row_count;
+    return counts || jsonb_build_object('step_ledger_blotted', n);
+end
+$$;
 CREATE TABLE chronos.events (
     id text NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
@@ -1254,6 +1389,23 @@ begin
     full_name := full_name || ':' || chronos.check_owner(caller, owner);
 end
 $_$;
+CREATE FUNCTION chronos.forget(creator text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    creator := chronos.check_owner('forget', creator);
+    insert into chronos.forgotten as f (creator) values (forget.creator)
+    on conflict do nothing
+    returning f.id into row_id;
+    if row_id is null then
+        select f.id into row_id from chronos.forgotten f where f.creator = forget.creator;
+    end if;
+    return row_id;
+end
+$$;
 CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
@@ -1936,6 +2088,24 @@ CREATE TABLE chronos.events_default (
     parent text,
     CONSTRAINT events_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'unmatched'::text])))
 );
+CREATE TABLE chronos.forgotten (
+    id bigint NOT NULL,
+    creator text,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asked_by text DEFAULT SESSION_USER NOT NULL,
+    done_at timestamp with time zone,
+    deleted jsonb DEFAULT '{}'::jsonb NOT NULL,
+    accounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT forgotten_check CHECK (((creator IS NULL) = (done_at IS NOT NULL)))
+);
+ALTER TABLE chronos.forgotten ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.forgotten_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE chronos.functions (
     id text NOT NULL,
     manifest jsonb NOT NULL,
@@ -2265,6 +2435,8 @@ ALTER TABLE ONLY chronos.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.events_default
     ADD CONSTRAINT events_default_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.forgotten
+    ADD CONSTRAINT forgotten_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.meta
@@ -2338,6 +2510,7 @@ CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);
 CREATE INDEX events_default_name_accepted_at_idx ON chronos.events_default USING btree (name, accepted_at);
 CREATE INDEX events_retry_of ON ONLY chronos.events USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX events_default_retry_of_idx ON chronos.events_default USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE UNIQUE INDEX forgotten_open ON chronos.forgotten USING btree (creator) WHERE (creator IS NOT NULL);
 CREATE INDEX outbox_retry_of ON chronos.outbox USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX outbox_sent ON chronos.outbox USING btree (look_at) WHERE (event_id IS NOT NULL);
 CREATE INDEX outbox_unsent ON chronos.outbox USING btree (id) WHERE (event_id IS NULL);

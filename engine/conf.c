@@ -64,7 +64,12 @@ static const struct setting settings[] = {
     {"CHRONOS_WORK_DIR", TEXT, AT(work_dir), "/tmp", 0, 0, "", CONF_WORKER, "where downloads are kept while a step runs"},
     {"CHRONOS_MAX_EVENT_BYTES", NUMBER, AT(max_event_bytes), "524288", 1024, 16777216, "bytes", CONF_SCHEDULER | CONF_CONSOLE, "largest data of an event; larger ones are rejected"},
     {"CHRONOS_DEDUPE_MS", NUMBER, AT(dedupe_ms), "86400000", 1000, 604800000, "ms", CONF_SCHEDULER, "how long an event's id is remembered"},
-    {"CHRONOS_RETENTION_DAYS", NUMBER, AT(retention_days), "90", 1, 36500, "days", CONF_SCHEDULER, "run history older than this is dropped, a day at a time"},
+    {"CHRONOS_RETENTION_DAYS", NUMBER, AT(retention_days), "90", 1, 36500, "days", CONF_SCHEDULER, "history older than this is dropped, a day at a time"},
+    {"CHRONOS_RETENTION_EVENTS_DAYS", NUMBER, AT(retention_events_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for accepted events; 0 = CHRONOS_RETENTION_DAYS, as for the next ones"},
+    {"CHRONOS_RETENTION_RUNS_DAYS", NUMBER, AT(retention_runs_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for runs and what their transactional steps did; not below that of events"},
+    {"CHRONOS_RETENTION_STEPS_DAYS", NUMBER, AT(retention_steps_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for the attempts of steps and their results, which are the largest part"},
+    {"CHRONOS_RETENTION_REJECTED_DAYS", NUMBER, AT(retention_rejected_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for what could not be read as an event"},
+    {"CHRONOS_RETENTION_AUDIT_DAYS", NUMBER, AT(retention_audit_days), "365", 0, 36500, "days", CONF_SCHEDULER, "the same for who did what (audit_log)"},
     {"CHRONOS_ROUTE_BATCH", NUMBER, AT(route_batch), "256", 1, 1000, "events", CONF_SCHEDULER, "events read from the stream at once"},
     {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
     {"CHRONOS_CANARY_MS", NUMBER, AT(canary_ms), "60000", 0, 86400000, "ms", CONF_SCHEDULER, "a canary event goes the whole way once in this time, for alerts to miss; 0 = none"},
@@ -252,6 +257,18 @@ static bool check_limits(const char *text, struct err *e)
     return true;
 }
 
+/* A run whose row is gone before its event looks like one that has not ended. */
+static bool check_retention(const struct conf *c, struct err *e)
+{
+    long events = c->retention_events_days != 0 ? c->retention_events_days : c->retention_days;
+    long runs = c->retention_runs_days != 0 ? c->retention_runs_days : c->retention_days;
+    return runs >= events ||
+           err_set(e, ERR_INPUT,
+                   "CHRONOS_RETENTION_RUNS_DAYS=%ld: must not be below "
+                   "CHRONOS_RETENTION_EVENTS_DAYS (%ld): runs are kept as long as their events",
+                   runs, events);
+}
+
 long conf_limit(const struct conf *c, const char *name, long otherwise)
 {
     size_t len = strlen(name);
@@ -348,6 +365,8 @@ bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e)
         return err_set(e, ERR_INPUT,
                        "CHRONOS_RETRY_MAX_MS=%ld: must not be below CHRONOS_RETRY_BASE_MS (%ld)",
                        c->retry_max_ms, c->retry_base_ms);
+    if (!check_retention(c, e))
+        return false;
     const struct spans_conf spans = {
         .endpoint = c->otlp_endpoint, .headers = c->otlp_headers, .attributes = c->otel_attributes};
     if (!spans_check(&spans, e) || !check_limits(c->limits, e) || !fill_services(c, e) ||

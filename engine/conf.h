@@ -37,6 +37,11 @@ struct conf {
     long max_event_bytes;
     long dedupe_ms;
     long retention_days;
+    long retention_events_days; /* 0 = retention_days, as the next ones */
+    long retention_runs_days;
+    long retention_steps_days;
+    long retention_rejected_days;
+    long retention_audit_days;
     long route_batch;
     long archive_batch;
     long canary_ms;

@@ -9,6 +9,7 @@
 #include "canary.h"
 #include "clock.h"
 #include "db.h"
+#include "forget.h"
 #include "key.h"
 #include "kv.h"
 #include "log.h"
@@ -16,13 +17,13 @@
 #include "offers.h"
 #include "rebuild.h"
 #include "redis_check.h"
+#include "rejected.h"
+#include "retention.h"
 #include "servers.h"
 
 enum {
     NAP_MS = 50,
     SERVERS_MAX_BYTES = 1 << 20,
-    DAYS_BACK = 1,
-    DAYS_AHEAD = 3,
     IDS_MAX_BYTES = 1 << 20,
     LOOKS_ALONE =
         6, /* by which a function is said to be executed by nobody: a deployment takes a while */
@@ -59,14 +60,26 @@ static bool check_redis(struct housekeeping *h, struct err *e)
     return true;
 }
 
-static bool keep_partitions(struct housekeeping *h, struct err *e)
+static bool make_partitions(struct housekeeping *h, struct err *e)
 {
-    char back[16], ahead[16], keep[24];
-    (void)snprintf(back, sizeof(back), "%d", DAYS_BACK);
-    (void)snprintf(ahead, sizeof(ahead), "%d", DAYS_AHEAD);
-    (void)snprintf(keep, sizeof(keep), "%ld", h->conf->retention_days);
-    return DB_EXEC(h->db, e, "ensure_partitions", back, ahead) &&
-           DB_EXEC(h->db, e, "drop_partitions", keep);
+    return retention_make(h->db, e);
+}
+
+static bool drop_partitions(struct housekeeping *h, struct err *e)
+{
+    return retention_drop(h->conf, h->db, h->stopping, e);
+}
+
+static bool bound_rejected(struct housekeeping *h, struct err *e)
+{
+    const struct conf *c = h->conf;
+    long days = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
+    return rejected_bound(h->kv, days, e);
+}
+
+static bool forget_ordered(struct housekeeping *h, struct err *e)
+{
+    return forget_creators(h->conf, h->kv, h->db, h->stopping, e);
 }
 
 /* Also those that went with this database before: the change may have come while no scheduler was running. */
@@ -182,8 +195,11 @@ static const struct {
     bool (*run)(struct housekeeping *h, struct err *e);
 } chores[] = {
     {"check redis", 60000, 5000, check_redis},
-    {"keep partitions", 3600000, 5000, keep_partitions},
+    {"make partitions", 3600000, 5000, make_partitions},
+    {"drop partitions", 3600000, 5000, drop_partitions},
+    {"bound rejected events", 10000, 5000, bound_rejected},
     {"forget orders", 3600000, 5000, forget_orders},
+    {"forget creators", 2000, 2000, forget_ordered},
     {"tell settings", 3600000, 5000, tell_settings},
     {"find forgotten work", 1000, 500, find_forgotten},
     {"see what workers execute", 10000, 5000, see_offers},

@@ -38,6 +38,8 @@ grant usage on all sequences in schema chronos to chronos_engine;
 grant execute on function
     chronos.send(text, jsonb, text, timestamptz, jsonb, text),
     chronos.ensure_partitions(integer, integer),
+    chronos.part_old_rows(jsonb),
+    chronos.drop_partition(text),
     chronos.drop_partitions(integer) to chronos_engine;
 
 grant execute on function chronos.send(text, jsonb, text, timestamptz, jsonb, text) to chronos_producer;

@@ -46,16 +46,6 @@ set epoch = $2::text,
     last_id = $3::text
 where partition = $1::integer
 
--- name: ensure_partitions :exec
--- Every hour, first at start.
--- $1 days back, $2 days ahead
-select chronos.ensure_partitions($1::integer, $2::integer) as made
-
--- name: drop_partitions :exec
--- Every hour.
--- $1 days to keep
-select chronos.drop_partitions($1::integer) as dropped
-
 -- name: end_frozen_writers :many
 -- When our own write waited in vain for a lock: another scheduler may be frozen in the middle of a COPY, where no timeout of
 -- the server reaches it. Its transaction is ended; if it wakes up it is told so and writes again.

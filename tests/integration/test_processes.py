@@ -34,6 +34,7 @@ def test_help_and_version(engine):
     ("worker", "CHRONOS_LEASE_MS", "499", "500 to 600000"),
     ("scheduler", "CHRONOS_LEASE_MS", "99999999999999999999", "500 to 600000"),
     ("scheduler", "CHRONOS_MAX_EVENT_BYTES", "-1", "1024 to 16777216"),
+    ("scheduler", "CHRONOS_RETENTION_RUNS_DAYS", "30", "CHRONOS_RETENTION_EVENTS_DAYS (90)"),
     ("scheduler", "CHRONOS_LOG_LEVEL", "loud", "error, warn, info or debug"),
     ("worker", "CHRONOS_LIMITS", "creator", "name=max"),
     ("worker", "CHRONOS_LIMITS", "creator=0", "from 1 to 1000000"),

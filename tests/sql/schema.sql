@@ -6,6 +6,31 @@ CREATE TYPE chronos.api_answer AS (
 	message text,
 	body jsonb
 );
+CREATE FUNCTION chronos.accounts_of(creator uuid) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(jsonb_agg(to_jsonb(m) order by m.month), '[]')
+    from (
+        select to_char(u.date, 'YYYY-MM') as month, sum(u.videos_uploaded) as videos_uploaded,
+               sum(u.total_video_duration_seconds) as total_video_duration_seconds,
+               sum(u.ai_credits_used) as ai_credits_used, sum(u.transcription_minutes) as transcription_minutes,
+               sum(u.chat_messages_sent) as chat_messages_sent, max(u.storage_used_bytes) as storage_used_bytes
+        from public.usage_metrics u
+        where u.creator_id = creator
+        group by 1
+    ) m
+$$;
+CREATE FUNCTION chronos.add_counts(a jsonb, b jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select coalesce(jsonb_object_agg(key, n), '{}')
+    from (
+        select key, sum(value::numeric) as n
+        from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) each
+        group by key
+        having sum(value::numeric) <> 0
+    ) sums
+$$;
 CREATE FUNCTION chronos.analytics_range_of(starts timestamp with time zone, ends timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
     AS $$
@@ -37,22 +62,7 @@ CREATE FUNCTION chronos.analytics_trend(now double precision, before double prec
     select case when before = 0 then case when now > 0 then 100 else 0 end
                else floor((now - before) / before * 100 + 0.5) end::double precision
 $$;
-CREATE TABLE public.bulk_operations (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    creator_id uuid NOT NULL,
-    operation_type text NOT NULL,
-    video_ids uuid[] NOT NULL,
-    status text DEFAULT 'pending'::text NOT NULL,
-    progress_current integer DEFAULT 0,
-    progress_total integer NOT NULL,
-    result jsonb,
-    created_at timestamp with time zone DEFAULT now(),
-    completed_at timestamp with time zone,
-    error_message text,
-    CONSTRAINT bulk_operations_operation_type_check CHECK ((operation_type = ANY (ARRAY['delete'::text, 'export'::text, 'reprocess'::text]))),
-    CONSTRAINT bulk_operations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
-);
-CREATE FUNCTION chronos.api_bulk(operation public.bulk_operations) RETURNS jsonb
+CREATE FUNCTION chronos.api_bulk(operation_id uuid) RETURNS jsonb
     LANGUAGE sql STABLE
     AS $$
     select jsonb_build_object(
@@ -65,6 +75,8 @@ CREATE FUNCTION chronos.api_bulk(operation public.bulk_operations) RETURNS jsonb
         'result', operation.result, 'error_message', operation.error_message,
         'created_at', chronos.api_time(operation.created_at),
         'completed_at', chronos.api_time(operation.completed_at))
+    from public.bulk_operations operation
+    where operation.id = operation_id
 $$;
 CREATE FUNCTION chronos.api_bulk_list(creator text, before text, most integer) RETURNS chronos.api_answer
     LANGUAGE sql STABLE
@@ -79,16 +91,15 @@ CREATE FUNCTION chronos.api_bulk_list(creator text, before text, most integer) R
     )
     select chronos.api_ok(jsonb_build_object(
         'success', true,
-        'data', coalesce((select jsonb_agg(chronos.api_bulk(o::public.bulk_operations) order by p.created_at desc, p.id)
-                          from page p join public.bulk_operations o on o.id = p.id), '[]'),
+        'data', coalesce((select jsonb_agg(chronos.api_bulk(p.id) order by p.created_at desc, p.id) from page p), '[]'),
         'next', (select min(p.created_at) from page p having count(*) = most)))
 $$;
 CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answer
     LANGUAGE sql STABLE
     AS $$
     select coalesce(
-        (select chronos.api_ok(jsonb_build_object('success', true, 'data', chronos.api_bulk(o)))
-         from public.bulk_operations o where o.id = chronos.to_uuid(operation)),
+        (select chronos.api_ok(jsonb_build_object('success', true, 'data', found))
+         from chronos.api_bulk(chronos.to_uuid(operation)) found where found is not null),
         chronos.api_refuse(404, 'not_found', 'id', 'there is no operation with this id'))
 $$;
 CREATE FUNCTION chronos.api_dashboard(creator text, starts text, ends text) RETURNS chronos.api_answer
@@ -486,6 +497,24 @@ begin
     end if;
 end
 $_$;
+CREATE FUNCTION chronos.check_keep(keep jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+declare
+    k record;
+begin
+    if jsonb_typeof(keep) is distinct from 'object' or not keep ? 'default' then
+        raise exception 'keep must be an object of days by table, with "default"' using errcode = 'invalid_parameter_value';
+    end if;
+    for k in select key, value from jsonb_each(keep) loop
+        if jsonb_typeof(k.value) <> 'number' or (k.value::text)::numeric not between 1 and 36500
+            or (k.value::text)::numeric <> trunc((k.value::text)::numeric) then
+            raise exception 'keep: % must be a whole number of days from 1 to 36500', k.key
+                using errcode = 'invalid_parameter_value';
+        end if;
+    end loop;
+end
+$$;
 CREATE FUNCTION chronos.check_owner(caller text, owner text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -876,6 +905,43 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
     left join peak_hours h on h.creator_id = m.creator_id and h.name = m.name
     left join top_videos t on t.creator_id = m.creator_id and t.name = m.name
 $$;
+CREATE FUNCTION chronos.days_joined(day date) RETURNS SETOF date
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    select distinct chronos.time_of_id(r.run_id)::date
+    from chronos.events e
+    cross join lateral unnest(e.run_ids) as r (run_id)
+    where e.outcome = 'accepted'
+        and e.accepted_at >= day::timestamptz
+        and e.accepted_at < (day + 1)::timestamptz
+        and left(r.run_id, 10) <> left(e.id, 10)
+        and chronos.time_of_id(r.run_id) < day::timestamptz
+$$;
+CREATE FUNCTION chronos.days_retried() RETURNS SETOF date
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    with recursive chain (run_id, depth) as (
+        select e.retry_of, 1
+        from chronos.events e
+        cross join lateral unnest(e.run_ids) as r (run_id)
+        where e.retry_of is not null
+            and e.outcome = 'accepted'
+            and not exists (select from chronos.runs done where done.id = r.run_id)
+        union
+        select e.retry_of, chain.depth + 1
+        from chain
+        join chronos.events e on e.id between left(chain.run_id, 10) || repeat('0', 16)
+                                  and left(chain.run_id, 10) || repeat('Z', 16)
+        where chain.run_id = any (e.run_ids)
+            and e.retry_of is not null
+            and chain.depth < 100
+    )
+    select distinct r.accepted_at::date
+    from chain
+    join chronos.runs r on r.id = chain.run_id
+$$;
 CREATE FUNCTION chronos.delete_videos(operation uuid, creator uuid, ids uuid[]) RETURNS TABLE(video_id uuid, error text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -939,39 +1005,102 @@ begin
     perform chronos.set_control('pause', fn, 'drain');
 end
 $$;
-CREATE FUNCTION chronos.drop_partitions(keep_days integer) RETURNS integer
+CREATE FUNCTION chronos.drop_partition(partition text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '2s'
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
+declare
+    part chronos.partitions;
+begin
+    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
+    select * into part from chronos.partitions p where p.partition::text = drop_partition.partition;
+    if not found then
+        return; -- another scheduler was faster
+    end if;
+    execute format('drop table %s', part.partition);
+    delete from chronos.settled_days s
+    where s.day = part.day
+        and not exists (select from chronos.partitions p where p.day = s.day);
+end
+$$;
+CREATE FUNCTION chronos.drop_partitions(keep_days integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
 declare
     dropped integer := 0;
-    tbl record;
-    part record;
-    oldest date := current_date - keep_days;
+    judged date;
+    part text;
+    keep jsonb := jsonb_build_object('default', keep_days);
 begin
-    if keep_days is null or keep_days < 1 then
-        raise exception 'keep_days must be at least 1' using errcode = 'invalid_parameter_value';
-    end if;
-    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
-    for tbl in select * from chronos.partitioned_tables order by table_name loop
-        for part in
-            select c.oid::regclass as name
-            from pg_catalog.pg_inherits i
-            join pg_catalog.pg_class c on c.oid = i.inhrelid
-            where i.inhparent = ('chronos.' || quote_ident(tbl.table_name))::regclass
-                and c.relname ~ '_\d{8}$'
-                and to_date(right(c.relname, 8), 'YYYYMMDD') < oldest
-        loop
-            execute format('drop table %s', part.name);
-            dropped := dropped + 1;
-        end loop;
-        execute format('delete from %s where %I < %L',
-                       tbl.default_partition::regclass, tbl.key_column, oldest::timestamptz);
+    perform chronos.part_old_rows(keep);
+    loop
+        judged := chronos.settle_next_day(judged);
+        exit when judged is null;
+    end loop;
+    for part in select p.partition::text from chronos.droppable_partitions(keep) p loop
+        perform chronos.drop_partition(part);
+        dropped := dropped + 1;
     end loop;
     return dropped;
 end
-$_$;
+$$;
+CREATE VIEW chronos.partitioned_tables AS
+ SELECT c.relname AS table_name,
+    a.attname AS key_column,
+    p.partdefid AS default_partition
+   FROM ((pg_partitioned_table p
+     JOIN pg_class c ON ((c.oid = p.partrelid)))
+     JOIN pg_attribute a ON (((a.attrelid = p.partrelid) AND (a.attnum = p.partattrs[0]))))
+  WHERE (c.relnamespace = ('chronos'::regnamespace)::oid);
+CREATE VIEW chronos.partitions AS
+ SELECT t.table_name,
+    (c.oid)::regclass AS partition,
+    to_date("right"((c.relname)::text, 8), 'YYYYMMDD'::text) AS day
+   FROM ((chronos.partitioned_tables t
+     JOIN pg_inherits i ON ((i.inhparent = ((('chronos.'::text || quote_ident((t.table_name)::text)))::regclass)::oid)))
+     JOIN pg_class c ON ((c.oid = i.inhrelid)))
+  WHERE (c.relname ~ '_\d{8}$'::text);
+CREATE FUNCTION chronos.droppable_partitions(keep jsonb) RETURNS SETOF chronos.partitions
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    with days_with_events as materialized (
+        select p.day, s.day is not null as settled, s.joined
+        from chronos.partitions p
+        left join chronos.settled_days s on s.day = p.day
+        where p.table_name = 'events'
+    ),
+    joined as materialized (
+        select unnest(d.joined) as day
+        from days_with_events d
+        union all
+        select j
+        from days_with_events d
+        cross join lateral chronos.days_joined(d.day) j
+        where not d.settled
+    ),
+    retried as materialized (
+        select chronos.days_retried() as day
+    ),
+    expired as materialized (
+        select p.table_name, p.partition, p.day,
+               p.table_name not in ('events', 'runs', 'run_steps', 'step_ledger')
+               or exists (select from chronos.settled_days s where s.day = p.day)
+                   and not exists (select from retried r where r.day = p.day) as is_free
+        from chronos.expired_partitions(keep) p
+    )
+    select x.table_name, x.partition, x.day
+    from expired x
+    where x.is_free
+        and (x.table_name <> 'runs'
+            or not exists (select from joined j where j.day = x.day)
+                and (not exists (select from days_with_events d where d.day = x.day)
+                    or exists (select from expired ev where ev.table_name = 'events' and ev.day = x.day and ev.is_free)))
+    order by x.day, x.table_name = 'runs', x.table_name
+$$;
 CREATE FUNCTION chronos.embedding_in(value text) RETURNS real[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ select translate(value, '[]', '{}')::real[] $$;
@@ -982,32 +1111,130 @@ CREATE FUNCTION chronos.ensure_partitions(days_back integer, days_ahead integer)
     AS $$
 declare
     made integer := 0;
-    tbl record;
+    tbl chronos.partitioned_tables;
     day date;
-    part text;
 begin
     perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
     for tbl in select * from chronos.partitioned_tables order by table_name loop
         for day in select d::date from generate_series(current_date - days_back,
                                                        current_date + days_ahead,
                                                        interval '1 day') d loop
-            part := tbl.table_name || '_' || to_char(day, 'YYYYMMDD');
-            continue when to_regclass('chronos.' || quote_ident(part)) is not null;
-            execute format('create table chronos.%I (like chronos.%I including all)',
-                           part, tbl.table_name);
-            -- no row of the day may arrive between the move and the attachment
-            execute format('lock table %s in access exclusive mode', tbl.default_partition::regclass);
-            execute format('with moved as (delete from %s where %I >= %L and %I < %L returning *)'
-                           ' insert into chronos.%I select * from moved',
-                           tbl.default_partition::regclass, tbl.key_column, day::timestamptz,
-                           tbl.key_column, (day + 1)::timestamptz, part);
-            execute format('alter table chronos.%I attach partition chronos.%I'
-                           ' for values from (%L) to (%L)',
-                           tbl.table_name, part, day::timestamptz, (day + 1)::timestamptz);
-            made := made + 1;
+            if chronos.make_partition(tbl, day) then
+                made := made + 1;
+            end if;
         end loop;
     end loop;
     return made;
+end
+$$;
+CREATE FUNCTION chronos.erase_application_data(creator uuid, operation uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    counts jsonb := '{}';
+    tbl text;
+    n bigint;
+begin
+    for tbl in select unnest(array['students', 'videos', 'courses', 'usage_metrics', 'video_analytics_events',
+                                   'analytics_cache', 'bulk_operations']) loop
+        execute format('select count(*) from public.%I where creator_id = $1', tbl) into n using creator;
+        counts := counts || jsonb_build_object(tbl, n);
+    end loop;
+    select count(*) into n from public.video_chunks c join public.videos v on v.id = c.video_id where v.creator_id = creator;
+    counts := counts || jsonb_build_object('video_chunks', n);
+    perform chronos.delete_videos(operation, creator, array(select v.id from public.videos v where v.creator_id = creator));
+    delete from public.creators c where c.id = creator;
+    get diagnostics n = row_count;
+    return counts || jsonb_build_object('creators', n);
+end
+$_$;
+CREATE FUNCTION chronos.erase_creator(order_id bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    who text;
+    counts jsonb;
+    months jsonb := '[]';
+begin
+    select f.creator into who from chronos.forgotten f where f.id = order_id and f.done_at is null for update;
+    if not found then
+        return 0;
+    end if;
+    counts := chronos.erase_history(who);
+    if who ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        months := chronos.accounts_of(who::uuid);
+        counts := counts || chronos.erase_application_data(who::uuid, gen_random_uuid());
+    end if;
+    update chronos.forgotten f
+    set deleted = chronos.add_counts(f.deleted, counts),
+        accounts = f.accounts || months
+    where f.id = order_id;
+    return (select coalesce(sum(value::bigint), 0) from jsonb_each_text(counts));
+end
+$_$;
+CREATE FUNCTION chronos.erase_history(creator text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    blot constant text := 'forgotten';
+    held text := '%' || replace(replace(replace(creator, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    counts jsonb := '{}';
+    n bigint;
+begin
+    delete from chronos.run_steps s
+    using chronos.runs r
+    where r.creator_id = creator and s.run_id = r.id and s.accepted_at = r.accepted_at;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('run_steps', n);
+    delete from chronos.step_ledger s
+    using chronos.runs r
+    where r.creator_id = creator and s.run_id = r.id and s.accepted_at = r.accepted_at;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('step_ledger', n);
+    delete from chronos.runs where creator_id = creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('runs', n);
+    delete from chronos.events where creator_id = creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('events', n);
+    delete from chronos.rejected_events where excerpt like held or name like held or reason like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('rejected_events', n);
+    delete from chronos.outbox where data::text like held or idempotency_key like held or "user"::text like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('outbox', n);
+    delete from chronos.controls where name = creator or right(name, length(creator) + 1) = ':' || creator;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('controls', n);
+    delete from chronos.commands where applied_at is not null and (owner = creator or condition like held or reason like held);
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('commands', n);
+    update chronos.events
+    set data = replace(data::text, creator, blot)::json,
+        "user" = replace("user"::text, creator, blot)::json,
+        idempotency_key = replace(idempotency_key, creator, blot)
+    where data::text like held or "user"::text like held or idempotency_key like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('events_blotted', n);
+    update chronos.runs
+    set output = replace(output::text, creator, blot)::json,
+        error_message = replace(error_message, creator, blot)
+    where output::text like held or error_message like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('runs_blotted', n);
+    update chronos.run_steps
+    set step = replace(step, creator, blot),
+        result = replace(result::text, creator, blot)::json,
+        error_message = replace(error_message, creator, blot)
+    where step like held or result::text like held or error_message like held;
+    get diagnostics n = row_count;
+    counts := counts || jsonb_build_object('run_steps_blotted', n);
+    update chronos.step_ledger
+    set step = replace(step, creator, blot),
+        result = replace(result::text, creator, blot)::json
+    where step like held or result::text like held;
+    get diagnostics n = row_count;
+    return counts || jsonb_build_object('step_ledger_blotted', n);
 end
 $$;
 CREATE TABLE chronos.events (
@@ -1066,6 +1293,15 @@ CREATE FUNCTION chronos.events_of_run(run chronos.runs) RETURNS SETOF chronos.ev
         and e.accepted_at <= greatest(run.accepted_at, coalesce(run.started_at, run.finished_at)) + interval '1 minute'
         and run.id = any (e.run_ids)
     order by e.id
+$$;
+CREATE FUNCTION chronos.expired_partitions(keep jsonb) RETURNS SETOF chronos.partitions
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    select p.*
+    from chronos.partitions p
+    where p.day < current_date - coalesce(keep ->> p.table_name, keep ->> 'default')::integer
+    order by p.day, p.table_name
 $$;
 CREATE FUNCTION chronos.find_ended_run(caller text, run text) RETURNS chronos.runs
     LANGUAGE plpgsql STABLE
@@ -1144,6 +1380,23 @@ begin
     full_name := full_name || ':' || chronos.check_owner(caller, owner);
 end
 $_$;
+CREATE FUNCTION chronos.forget(creator text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    row_id bigint;
+begin
+    creator := chronos.check_owner('forget', creator);
+    insert into chronos.forgotten as f (creator) values (forget.creator)
+    on conflict do nothing
+    returning f.id into row_id;
+    if row_id is null then
+        select f.id into row_id from chronos.forgotten f where f.creator = forget.creator;
+    end if;
+    return row_id;
+end
+$$;
 CREATE FUNCTION chronos.from_ms(ms bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     AS $$ select timestamptz 'epoch' + ms * interval '1 millisecond' $$;
@@ -1183,6 +1436,15 @@ CREATE TABLE public.videos (
 CREATE FUNCTION chronos.has_transcript(video public.videos) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     AS $$ select btrim(coalesce(video.transcript, ''), E' \t\n\r') <> '' $$;
+CREATE FUNCTION chronos.held_partitions(keep jsonb) RETURNS SETOF chronos.partitions
+    LANGUAGE sql STABLE
+    AS $$
+    select *
+    from chronos.expired_partitions(keep)
+    except
+    select *
+    from chronos.droppable_partitions(keep)
+$$;
 CREATE FUNCTION chronos.invoke(fn text, data jsonb DEFAULT '{}'::jsonb) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1206,6 +1468,28 @@ CREATE FUNCTION chronos.is_accepted_run(run text) RETURNS boolean
         select from chronos.events e
         where e.id between left(run, 10) || repeat('0', 16) and left(run, 10) || repeat('Z', 16)
             and run = any (e.run_ids)
+    )
+$$;
+CREATE FUNCTION chronos.is_day_live(day date) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    select exists (
+        select from chronos.events e
+        cross join lateral unnest(e.run_ids) as r (run_id)
+        where e.outcome = 'accepted'
+            and e.accepted_at >= day::timestamptz
+            and e.accepted_at < (day + 1)::timestamptz
+            and not exists (
+                select from chronos.runs done
+                where done.id = r.run_id
+                    and done.accepted_at = e.accepted_at
+            )
+            and (left(r.run_id, 10) = left(e.id, 10)
+                or not exists (
+                    select from chronos.runs done
+                    where done.id = r.run_id
+                ))
     )
 $$;
 CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text) RETURNS boolean
@@ -1244,6 +1528,29 @@ CREATE FUNCTION chronos.joins_events(fn text) RETURNS boolean
          where f.id = fn),
         false)
 $$;
+CREATE FUNCTION chronos.make_partition(tbl chronos.partitioned_tables, day date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    part text := tbl.table_name || '_' || to_char(day, 'YYYYMMDD');
+begin
+    if to_regclass('chronos.' || quote_ident(part)) is not null then
+        return false;
+    end if;
+    execute format('create table chronos.%I (like chronos.%I including all)', part, tbl.table_name);
+    -- no row of the day may arrive between the move and the attachment
+    execute format('lock table %s in access exclusive mode', tbl.default_partition::regclass);
+    execute format('with moved as (delete from %s where %I >= %L and %I < %L returning *)'
+                   ' insert into chronos.%I select * from moved',
+                   tbl.default_partition::regclass, tbl.key_column, day::timestamptz,
+                   tbl.key_column, (day + 1)::timestamptz, part);
+    execute format('alter table chronos.%I attach partition chronos.%I for values from (%L) to (%L)',
+                   tbl.table_name, part, day::timestamptz, (day + 1)::timestamptz);
+    return true;
+end
+$$;
 CREATE FUNCTION chronos.merge_metadata(old jsonb, new jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1259,6 +1566,29 @@ CREATE FUNCTION chronos.notify_of_change() RETURNS trigger
 begin
     perform pg_notify(tg_argv[0], '');
     return null;
+end
+$$;
+CREATE FUNCTION chronos.part_old_rows(keep jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '2s'
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    tbl chronos.partitioned_tables;
+    old date;
+begin
+    perform chronos.check_keep(keep);
+    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
+    for tbl in select * from chronos.partitioned_tables order by table_name loop
+        for old in execute format(
+            'select distinct %I::date from %s where %I < current_date - %L::integer and isfinite(%I)',
+            tbl.key_column, tbl.default_partition::regclass, tbl.key_column,
+            coalesce(keep ->> tbl.table_name, keep ->> 'default'), tbl.key_column)
+        loop
+            perform chronos.make_partition(tbl, old);
+        end loop;
+    end loop;
 end
 $$;
 CREATE FUNCTION chronos.pause(fn text) RETURNS void
@@ -1572,6 +1902,33 @@ begin
                                 round(weight, 6)::text);
 end
 $$;
+CREATE FUNCTION chronos.settle_next_day(after date) RETURNS date
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    past date;
+begin
+    perform pg_advisory_xact_lock(hashtext('chronos.partitions'));
+    select min(p.day) into past
+    from chronos.partitions p
+    where p.day < current_date - 1
+        and (after is null or p.day > after)
+        and not exists (select from chronos.settled_days s where s.day = p.day);
+    if past is not null and not chronos.is_day_live(past) then
+        insert into chronos.settled_days (day, joined)
+        values (past, array(select chronos.days_joined(past)));
+    end if;
+    return past;
+end
+$$;
+CREATE FUNCTION chronos.time_of_id(id text) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    select chronos.from_ms(sum((position(substr(id, 10 - i, 1) in '0123456789ABCDEFGHJKMNPQRSTVWXYZ') - 1)::bigint << (5 * i))
+                           ::bigint)
+    from generate_series(0, 9) i
+$$;
 CREATE FUNCTION chronos.to_ms(t timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ select floor(extract(epoch from t) * 1000)::bigint $$;
@@ -1745,6 +2102,24 @@ CREATE VIEW chronos.failures_last_hour AS
   WHERE ((runs.status = 'failed'::text) AND (runs.finished_at > (now() - '01:00:00'::interval)))
   GROUP BY runs.function_id, runs.error_code;
 COMMENT ON VIEW chronos.failures_last_hour IS 'Failed runs of the last hour by function and class of error.';
+CREATE TABLE chronos.forgotten (
+    id bigint NOT NULL,
+    creator text,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asked_by text DEFAULT SESSION_USER NOT NULL,
+    done_at timestamp with time zone,
+    deleted jsonb DEFAULT '{}'::jsonb NOT NULL,
+    accounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT forgotten_check CHECK (((creator IS NULL) = (done_at IS NOT NULL)))
+);
+ALTER TABLE chronos.forgotten ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.forgotten_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE chronos.functions (
     id text NOT NULL,
     manifest jsonb NOT NULL,
@@ -1789,14 +2164,6 @@ ALTER TABLE chronos.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE VIEW chronos.partitioned_tables AS
- SELECT c.relname AS table_name,
-    a.attname AS key_column,
-    p.partdefid AS default_partition
-   FROM ((pg_partitioned_table p
-     JOIN pg_class c ON ((c.oid = p.partrelid)))
-     JOIN pg_attribute a ON (((a.attrelid = p.partrelid) AND (a.attnum = p.partattrs[0]))))
-  WHERE (c.relnamespace = ('chronos'::regnamespace)::oid);
 CREATE TABLE chronos.rejected_events (
     stream_id text NOT NULL,
     rejected_at timestamp with time zone NOT NULL,
@@ -1865,6 +2232,11 @@ CREATE TABLE chronos.runs_default (
     output json,
     cost_usd numeric(12,6),
     worker text
+);
+CREATE TABLE chronos.settled_days (
+    day date NOT NULL,
+    joined date[] NOT NULL,
+    settled_at timestamp with time zone DEFAULT now() NOT NULL
 );
 CREATE VIEW chronos.spending_last_hour AS
  SELECT runs.creator_id AS owner,
@@ -1945,6 +2317,21 @@ CREATE TABLE public.analytics_cache (
     data jsonb NOT NULL,
     computed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT analytics_cache_date_range_check CHECK ((date_range = ANY (ARRAY['last_7_days'::text, 'last_30_days'::text, 'last_90_days'::text, 'all_time'::text])))
+);
+CREATE TABLE public.bulk_operations (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    operation_type text NOT NULL,
+    video_ids uuid[] NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    progress_current integer DEFAULT 0,
+    progress_total integer NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT now(),
+    completed_at timestamp with time zone,
+    error_message text,
+    CONSTRAINT bulk_operations_operation_type_check CHECK ((operation_type = ANY (ARRAY['delete'::text, 'export'::text, 'reprocess'::text]))),
+    CONSTRAINT bulk_operations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
 );
 CREATE TABLE public.course_modules (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -2096,6 +2483,8 @@ ALTER TABLE ONLY chronos.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE ONLY chronos.events_default
     ADD CONSTRAINT events_default_pkey PRIMARY KEY (id, accepted_at);
+ALTER TABLE ONLY chronos.forgotten
+    ADD CONSTRAINT forgotten_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.meta
@@ -2116,6 +2505,8 @@ ALTER TABLE ONLY chronos.runs_default
     ADD CONSTRAINT runs_default_pkey PRIMARY KEY (id, accepted_at);
 ALTER TABLE chronos.runs
     ADD CONSTRAINT runs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'skipped'::text]))) NOT VALID;
+ALTER TABLE ONLY chronos.settled_days
+    ADD CONSTRAINT settled_days_pkey PRIMARY KEY (day);
 ALTER TABLE ONLY chronos.step_ledger
     ADD CONSTRAINT step_ledger_pkey PRIMARY KEY (run_id, step, accepted_at);
 ALTER TABLE ONLY chronos.step_ledger_default
@@ -2167,6 +2558,7 @@ CREATE INDEX events_name ON ONLY chronos.events USING btree (name, accepted_at);
 CREATE INDEX events_default_name_accepted_at_idx ON chronos.events_default USING btree (name, accepted_at);
 CREATE INDEX events_retry_of ON ONLY chronos.events USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX events_default_retry_of_idx ON chronos.events_default USING btree (retry_of) WHERE (retry_of IS NOT NULL);
+CREATE UNIQUE INDEX forgotten_open ON chronos.forgotten USING btree (creator) WHERE (creator IS NOT NULL);
 CREATE INDEX outbox_retry_of ON chronos.outbox USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX outbox_sent ON chronos.outbox USING btree (look_at) WHERE (event_id IS NOT NULL);
 CREATE INDEX outbox_unsent ON chronos.outbox USING btree (id) WHERE (event_id IS NULL);

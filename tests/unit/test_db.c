@@ -617,7 +617,8 @@ static void test_partitions_and_functions_are_kept(void **state)
     struct db *db = *state;
     struct err e = {0};
     assert_ok(DB_EXEC(db, &e, "ensure_partitions", "1", "9"), &e);
-    assert_ok(DB_EXEC(db, &e, "drop_partitions", "30"), &e);
+    assert_ok(DB_EXEC(db, &e, "part_old_rows", "{\"default\":30}"), &e);
+    assert_ok(DB_EXEC(db, &e, "drop_partition", "chronos.runs_19990101"), &e);
     assert_ok(DB_EXEC(db, &e, "save_function", "f1", "{\"v\":2}", "2"), &e);
     assert_ok(DB_EXEC(db, &e, "save_function", "f1", "{\"v\":1}", "1"), &e);
     assert_int_equal(ask("select version from chronos.functions"), 2);

@@ -1,0 +1,19 @@
+/* retention.h: tables by day. Partitions are made ahead, and those that are past their table's time leave whole; what a
+ * live run needs stays (sql/migrations/0016_retention.sql has the rules). Any number of schedulers may do it: Postgres lets
+ * one at a time. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "conf.h"
+#include "db.h"
+#include "err.h"
+
+/* Makes the partitions of the next days. */
+bool retention_make(struct db *db, struct err *e);
+
+/* Drops what is past its time, one partition a transaction, and tells of what is held. May take minutes, once a day. Ends early,
+ * with true, when *stopping. */
+bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stopping,
+                    struct err *e);

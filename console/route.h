@@ -29,6 +29,7 @@ extern const struct route routes_health[];
 extern const struct route routes_login[];
 extern const struct route routes_overview[];
 extern const struct route routes_runs[];
+extern const struct route routes_stream[];
 
 /* The first of the table, then the next; NULL after the last. */
 const struct route *route_next(const struct route *r);

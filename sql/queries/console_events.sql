@@ -32,6 +32,17 @@ where id > $1::text
 order by id
 limit $2::integer
 
+-- name: newest_events :many
+-- The same for who watches: the newest of them.
+-- $1 the least id, $2 most rows
+select id, name, chronos.to_ms(accepted_at) as accepted_ms, creator_id, outcome, to_json(run_ids) as run_ids,
+       to_json(function_ids) as function_ids
+from chronos.events
+where id > $1::text
+    and accepted_at > now() - interval '1 hour'
+order by id desc
+limit $2::integer
+
 -- name: list_rejected :many
 -- A page, newest first, with when each was sent again.
 -- $1 before this time (ms) and $2 this entry, null: from the newest; $3 most rows

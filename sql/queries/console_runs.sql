@@ -70,6 +70,20 @@ select chronos.to_ms(max(finished_at)) as ms
 from chronos.run_steps
 where run_id = $1::text
 
+-- name: last_steps :many
+-- How many attempts of steps these runs have behind them, and which was the last.
+-- $1 run ids as an array literal
+select q.id as run_id, n.n, s.step, s.attempt, s.error_code, s.error_message, null as function_id
+from unnest($1::text[]) as q (id)
+cross join lateral (select count(*) as n from chronos.run_steps where run_id = q.id) n
+cross join lateral (
+    select step, attempt, error_code, error_message
+    from chronos.run_steps
+    where run_id = q.id
+    order by finished_at desc nulls last
+    limit 1
+) s
+
 -- name: retried_by :maybe
 -- The newest run that retries this one.
 -- $1 run id

@@ -47,6 +47,6 @@ class Api(Web):
         answer = super().call(method, path, body, timeout, **headers)
         plain = urllib.parse.urlsplit(path).path
         schema = schema_of(method, plain, answer.status)
-        if schema is not None:
+        if schema is not None and answer.body:
             validate(answer.json, schema)
         return answer

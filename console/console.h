@@ -9,11 +9,14 @@
 #include "rate.h"
 #include "session.h"
 
+struct feed;
+
 struct console {
     const struct conf *conf;
     atomic_bool draining; /* it is about to stop: no new work should come here */
     bool open;            /* no keys are set: everything is allowed, and only from this machine */
     struct keys keys;
     uint8_t secret[SESSION_SECRET_SIZE]; /* signs cookies */
+    struct feed *feed;                   /* of who watches */
     struct rate *rate;                   /* a bucket for each key, and one for all others */
 };

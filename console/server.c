@@ -13,6 +13,7 @@
 #include "admit.h"
 #include "answer.h"
 #include "clock.h"
+#include "feed.h"
 #include "id.h"
 #include "log.h"
 #include "request.h"
@@ -322,11 +323,16 @@ struct server *server_start(struct console *c, const char *address, struct err *
         s->port = port_of(fd);
         s->threads = threads_start(c->conf, on_answer, e);
     }
-    if (s->threads != NULL && !start_daemon(s, fd))
+    if (s->threads != NULL)
+        c->feed = feed_start(c->conf, e);
+    if (c->feed != NULL && !start_daemon(s, fd))
         (void)err_set(e, ERR_UNAVAILABLE, "libmicrohttpd could not be started: %s",
                       strerror(errno));
     if (s->daemon == NULL) {
         threads_stop(s->threads);
+        if (c->feed != NULL)
+            feed_end(c->feed);
+        feed_free(c->feed);
         if (fd >= 0)
             (void)close(fd);
         free(s);
@@ -357,6 +363,7 @@ void server_stop(struct server *s, int64_t drain_ms)
 {
     int64_t end = mono_ms() + drain_ms;
     atomic_store(&s->console->draining, true);
+    feed_end(s->console->feed); /* who watches connects to another console */
     wait_idle(s, end);
     int fd = MHD_quiesce_daemon(s->daemon);
     if (fd >= 0)
@@ -365,6 +372,7 @@ void server_stop(struct server *s, int64_t drain_ms)
     threads_stop(
         s->threads); /* whatever was handed to them is answered: no connection stays set aside */
     MHD_stop_daemon(s->daemon);
+    feed_free(s->console->feed);
     atomic_store(&s->stopping, true);
     (void)pthread_join(s->watcher, NULL);
     (void)pthread_mutex_destroy(&s->lock);

@@ -47,7 +47,8 @@ class Web:
         try:
             connection.request(method, path, body, fields)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
+            endless = (answer.getheader("Content-Type") or "").startswith("text/event-stream")
+            return Answer(answer.status, answer.headers, b"" if endless else answer.read())
         finally:
             connection.close()
 

@@ -118,11 +118,11 @@ $(GEN)/functions.inc: FORCE
 	@for f in $(notdir $(FUNCTION_SRC:.c=)); do echo "FUNCTION(fn_$$f)"; done > $@.tmp
 	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
 
-# the files of the console's page become part of it
-PAGE_FILES := $(sort $(shell find console/page -type f 2>/dev/null))
+# the files of the console's page, and the description of its API, become part of it
+PAGE_FILES := console/openapi.json $(sort $(shell find console/page -type f 2>/dev/null))
 $(GEN)/static.inc: $(PAGE_FILES) FORCE
 	@mkdir -p $(@D)
-	@n=0; for f in $(PAGE_FILES); do n=$$((n + 1)); echo "STATIC_FILE($$n, \"/$${f#console/page/}\", \"$$f\")"; done > $@.tmp
+	@n=0; for f in $(PAGE_FILES); do n=$$((n + 1)); name=$${f#console/}; echo "STATIC_FILE($$n, \"/$${name#page/}\", \"$$f\")"; done > $@.tmp
 	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
 $(B)/console/static.o: $(GEN)/static.inc $(PAGE_FILES)
 

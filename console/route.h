@@ -9,8 +9,8 @@
 
 struct route {
     const char *method;
-    const char
-        *pattern; /* "/v1/runs/{id}": a part in braces stands for one segment that is not empty, {rest*} for all that follows */
+    const char *
+        pattern; /* "/v1/runs/{id}": a part in braces stands for one segment that is not empty, {rest*} for all that follows */
     enum access access; /* what the caller must have shown */
     void (*handle)(struct request *r);
     const char *summary;
@@ -24,8 +24,11 @@ struct route {
 extern const struct route routes_application[];
 extern const struct route routes_events[];
 extern const struct route routes_files[];
+extern const struct route routes_functions[];
 extern const struct route routes_health[];
 extern const struct route routes_login[];
+extern const struct route routes_overview[];
+extern const struct route routes_runs[];
 
 /* The first of the table, then the next; NULL after the last. */
 const struct route *route_next(const struct route *r);

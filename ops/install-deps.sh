@@ -36,6 +36,7 @@ test_packages=(
     "python3-pytest-xdist|/usr/bin/python3 -c 'import xdist'"
     "python3-redis|/usr/bin/python3 -c 'import redis'"
     "python3-psycopg2|/usr/bin/python3 -c 'import psycopg2'"
+    "python3-jsonschema|/usr/bin/python3 -c 'import jsonschema'"
     "clang|command -v clang"
     "nodejs|command -v node"
     "npm|command -v npm"

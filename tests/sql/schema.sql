@@ -6,6 +6,26 @@ CREATE TYPE chronos.api_answer AS (
 	message text,
 	body jsonb
 );
+CREATE FUNCTION chronos.again_all(action text, runs text[], OUT run_id text, OUT row_id bigint, OUT error text) RETURNS SETOF record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if action is null or action not in ('retry', 'replay') then
+        perform chronos.refuse('again_all: action must be retry or replay');
+    end if;
+    foreach run_id in array runs loop
+        begin
+            row_id := case action when 'retry' then chronos.retry(run_id) else chronos.replay(run_id) end;
+            error := null;
+        exception when invalid_parameter_value then
+            row_id := null;
+            error := sqlerrm;
+        end;
+        return next;
+    end loop;
+end
+$$;
 CREATE FUNCTION chronos.analytics_range_of(starts timestamp with time zone, ends timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
     AS $$
@@ -431,6 +451,23 @@ begin
     values ('cancel', run, coalesce(cancel.reason, 'cancelled by an operator'))
     returning c.id into row_id;
     return row_id;
+end
+$$;
+CREATE FUNCTION chronos.cancel_all(runs text[], reason text, OUT run_id text, OUT row_id bigint, OUT error text) RETURNS SETOF record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    foreach run_id in array runs loop
+        begin
+            row_id := chronos.cancel(run_id, reason);
+            error := null;
+        exception when invalid_parameter_value then
+            row_id := null;
+            error := sqlerrm;
+        end;
+        return next;
+    end loop;
 end
 $$;
 CREATE FUNCTION chronos.cancel_where(fn text, owner text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, condition text DEFAULT NULL::text) RETURNS bigint
@@ -1646,6 +1683,30 @@ CREATE TABLE chronos.archive_cursor (
     epoch text,
     last_id text
 );
+CREATE TABLE chronos.audit (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who text NOT NULL,
+    from_address text NOT NULL,
+    action text NOT NULL,
+    target text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    request_id text,
+    CONSTRAINT audit_action_check CHECK (((octet_length(action) >= 1) AND (octet_length(action) <= 100))),
+    CONSTRAINT audit_details_check CHECK ((jsonb_typeof(details) = 'object'::text)),
+    CONSTRAINT audit_from_address_check CHECK ((octet_length(from_address) <= 100)),
+    CONSTRAINT audit_request_id_check CHECK ((octet_length(request_id) <= 64)),
+    CONSTRAINT audit_target_check CHECK ((octet_length(target) <= 1000)),
+    CONSTRAINT audit_who_check CHECK (((octet_length(who) >= 1) AND (octet_length(who) <= 200)))
+);
+ALTER TABLE chronos.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE chronos.commands (
     id bigint NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -2040,6 +2101,8 @@ ALTER TABLE ONLY chronos.runs ATTACH PARTITION chronos.runs_default DEFAULT;
 ALTER TABLE ONLY chronos.step_ledger ATTACH PARTITION chronos.step_ledger_default DEFAULT;
 ALTER TABLE ONLY chronos.archive_cursor
     ADD CONSTRAINT archive_cursor_pkey PRIMARY KEY (partition);
+ALTER TABLE ONLY chronos.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.commands
     ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.controls
@@ -2114,6 +2177,7 @@ ALTER TABLE ONLY public.video_watch_sessions
     ADD CONSTRAINT video_watch_sessions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.videos
     ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
+CREATE INDEX audit_target ON chronos.audit USING btree (target, id);
 CREATE INDEX commands_open ON chronos.commands USING btree (id) WHERE (applied_at IS NULL);
 CREATE INDEX deleted_files_operation ON chronos.deleted_files USING btree (operation_id, deleted_at);
 CREATE INDEX event_seeds_at ON chronos.event_seeds USING btree (at);
@@ -2132,6 +2196,8 @@ CREATE INDEX runs_failed ON ONLY chronos.runs USING btree (finished_at) WHERE (s
 CREATE INDEX runs_default_finished_at_idx ON chronos.runs_default USING btree (finished_at) WHERE (status = 'failed'::text);
 CREATE INDEX runs_function ON ONLY chronos.runs USING btree (function_id, finished_at);
 CREATE INDEX runs_default_function_id_finished_at_idx ON chronos.runs_default USING btree (function_id, finished_at);
+CREATE INDEX runs_not_completed ON ONLY chronos.runs USING btree (id) WHERE (status <> 'completed'::text);
+CREATE INDEX runs_default_id_idx ON chronos.runs_default USING btree (id) WHERE (status <> 'completed'::text);
 CREATE INDEX idx_analytics_cache_computed_at ON public.analytics_cache USING btree (creator_id, computed_at DESC);
 CREATE INDEX idx_bulk_operations_creator ON public.bulk_operations USING btree (creator_id, created_at DESC);
 CREATE INDEX idx_bulk_operations_status ON public.bulk_operations USING btree (status, created_at DESC);
@@ -2178,6 +2244,7 @@ ALTER INDEX chronos.run_steps_pkey ATTACH PARTITION chronos.run_steps_default_pk
 ALTER INDEX chronos.runs_creator ATTACH PARTITION chronos.runs_default_creator_id_finished_at_idx;
 ALTER INDEX chronos.runs_failed ATTACH PARTITION chronos.runs_default_finished_at_idx;
 ALTER INDEX chronos.runs_function ATTACH PARTITION chronos.runs_default_function_id_finished_at_idx;
+ALTER INDEX chronos.runs_not_completed ATTACH PARTITION chronos.runs_default_id_idx;
 ALTER INDEX chronos.runs_pkey ATTACH PARTITION chronos.runs_default_pkey;
 ALTER INDEX chronos.step_ledger_pkey ATTACH PARTITION chronos.step_ledger_default_pkey;
 CREATE TRIGGER commands_notify AFTER INSERT ON chronos.commands FOR EACH STATEMENT EXECUTE FUNCTION chronos.notify_of_change('chronos_commands');

@@ -1,0 +1,37 @@
+#include "change.h"
+
+#include <stdio.h>
+
+#include "audit.h"
+#include "js.h"
+
+static bool make(struct desk *d, change_fn *change, const void *what, const char *action,
+                 const char *target, json_t *details, long long *ret_id, long long *ret_audit,
+                 struct err *e)
+{
+    char id[24];
+    if (!db_begin(d->db, e) || !change(d, what, ret_id, e))
+        return false;
+    if (*ret_id != 0) {
+        (void)snprintf(id, sizeof(id), "%lld", *ret_id);
+        (void)json_object_set_new(details, "outbox_id", json_string(id));
+    }
+    return audit_write(d, action, target, details, ret_audit, e) && db_commit(d->db, e);
+}
+
+json_t *change_make(struct desk *d, change_fn *change, const void *what, const char *action,
+                    const char *target, json_t *details, const char *done, struct err *e)
+{
+    long long id = 0, audit = 0;
+    char text[24];
+    auto_json *own = details != NULL ? details : json_object();
+    if (!make(d, change, what, action, target, own, &id, &audit, e)) {
+        db_rollback(d->db);
+        return NULL;
+    }
+    json_t *j = js_pack("{s:s, s:I}", "done", done, "audit_id", (json_int_t)audit);
+    (void)snprintf(text, sizeof(text), "%lld", id);
+    if (id != 0)
+        (void)json_object_set_new(j, "id", json_string(text));
+    return j;
+}

@@ -51,6 +51,7 @@ FUNCTION_SRC  := $(wildcard worker/functions/*.c)
 WORKER_SRC    := $(wildcard worker/*.c) $(TEXT_SRC) $(PROVIDER_SRC) $(FUNCTION_SRC)
 SCHEDULER_SRC := $(wildcard scheduler/*.c)
 CONSOLE_SRC   := $(wildcard console/*.c)
+CTL_SRC       := $(wildcard console/ctl/*.c)
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -71,7 +72,7 @@ STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
 
 .PHONY: all
 all: ## build the daemons (VARIANT=release|debug|asan|tsan|coverage)
-all: $(B)/chronos-worker $(B)/chronos-scheduler $(B)/chronos-console
+all: $(B)/chronos-worker $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronosctl
 
 $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -83,6 +84,11 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 CONSOLE_OBJ := $(call obj,$(CONSOLE_SRC) worker/providers/embeddings.c worker/providers/openai.c \
                  worker/text/hash_embedder.c worker/text/words.c worker/text/utf8.c)
 $(B)/chronos-console: $(CONSOLE_OBJ) $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
+
+# chronosctl does what the scheduler and the console do, with their own code.
+$(B)/chronosctl: $(call obj,$(CTL_SRC) $(filter-out scheduler/main.c,$(SCHEDULER_SRC)) \
+                   console/ingest.c console/when.c) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
@@ -228,10 +234,10 @@ seed:
 	    $(if $(UNTIL),--until '$(UNTIL)')
 
 # ---- style ----
-C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(wildcard tests/*/*.c)
-H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h tests/*/*.h)
+C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(CTL_SRC) $(wildcard tests/*/*.c)
+H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h console/ctl/*.h tests/*/*.h)
 LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
-              -Ischeduler -Iconsole $(PG_CFLAGS)
+              -Ischeduler -Iconsole -Iconsole/ctl $(PG_CFLAGS)
 
 .PHONY: fmt
 fmt: ## format the C sources
@@ -248,8 +254,8 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/static.inc $(GEN)/test_functions.inc
 	@echo cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2 \
-	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -I$(GEN) \
-	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC)
+	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -Iconsole/ctl -I$(GEN) \
+	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(CTL_SRC)
 	@echo shellcheck
 	@shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
 

@@ -1,0 +1,55 @@
+-- What chronosctl asks to check an engine.
+
+-- name: postgres_settings :one
+-- Before anything is known of the schema.
+select current_database() as database,
+       pg_database_size(current_database()) as bytes,
+       current_setting('server_version') as version,
+       current_setting('server_version_num')::integer as version_number,
+       current_setting('max_connections')::integer as max_connections,
+       current_setting('superuser_reserved_connections')::integer as reserved,
+       (select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend') as connections,
+       pg_is_in_recovery() as recovering,
+       current_setting('default_transaction_read_only') as read_only,
+       current_setting('fsync') as fsync,
+       current_setting('full_page_writes') as full_page_writes,
+       current_setting('synchronous_commit') as synchronous_commit,
+       exists (select from pg_catalog.pg_available_extensions where name = 'vector') as vector_available,
+       exists (select from pg_catalog.pg_extension where extname = 'vector') as vector_installed
+
+-- name: postgres_clock :one
+select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms
+
+-- name: missing_rights :one
+-- Tables that this user may not read at all, and those that orders are written to.
+select current_user as role,
+       string_agg(c.relname, ', ' order by c.relname) filter (
+           where not has_schema_privilege(c.relnamespace, 'usage')
+               or not has_table_privilege(c.oid, 'select')
+       ) as unreadable,
+       string_agg(c.relname, ', ' order by c.relname) filter (
+           where c.relname in ('outbox', 'commands', 'controls')
+               and not has_table_privilege(c.oid, 'insert')
+       ) as unwritable
+from pg_catalog.pg_class c
+where c.relnamespace = 'chronos'::regnamespace
+    and c.relkind in ('r', 'p')
+    and not c.relispartition
+
+-- name: missing_days :one
+-- Partitions of today and tomorrow (UTC) that nobody has made.
+select string_agg(part, ', ' order by part) as missing
+from chronos.partitioned_tables t
+cross join generate_series(0, 1) as ahead
+cross join lateral (
+    select t.table_name || '_' || to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD') as part
+) p
+where to_regclass('chronos.' || quote_ident(part)) is null
+
+-- name: open_orders :one
+-- Events and commands that schedulers should have taken half a minute ago.
+select (select count(*) from chronos.outbox
+        where created_at < now() - interval '30 seconds') as outbox_late,
+       (select count(*) from chronos.commands
+        where applied_at is null
+            and created_at < now() - interval '30 seconds') as commands_late

@@ -5,6 +5,8 @@
 
 #define ROWS(X)                                                                                    \
     X(doctor)                                                                                      \
+    X(verify)                                                                                      \
+    X(rebuild)                                                                                     \
     X(migrate)                                                                                     \
     X(completion)                                                                                  \
     X(man)

@@ -53,3 +53,53 @@ select (select count(*) from chronos.outbox
        (select count(*) from chronos.commands
         where applied_at is null
             and created_at < now() - interval '30 seconds') as commands_late
+
+-- name: late_outbox :many
+-- Events that should have been in Redis, and recorded, a minute ago.
+select id::text as id, name
+from chronos.outbox
+where created_at < now() - interval '1 minute'
+order by id
+limit 1000
+
+-- name: ended_runs :many
+-- Which of these have ended.
+-- $1 run ids as an array literal
+select distinct id
+from chronos.runs
+where id = any ($1::text[])
+
+-- name: unrecorded_runs :many
+-- Which of these began with no event that is recorded. A run's id begins with the time of its first event, as the event's does.
+-- $1 run ids as an array literal
+select wanted.id
+from unnest($1::text[]) as wanted (id)
+where not exists (
+    select from chronos.events e
+    where e.id between left(wanted.id, 10) || repeat('0', 16) and left(wanted.id, 10) || repeat('Z', 16)
+        and wanted.id = any (e.run_ids)
+)
+
+-- name: open_recorded_runs :exec
+-- Runs that were accepted some time ago and have not ended, as open_live_runs finds them, without their events.
+declare recorded_runs no scroll cursor for
+select r.run_id, r.function_id, min(e.id) as event_id
+from chronos.events e
+cross join lateral unnest(e.run_ids, e.function_ids) as r (run_id, function_id)
+where e.outcome = 'accepted'
+    and e.accepted_at < now() - interval '10 seconds'
+    and not exists (
+        select from chronos.runs done
+        where done.id = r.run_id
+            and done.accepted_at = e.accepted_at
+    )
+    and (left(r.run_id, 10) = left(e.id, 10)
+        or not exists (
+            select from chronos.runs done
+            where done.id = r.run_id
+        ))
+group by r.run_id, r.function_id
+
+-- name: fetch_recorded_runs :many
+-- The next page of them.
+fetch 1000 from recorded_runs

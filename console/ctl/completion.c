@@ -51,7 +51,7 @@ static void print_bash(FILE *out)
         "# bash completion for chronosctl: source <(chronosctl completion bash)\n"
         "_chronosctl_functions()\n{\n"
         "    chronosctl functions --json 2>/dev/null | sed -n "
-        "'s/^ *\"function\": \"\\([^\"]*\\)\".*/\\1/p'\n}\n\n"
+        "'s/^    \"id\": \"\\([^\"]*\\)\".*/\\1/p'\n}\n\n"
         "_chronosctl()\n{\n"
         "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} "
         "words=\"\" command=${COMP_WORDS[1]} i n=0\n"
@@ -149,7 +149,7 @@ static void print_zsh(FILE *out)
                 "\"${fpath[1]}/_chronosctl\"\n"
                 "_chronosctl_functions()\n{\n"
                 "    compadd -- $(chronosctl functions --json 2>/dev/null | sed -n "
-                "'s/^ *\"function\": \"\\([^\"]*\\)\".*/\\1/p')\n}\n\n"
+                "'s/^    \"id\": \"\\([^\"]*\\)\".*/\\1/p')\n}\n\n"
                 "_chronosctl()\n{\n"
                 "    local -a commands\n    commands=(\n",
                 out);

@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "clock.h"
+#include "console/when.h"
 #include "js.h"
 #include "log.h"
 
@@ -112,6 +113,14 @@ int out_cell(const json_t *value, enum cell cell, int64_t now_ms, int widest, ch
         write_time(ms, text, sizeof(text));
     else if (json_is_integer(value) && cell == CELL_MS)
         out_duration(ms, text, sizeof(text));
+    else if (json_is_string(value) && (cell == CELL_AGE || cell == CELL_TIME) &&
+             when_parse(json_string_value(value), &ms)) {
+        if (cell == CELL_AGE)
+            write_age(ms, now_ms, text, sizeof(text));
+        else
+            write_time(ms, text, sizeof(text));
+    } else if (json_is_real(value) && cell == CELL_MS)
+        out_duration((int64_t)json_real_value(value), text, sizeof(text));
     else if (json_is_string(value))
         return copy_harmless(json_string_value(value), widest, out, size);
     else if (value == NULL || json_is_null(value))

@@ -6,6 +6,8 @@
 #define ROWS(X)                                                                                    \
     X(doctor)                                                                                      \
     X(verify)                                                                                      \
+    X(send)                                                                                        \
+    X(video)                                                                                       \
     X(rebuild)                                                                                     \
     X(migrate)                                                                                     \
     X(completion)                                                                                  \

@@ -103,3 +103,34 @@ group by r.run_id, r.function_id
 -- name: fetch_recorded_runs :many
 -- The next page of them.
 fetch 1000 from recorded_runs
+
+-- name: describe_video :maybe
+-- What support asks about a video. `run_id` is the run that works on it, or was the last to.
+-- $1 video id
+select v.id::text as id, v.title, v.creator_id::text as creator_id, v.status, v.source_type,
+       coalesce(v.youtube_video_id, v.mux_playback_id, v.mux_asset_id, v.embed_id, v.storage_path, v.url) as source,
+       v.error_message, v.duration_seconds, v.is_deleted,
+       chronos.to_ms(v.processing_started_at) as processing_started_at,
+       chronos.to_ms(v.processing_completed_at) as processing_completed_at,
+       length(v.transcript) as transcript_characters,
+       (select count(*) from public.video_chunks c where c.video_id = v.id) as chunks,
+       (select count(*) from public.video_chunks c where c.video_id = v.id and c.embedding is not null) as embedded,
+       v.metadata ->> 'processing_run' as run_id
+from public.videos v
+where v.id = $1::uuid
+
+-- name: runs_of_video :many
+-- Runs about a video that have ended, newest first, among the latest of its creator. Events name a video in either spelling.
+-- $1 video id, $2 creator id, $3 most rows
+select r.id as run_id, r.status, r.function_id, chronos.to_ms(r.finished_at) as ended_at, r.attempts, r.error_message
+from (
+    select *
+    from chronos.runs
+    where creator_id = $2::text
+    order by finished_at desc
+    limit 1000
+) r
+join chronos.events e on e.id = r.event_id
+where coalesce(e.data ->> 'videoId', e.data ->> 'video_id') = $1::text
+order by r.finished_at desc
+limit $3::integer

@@ -93,7 +93,7 @@ static bool check_batch(struct verify *v, struct batch *b, struct err *e)
               gather_settled(v, b->prefix, b->ids, b->n, &settled, e) &&
               note_rows(v, "unrecorded_runs", &settled, "live_but_unrecorded", b->prefix,
                         "no event in chronos.events began it", e) &&
-              note_rows(v, "ended_runs", &settled, "live_but_ended", b->prefix,
+              note_rows(v, "which_ended", &settled, "live_but_ended", b->prefix,
                         "chronos.runs says that it has ended", e);
     b->n = 0;
     return ok;
@@ -198,7 +198,7 @@ static bool drop_ended(struct verify *v, struct err *e)
         return true;
     if (!buf_addc(&ids, '}'))
         abort();
-    auto_result *r = DB_QUERY(v->c->db, e, "ended_runs", ids.data);
+    auto_result *r = DB_QUERY(v->c->db, e, "which_ended", ids.data);
     for (int i = 0; r != NULL && i < PQntuples(r); i++) {
         void *next;
         json_object_foreach_safe(v->found, next, key, d)

@@ -62,7 +62,7 @@ where created_at < now() - interval '1 minute'
 order by id
 limit 1000
 
--- name: ended_runs :many
+-- name: which_ended :many
 -- Which of these have ended.
 -- $1 run ids as an array literal
 select distinct id

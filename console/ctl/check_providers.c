@@ -69,6 +69,7 @@ void check_providers(struct checkup *k)
         {"Loom", s->loom_url, NULL, NULL},
         {"Mux", s->mux_url, *s->mux_token_id != '\0' ? s->mux_token_secret : "",
          "set MUX_TOKEN_ID and MUX_TOKEN_SECRET: videos of Mux cannot be read"},
+        {"Whop", s->whop_url, s->whop_key, "set WHOP_API_KEY: lessons of Whop cannot be read"},
         {"storage", s->storage_url, s->storage_key,
          "set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY: uploads cannot be fetched"},
         {"OpenAI", s->embed_url, s->embed_key, "set OPENAI_API_KEY: no speech is recognised"},

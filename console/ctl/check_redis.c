@@ -127,11 +127,12 @@ static void check_latency(struct checkup *k)
         took[i] = mono_us() - before;
     }
     qsort(took, PINGS, sizeof(took[0]), compare_times);
-    bool slow = took[PINGS / 2] > SLOW_US;
+    int64_t median = took[PINGS / 2];
+    bool slow = median > SLOW_US;
     checkup_add(
         k, group, "latency", slow ? FINDING_WARN : FINDING_OK,
         "move Redis and the workers closer together: each step waits for several round trips",
-        "median %.2f ms, worst %.2f ms of %d round trips", (double)took[PINGS / 2] / 1e3,
+        "median %.2f ms, worst %.2f ms of %d round trips", (double)median / 1e3,
         (double)took[PINGS - 1] / 1e3, PINGS);
 }
 

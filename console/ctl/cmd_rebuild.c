@@ -17,8 +17,9 @@ static bool list_absent(struct ctl *c, json_t **ret, struct err *e)
     const char *key;
     json_t *d;
     *ret = json_array();
-    json_object_foreach (v.found, key, d)
+    json_object_foreach (v.found, key, d) {
         (void)json_array_append(*ret, json_object_get(d, "id"));
+    }
     json_decref(v.found);
     json_decref(v.counts);
     return ok;

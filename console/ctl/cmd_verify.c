@@ -105,8 +105,9 @@ static json_t *as_list(const json_t *found)
     json_t *list = json_array();
     const char *key;
     json_t *d;
-    json_object_foreach ((json_t *)found, key, d)
+    json_object_foreach ((json_t *)found, key, d) {
         (void)json_array_append(list, d);
+    }
     return list;
 }
 

@@ -84,8 +84,9 @@ size_t fleet_alive(const json_t *daemons)
     size_t n = 0;
     const char *id;
     json_t *d;
-    json_object_foreach ((json_t *)daemons, id, d)
+    json_object_foreach ((json_t *)daemons, id, d) {
         n += js_bool(d, "alive", false);
+    }
     return n;
 }
 
@@ -99,8 +100,9 @@ int fleet_offers(const struct fleet *f, const char *function)
         json_t *name;
         if (!js_bool(worker, "alive", false))
             continue;
-        json_array_foreach (json_object_get(worker, "functions"), i, name)
+        json_array_foreach (json_object_get(worker, "functions"), i, name) {
             n += strcmp(json_string_value(name), function) == 0;
+        }
     }
     return n;
 }

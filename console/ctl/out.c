@@ -248,8 +248,9 @@ void out_table(const struct ctl *c, const json_t *rows, const struct column *col
                      columns[k].cell == CELL_RIGHT || columns[k].cell == CELL_MS,
                      columns[k + 1].key == NULL);
     (void)putchar('\n');
-    json_array_foreach (rows, i, row)
+    json_array_foreach (rows, i, row) {
         print_row(row, columns, widths, now_ms, cut);
+    }
     (void)fflush(stdout);
 }
 

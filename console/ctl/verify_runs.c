@@ -25,12 +25,11 @@ static bool note_rows(struct verify *v, const char *query, struct buf *ids, cons
 {
     if (ids->len == 0)
         return true;
-    auto_free char *list = strdup(ids->data);
-    size_t size = list != NULL ? strlen(list) + 2 : 0;
+    size_t size = ids->len + 2;
     auto_free char *literal = malloc(size);
-    if (literal == NULL || list == NULL)
+    if (literal == NULL)
         abort();
-    (void)snprintf(literal, size, "%s}", list);
+    (void)snprintf(literal, size, "%s}", ids->data);
     auto_result *r = DB_QUERY(v->c->db, e, query, literal);
     for (int i = 0; r != NULL && i < PQntuples(r); i++)
         verify_note(v, kind, place, db_text(r, i, "id"), detail);

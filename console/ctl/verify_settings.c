@@ -28,9 +28,10 @@ static bool check_functions(struct verify *v, struct err *e)
     }
     const char *id;
     json_t *value;
-    json_object_foreach (here, id, value)
+    json_object_foreach (here, id, value) {
         verify_note(v, "function_not_in_postgres", "chronos.functions", id,
                     "it would be missing after the loss of Redis");
+    }
     return true;
 }
 

@@ -4,6 +4,7 @@ VARIANT  ?= release
 WERROR   ?= 1
 # make V=1 shows the commands
 Q        := $(if $(V),,@)
+OBJCOPY  ?= objcopy
 PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 GEN      := build/gen
@@ -86,9 +87,15 @@ CONSOLE_OBJ := $(call obj,$(CONSOLE_SRC) worker/providers/embeddings.c worker/pr
 $(B)/chronos-console: $(CONSOLE_OBJ) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
-# chronosctl does what the scheduler and the console do, with their own code.
-$(B)/chronosctl: $(call obj,$(CTL_SRC) $(filter-out scheduler/main.c,$(SCHEDULER_SRC)) \
-                   console/ingest.c console/when.c) $(ENGINE_OBJ)
+# chronosctl does what the scheduler and the console do, with their own code. Some names of the two are alike, so of the
+# scheduler's only those are left that chronosctl calls.
+CTL_CALLS := rebuild_if_lost controls_apply epochs_read identity_start identity_stop scan_init scan_next scan_name
+$(B)/console/ctl/scheduler.o: $(call obj,$(filter-out scheduler/main.c,$(SCHEDULER_SRC)))
+	@mkdir -p $(@D)
+	$(Q)echo "  link  $@"; $(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --keep-global-symbol=,$(CTL_CALLS)) $@.tmp $@; rm -f $@.tmp
+
+$(B)/chronosctl: $(call obj,$(CTL_SRC)) $(filter-out $(B)/console/main.o,$(CONSOLE_OBJ)) \
+                 $(B)/console/ctl/scheduler.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.

@@ -7,7 +7,23 @@
     X(doctor)                                                                                      \
     X(verify)                                                                                      \
     X(send)                                                                                        \
+    X(events)                                                                                      \
+    X(rejected)                                                                                    \
+    X(runs)                                                                                        \
+    X(run)                                                                                         \
+    X(retry)                                                                                       \
+    X(replay)                                                                                      \
+    X(cancel)                                                                                      \
+    X(functions)                                                                                   \
+    X(trigger)                                                                                     \
+    X(pause)                                                                                       \
+    X(drain)                                                                                       \
+    X(resume)                                                                                      \
+    X(retire)                                                                                      \
+    X(limits)                                                                                      \
+    X(workers)                                                                                     \
     X(video)                                                                                       \
+    X(top)                                                                                         \
     X(rebuild)                                                                                     \
     X(migrate)                                                                                     \
     X(completion)                                                                                  \

@@ -4,6 +4,7 @@ VARIANT  ?= release
 WERROR   ?= 1
 # make V=1 shows the commands
 Q        := $(if $(V),,@)
+OBJCOPY  ?= objcopy
 PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 GEN      := build/gen
@@ -51,6 +52,7 @@ FUNCTION_SRC  := $(wildcard worker/functions/*.c)
 WORKER_SRC    := $(wildcard worker/*.c) $(TEXT_SRC) $(PROVIDER_SRC) $(FUNCTION_SRC)
 SCHEDULER_SRC := $(wildcard scheduler/*.c)
 CONSOLE_SRC   := $(wildcard console/*.c)
+CTL_SRC       := $(wildcard console/ctl/*.c)
 UNIT_SRC      := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -71,7 +73,7 @@ STACK   = @CHRONOS_DEMO_VARIANT=$(VARIANT) $(PYTHON) -m ops.stack
 
 .PHONY: all
 all: ## build the daemons (VARIANT=release|debug|asan|tsan|coverage)
-all: $(B)/chronos-worker $(B)/chronos-scheduler $(B)/chronos-console
+all: $(B)/chronos-worker $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronosctl
 
 $(B)/chronos-worker: $(call obj,$(WORKER_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -83,6 +85,17 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 CONSOLE_OBJ := $(call obj,$(CONSOLE_SRC) worker/providers/embeddings.c worker/providers/openai.c \
                  worker/text/hash_embedder.c worker/text/words.c worker/text/utf8.c)
 $(B)/chronos-console: $(CONSOLE_OBJ) $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
+
+# chronosctl does what the scheduler and the console do, with their own code. Some names of the two are alike, so of the
+# scheduler's only those are left that chronosctl calls.
+CTL_CALLS := rebuild_if_lost controls_apply epochs_read identity_start identity_stop scan_init scan_next scan_name
+$(B)/console/ctl/scheduler.o: $(call obj,$(filter-out scheduler/main.c,$(SCHEDULER_SRC)))
+	@mkdir -p $(@D)
+	$(Q)echo "  link  $@"; $(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --keep-global-symbol=,$(CTL_CALLS)) $@.tmp $@; rm -f $@.tmp
+
+$(B)/chronosctl: $(call obj,$(CTL_SRC)) $(filter-out $(B)/console/main.o,$(CONSOLE_OBJ)) \
+                 $(B)/console/ctl/scheduler.o $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
 # The worker with the functions of tests/fixtures beside the real ones: what tests and benchmarks run.
@@ -234,11 +247,11 @@ seed:
 	    $(if $(UNTIL),--until '$(UNTIL)')
 
 # ---- style ----
-C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(wildcard tests/*/*.c)
-H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h tests/*/*.h)
+C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(CTL_SRC) $(wildcard tests/*/*.c)
+H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h console/ctl/*.h tests/*/*.h)
 NPROC      := $(shell nproc)
 LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN) -Iengine -Iworker -Iworker/text -Iworker/providers \
-              -Ischeduler -Iconsole $(PG_CFLAGS)
+              -Ischeduler -Iconsole -Iconsole/ctl $(PG_CFLAGS)
 
 .PHONY: fmt
 fmt: ## format the C sources
@@ -255,8 +268,8 @@ lint: $(GEN)/sql.inc $(GEN)/lua.inc $(GEN)/static.inc $(GEN)/test_functions.inc
 	@echo cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j $(NPROC) --library=ops/cppcheck.cfg \
-	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -I$(GEN) \
-	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC)
+	    -Iengine -Iworker -Iworker/text -Iworker/providers -Ischeduler -Iconsole -Iconsole/ctl -I$(GEN) \
+	    $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(CTL_SRC)
 	@echo shellcheck
 	@shellcheck $(wildcard ops/*.sh tests/*.sh .ci/run)
 

@@ -228,13 +228,17 @@ static bool is_known(const char *name, size_t n)
     return false;
 }
 
+bool conf_is_misspelt(const char *variable)
+{
+    return strncmp(variable, "CHRONOS_", 8) == 0 && !is_known(variable, strcspn(variable, "="));
+}
+
 static void warn_of_misspelt(void)
 {
     for (char **v = environ; *v != NULL; v++) {
-        size_t n = strcspn(*v, "=");
-        if (strncmp(*v, "CHRONOS_", 8) == 0 && !is_known(*v, n)) {
+        if (conf_is_misspelt(*v)) {
             char name[128];
-            (void)snprintf(name, sizeof(name), "%.*s", (int)n, *v);
+            (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*v, "="), *v);
             log_warn("unknown setting is ignored", "name", name, LOG_END);
         }
     }

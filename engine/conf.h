@@ -77,6 +77,9 @@ enum conf_daemon {
 /* Reads the environment. Strings live as long as the process. */
 bool conf_load(struct conf *c, enum conf_daemon daemon, struct err *e);
 
+/* A variable of the environment, as "NAME=value", that looks like a setting and is none. */
+bool conf_is_misspelt(const char *variable);
+
 /* One log line per setting of that daemon, secrets as ***. */
 void conf_log(const struct conf *c, enum conf_daemon daemon);
 

@@ -23,25 +23,17 @@ local function repaired(id, what)
   reply[#reply + 1] = what
 end
 
-local function is_queued(id, fn, key)
-  return redis.call('ZSCORE', p .. ':wait:' .. fn .. ':' .. key, id)
-    or redis.call('ZSCORE', p .. ':wait:' .. fn .. '+:' .. key, id)
-end
-
 local function audit(id)
-  local run = redis.call('HMGET', p .. ':run:' .. id,
-    'fn', 'key', 'seq', 'limits', 'entry', 'done', 'wait', 'fan_next', 'st', 'begun', 'parent_run')
-  local fn, key = run[1], run[2]
-  if not fn or not key or not run[3] or run[6] then
+  local run = read_audited(id)
+  if not run then
     return
   end
-  if is_ready(id, fn, run[5]) then
-    if run[4] and take_slots(id, limits_in(run[4], key)) > 0 then
+  if is_ready(id, run.fn, run.entry) then
+    if run.limits and take_slots(id, limits_in(run.limits, run.key)) > 0 then
       repaired(id, 'slots')
     end
-  elseif not run[7] and not run[8] and not is_queued(id, fn, key)
-    and not redis.call('ZSCORE', p .. ':timers', id) then
-    admit_or_wait(id, fn, key, tonumber(run[3]), (run[9] or run[10] or run[11]) and true or false, {})
+  elseif is_nowhere(id, run) then
+    admit_or_wait(id, run.fn, run.key, tonumber(run.seq), run.begun, {})
     repaired(id, 'run')
   end
 end

@@ -15,23 +15,10 @@ local p, name, cursor, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 --- include limits
 --- include audit
 
-local function has_right(id)
-  local run = redis.call('HMGET', p .. ':run:' .. id, 'fn', 'key', 'limits', 'entry', 'done')
-  if not run[1] or run[5] or not is_ready(id, run[1], run[4]) then
-    return false
-  end
-  for _, limit in ipairs(limits_held(run[1], run[2], run[3])) do
-    if limit.name == name then
-      return true
-    end
-  end
-  return false
-end
-
 local page = redis.call('SSCAN', p .. ':slots:' .. name, cursor, 'COUNT', most)
 local reply = { page[1] }
 for _, id in ipairs(page[2]) do
-  if not has_right(id) then
+  if not has_right(id, name) then
     redis.call('SREM', p .. ':slots:' .. name, id)
     redis.call('SADD', p .. ':unsettled', name)
     redis.call('HINCRBY', p .. ':repairs', 'slot', 1)

@@ -137,7 +137,7 @@ trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     run_unit
     # mostly waiting for something to happen: several at a time, each with servers of its own
-    for suite in fuzz deploy sandbox harness logs providers sql lua functions console integration observability; do
+    for suite in fuzz deploy sandbox harness logs providers sql lua functions console ctl integration observability; do
         run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
     done
     # these want the machine for themselves

@@ -71,7 +71,8 @@ def scripts(root=ROOT):
 
 def sources(folders, root=ROOT):
     return "\n".join(read(p) for folder in folders
-                     for p in sorted(glob.glob(os.path.join(root, folder, "**", "*.c"), recursive=True)))
+                     for p in sorted(glob.glob(os.path.join(root, folder, "**", "*.c"), recursive=True))
+                     if os.path.join("console", "ctl") not in p)  # a person's tool: chronos-operator
 
 
 def commands_of_c(text):

@@ -1,0 +1,206 @@
+"""The console's operations from a shell: what they show, what they change, and how they refuse."""
+
+import json
+
+import pytest
+
+NOBODY = "01J00000000000000000000000"
+
+
+def sent(world, name, data, **fields):
+    """The id of an event that is sent, as Postgres has it."""
+    return world.wait_until(lambda: next((r["id"] for r in world.rows(
+        "select id from chronos.events where stream_id = %s", world.send(name, data, **fields))), None), 20, "it to be recorded")
+
+
+def run_of(world, name, data, status="completed"):
+    return world.run(name, data, status=status)["id"]
+
+
+@pytest.fixture
+def failed(world):
+    return run_of(world, "test/flaky", {"creatorId": "shell", "until": 99}, status="failed")
+
+
+@pytest.fixture
+def sleeper(world):
+    """A run that waits for an hour before it is tried again."""
+    before = {r.run for r in world.happenings(function="test-flaky")}
+    world.send("test/flaky", {"creatorId": "sleeper", "until": 2, "afterMs": 3600000})
+    return world.wait_until(lambda: next((h.run for h in world.happenings(function="test-flaky") if h.run not in before), None),
+                            20, "it to begin")
+
+
+# ---- looking ----
+
+def test_runs_by_filters(world, ctl, failed):
+    rows = ctl.json("runs", "--creator", "shell", "--status", "Failed")
+    assert failed in {r["run_id"] for r in rows} and {r["state"] for r in rows} == {"failed"}
+    assert ctl.json("runs", "--creator", "shell", "--function", "test-three") == []
+    assert ctl.json("runs", "--creator", "shell", "--until", "1d") == []
+    assert len(ctl.json("runs", "--limit", "1")) == 1
+    done = ctl("runs", "--creator", "shell")
+    assert done.out.splitlines()[0].split()[:4] == ["RUN", "STATE", "FUNCTION", "CREATOR"] and failed in done.out
+    assert ctl("runs", "--creator", "no such").out == "no run fits\n"
+
+
+def test_more_runs_than_a_page_has(world, ctl):
+    for n in range(230):
+        world.send("test/noop", {"creatorId": "pages", "n": n})
+    rows = world.wait_until(lambda: (lambda r: r if len(r) == 230 else None)(
+        ctl.json("runs", "--creator", "pages", "--limit", "1000")), 30, "all of them")
+    assert len({r["run_id"] for r in rows}) == 230
+
+
+def test_a_run_with_its_steps_and_its_error(world, ctl, failed):
+    one = ctl.json("run", failed)
+    assert (one["run_id"], one["state"], one["function_id"]) == (failed, "failed", "test-flaky")
+    assert one["steps"][0]["name"] == "try" and len(one["steps"][0]["attempts"]) == 4
+    done = ctl("run", failed)
+    assert done.code == 0 and "error" in done.out and "fails" in done.out and "STEP" in done.out
+
+
+def test_a_live_run_says_why_it_waits(world, ctl, sleeper):
+    one = ctl.json("run", sleeper)
+    assert one["state"] in ("retrying", "running") and one["why"]["run_id"] == sleeper
+    world.wait_until(lambda: "reason" in ctl("run", sleeper).out, 10, "a reason")
+    assert ctl("cancel", sleeper).code == 0
+
+
+def test_following_a_run_to_its_end(world, ctl):
+    world.send("test/slow", {"creatorId": "followed", "ms": 700})
+    run = world.wait_for(function="test-slow", creator="followed", what="start")[0].run
+    done = ctl("run", run, "--follow")
+    assert done.code == 0 and "it is running" in done.out and "it is completed" in done.out
+    lines = [json.loads(text) for text in ctl("run", run, "--follow", "--json").out.splitlines()]
+    assert lines[-1]["state"] == "completed"
+
+
+def test_following_one_that_fails(ctl, failed):
+    assert ctl("run", failed, "--follow").code == 1
+
+
+def test_events_and_one_of_them(world, ctl):
+    run = world.run("test/three", {"creatorId": "events-shell"})
+    event = run["event_id"]
+    rows = ctl.json("events", "--name", "test/three")
+    assert event in {r["internal_id"] for r in rows}
+    assert ctl.json("events", event)["data"] == {"creatorId": "events-shell"}
+    done = ctl("events", event)
+    assert run["id"] in done.out and "test-three" in done.out
+    assert "test-three" in ctl("events", "--name", "test/three").out
+
+
+def test_rejected_is_shown_and_sent_again(world, ctl):
+    entry = world.send_raw({"name": "test/three", "data": "{not json\x1b[31m"})
+    rows = world.wait_until(lambda: [r for r in ctl.json("rejected") if r["name"] == "test/three"], 20, "it")
+    shown = ctl("rejected", rows[0]["id"])
+    assert shown.code == 0 and "{not json?[31m" in shown.out
+    mended = json.dumps({"name": "test/three", "data": {"creatorId": "mended"}})
+    assert ctl("rejected", rows[0]["id"], "--resend", "-", input=mended).code == 0
+    world.wait_until(lambda: world.rows("select 1 from chronos.runs where creator_id = 'mended'"), 20, "its run")
+    done = ctl("rejected", rows[0]["id"], "--resend", "{")
+    assert done.code == 2 and "--resend" in done.err
+    assert entry
+
+
+def test_functions_workers_and_limits(world, ctl):
+    rows = {f["id"]: f for f in ctl.json("functions")}
+    assert rows["test-three"]["workers"] == 1
+    assert ctl.json("functions", "test-three")["id"] == "test-three"
+    assert "test-three" in ctl("functions").out
+    workers = ctl.json("workers")
+    assert len(workers) == 1 and "test-three" in workers[0]["functions"]
+    assert workers[0]["id"] in ctl("workers").out
+    assert isinstance(ctl.json("limits"), list)
+
+
+# ---- changing ----
+
+def test_retry_and_replay_begin_new_runs(world, ctl, failed):
+    assert ctl("retry", failed).code == 0
+    world.wait_until(lambda: world.rows("select 1 from chronos.events where retry_of = %s", failed), 20, "the retry")
+    assert ctl("replay", failed).code == 0
+    world.wait_until(lambda: world.rows("select 1 from chronos.events where replay_of = %s", failed), 20, "the replay")
+    audit = world.rows("select who, action, target from chronos.audit where target = %s order by id", failed)
+    assert [a["action"] for a in audit] == ["run.retry", "run.replay"]
+    assert all(a["who"].startswith("shell:") for a in audit)
+
+
+def test_many_runs_first_to_look_then_to_do(world, ctl):
+    for n in range(3):
+        run_of(world, "test/flaky", {"creatorId": "bulk", "until": 99, "n": n}, status="failed")
+    choose = ["--creator", "bulk", "--status", "Failed"]
+    dry = ctl.json("retry", *choose, "--dry-run")
+    assert dry["dry_run"] and dry["matched"] == 3
+    assert "nothing was done" in ctl("retry", *choose, "--dry-run").out
+    assert world.rows("select 1 from chronos.events where creator_id = 'bulk' and retry_of is not null") == []
+    assert ctl.json("retry", *choose)["done"] == 3
+    world.wait_until(lambda: len(world.rows(
+        "select 1 from chronos.events where creator_id = 'bulk' and retry_of is not null")) == 3, 20, "the retries")
+
+
+def test_cancel_with_a_reason(world, ctl, sleeper):
+    assert ctl("cancel", sleeper, "--reason", "wrong file").code == 0
+    row = world.wait_until(lambda: next(iter(world.rows("select * from chronos.runs where id = %s", sleeper)), None), 20, "its end")
+    assert row["status"] == "cancelled" and "wrong file" in row["error_message"]
+
+
+def test_pause_drain_and_resume(world, ctl):
+    for command, mode in (("pause", "pause"), ("drain", "drain"), ("resume", None)):
+        assert ctl(command, "test-echo").code == 0
+        assert ctl.json("functions", "test-echo")["paused"] == mode
+
+
+def test_trigger(world, ctl):
+    assert ctl("trigger", "test-three", '{"creatorId": "triggered"}').code == 0
+    world.wait_until(lambda: world.rows("select 1 from chronos.runs where creator_id = 'triggered'"), 20, "its run")
+    assert ctl("trigger", "test-three", "[]").code == 2
+
+
+def test_limits_are_set_and_taken_back(world, ctl):
+    assert ctl("limits", "test-limited", "shell-owner", "--set", "5").code == 0
+    assert world.value("select value from chronos.controls where kind = 'limit' and name like '%%shell-owner'") == "5"
+    assert ctl("limits", "test-limited", "shell-owner", "--clear").code == 0
+    assert world.value("select value from chronos.controls where kind = 'limit' and name like '%%shell-owner'") is None
+    assert ctl("limits", "budget", "shell-owner", "--set", "2.5").code == 0
+    assert world.value("select value from chronos.controls where name = 'budget:shell-owner'") == "2500000"
+    assert ctl("limits", "weight", "shell-owner", "--set", "3").code == 0
+    assert ctl("limits", "weight", "shell-owner", "--clear").code == 0
+    assert ctl("limits", "budget", "shell-owner", "--clear").code == 0
+
+
+@pytest.mark.parametrize("arguments, code, says", [
+    (["run", NOBODY], 3, NOBODY),
+    (["run", "short"], 2, "must be the id of a run, 26 letters and digits"),
+    (["retry", NOBODY], 3, NOBODY),
+    (["retry"], 2, "run is missing"),
+    (["retry", NOBODY, "--status", "Failed"], 2, "not both"),
+    (["cancel", NOBODY, "--dry-run"], 2, "--dry-run is for runs that are chosen by options"),
+    (["runs", "--limit", "0"], 2, "--limit 0: must be a whole number from 1 to"),
+    (["runs", "--since", "yesterday"], 2, "--since yesterday: must be a time"),
+    (["runs", "--status", "odd"], 3, "status"),
+    (["pause", "no-such-function"], 3, "no-such-function"),
+    (["functions", "no-such-function"], 3, "no-such-function"),
+    (["trigger", "test-three", "{"], 2, "data must be a JSON object"),
+    (["limits", "test-limited", "x"], 2, "say --set N or --clear"),
+    (["limits", "test-limited", "x", "--set", "many"], 2, "--set many: must be a whole number"),
+    (["limits", "no-such-limit", "x", "--set", "1"], 3, "no-such-limit"),
+    (["limits", "budget", "--set", "1"], 2, "owner is missing"),
+    (["events", NOBODY], 3, NOBODY),
+    (["rejected", "1-1"], 3, "1-1"),
+    (["rejected", "--resend", "{}"], 2, "entry is missing"),
+])
+def test_what_cannot_be_is_told_in_one_sentence(ctl, arguments, code, says):
+    done = ctl(*arguments)
+    assert (done.code, done.out) == (code, ""), done
+    assert says in done.err and done.err.count("\n") == 1
+    asked = ctl(*arguments, "--json")
+    assert asked.code == code and asked.error["code"] == ("usage" if code == 2 else "refused")
+
+
+@pytest.mark.parametrize("command", [["runs"], ["run", NOBODY], ["functions"], ["workers"], ["limits"], ["events"],
+                                     ["rejected"], ["top", "--once"], ["retry", NOBODY]])
+def test_stores_that_are_away(bare, command):
+    done = bare(*command, CHRONOS_REDIS_URL="redis://127.0.0.1:1", CHRONOS_DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert done.code == 4 and "CHRONOS_" in done.err

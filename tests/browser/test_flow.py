@@ -130,7 +130,7 @@ def test_a_schedule_is_run_now(page, world):
 def test_a_limit_is_changed_for_one_creator_and_taken_back(page, world):
     owner = str(uuid.uuid4())
     page.open("/functions/test-echo").title("test-echo")
-    page.click("[aria-label='Change limit test-echo · each creator']").click_text("Set", "dialog button").wait_text("Enter whose.", "dialog")
+    page.click("[aria-label='For one… of the limit test-echo · each creator']").click_text("Set", "dialog button").wait_text("Enter whose.", "dialog")
     page.fill("#limit-owner", owner).fill("#limit-max", "7").click_text("Set", "dialog button")
     world.wait_until(lambda: world.value("select count(*) from chronos.controls where kind = 'limit' and value = '7' and name like %s", f"%{owner}%") == 1, 20, "the control")
     page.wait_text("set by an operator")

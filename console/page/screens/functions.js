@@ -137,7 +137,7 @@ export function oneFunction(ctx) {
                 panel("Limits", limits.length === 0 ? empty("No limits", "As many run as workers have threads.", {compact: true}) : h("ul", {class: "stack"}, limits.slice(0, 30).map((l) => h("li", {class: "row"},
                     h("div", {class: "meter grow"}, h("span", {title: l.owner ?? l.name}, limitName(l), l.set !== null && h("span", {class: "tag"}, "set by an operator")), h("span", {class: "num"}, l.per && !l.owner ? `${value(l.max, l.unit)} each` : `${value(l.used, l.unit)} of ${value(l.max, l.unit)}`),
                         (!l.per || l.owner) && bar(l.used, l.max, {label: `Limit ${limitName(l)}`, cls: l.used >= l.max ? "full" : ""})),
-                    ctx.mayChange && l.unit === "runs" && button(l.per && !l.owner ? "For one…" : "Change", () => setLimit(l), {cls: "small", "aria-label": `Change limit ${limitName(l)}`}))))),
+                    ctx.mayChange && l.unit === "runs" && button(l.per && !l.owner ? "For one…" : "Change", () => setLimit(l), {cls: "small", "aria-label": l.per && !l.owner ? `For one… of the limit ${limitName(l)}` : `Change limit ${limitName(l)}`}))))),
                 panel("When it runs", h("dl", {class: "facts"},
                     f.triggers.length > 0 && [h("dt", null, "Events"), h("dd", null, f.triggers.map((t, i) => [i > 0 && ", ", h("a", {href: address("/events", {name: t}), class: "mono"}, t)]))],
                     f.schedule && [h("dt", null, "Schedule"), h("dd", {class: "mono"}, f.schedule.cron), h("dt", null, "Last"), h("dd", null, since(f.schedule.last_tick, "never")), h("dt", null, "Next"), h("dd", null, since(f.schedule.next_tick))],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -72,6 +73,7 @@ def shoot(browser, name):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped also then
     os.makedirs(OUT, exist_ok=True)
     with sessions.session_folder() as folder, tempfile.TemporaryDirectory() as profile:
         stack = Stack(os.path.join(folder, "screenshots"), "release")

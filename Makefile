@@ -246,6 +246,13 @@ seed:
 	    $(if $(SEED),--seed $(SEED)) $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(STUDENTS),--students $(STUDENTS)) \
 	    $(if $(UNTIL),--until '$(UNTIL)')
 
+.PHONY: screenshots
+screenshots: ## every screen of the page in light and dark, in build/screenshots
+screenshots:
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=release all
+	@/usr/bin/python3 tests/browser/screenshots.py
+
 # ---- style ----
 C_FILES    := $(ENGINE_SRC) $(WORKER_SRC) $(SCHEDULER_SRC) $(CONSOLE_SRC) $(CTL_SRC) $(wildcard tests/*/*.c)
 H_FILES    := $(wildcard engine/*.h worker/*.h worker/*/*.h scheduler/*.h console/*.h console/ctl/*.h tests/*/*.h)

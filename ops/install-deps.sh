@@ -50,6 +50,10 @@ test_packages=(
     "clang|command -v clang"
     "nodejs|command -v node"
     "npm|command -v npm"
+    "chromium|command -v chromium"
+    "chromium-driver|command -v chromedriver"
+    "python3-selenium|/usr/bin/python3 -c 'import selenium'"
+    "fonts-dejavu-core|test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
     "spin|spin -V | grep '^Spin Version'"
     "libclang-rt-14-dev|compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a'"
 )

@@ -141,7 +141,7 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
         run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
     done
     # these want the machine for themselves
-    for suite in model cluster chaos; do
+    for suite in browser model cluster chaos; do
         run_pytest "$suite" "tests/$suite"
     done
     # the same daemons and steps on four partitions of a Redis Cluster of three shards

@@ -1,0 +1,70 @@
+/* What happens, as it happens: one EventSource for the whole page, and who wants to hear of what. The browser connects again by itself;
+ * while it cannot, screens ask for what they show from time to time. */
+
+const TYPES = ["run", "event", "workers", "overview", "reset"];
+const listeners = new Map(); /* type → set of functions */
+let source = null, opened = false, timer = null, pause = 1000;
+let tell = () => {};
+
+export function onLink(f) {
+    tell = f;
+}
+
+export function isLive() {
+    return opened;
+}
+
+export function listen(type, f) {
+    if (!listeners.has(type))
+        listeners.set(type, new Set());
+    listeners.get(type).add(f);
+    return () => listeners.get(type).delete(f);
+}
+
+function deliver(type, data) {
+    for (const t of [type, "*"]) {
+        for (const f of listeners.get(t) ?? [])
+            f(data, type);
+    }
+}
+
+export function connect() {
+    clearTimeout(timer);
+    source?.close();
+    source = new EventSource("/v1/stream");
+    source.onopen = () => {
+        const again = !opened;
+        opened = true;
+        pause = 1000;
+        tell("live");
+        if (again)
+            deliver("connected", null);
+    };
+    source.onerror = () => {
+        opened = false;
+        tell("away");
+        if (source.readyState === EventSource.CLOSED) { /* it was refused; the browser does not try again then */
+            timer = setTimeout(connect, pause);
+            pause = Math.min(pause * 2, 15000);
+        }
+    };
+    const take = (e) => {
+        let data = null;
+        try {
+            data = e.data === "" ? null : JSON.parse(e.data);
+        } catch {
+            return;
+        }
+        deliver(e.type === "reset" ? "connected" : e.type, data);
+    };
+    source.onmessage = take;
+    for (const t of TYPES)
+        source.addEventListener(t, take);
+}
+
+export function disconnect() {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+    opened = false;
+}

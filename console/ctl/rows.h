@@ -23,6 +23,7 @@
     X(limits)                                                                                      \
     X(workers)                                                                                     \
     X(video)                                                                                       \
+    X(forget)                                                                                      \
     X(top)                                                                                         \
     X(rebuild)                                                                                     \
     X(migrate)                                                                                     \

@@ -134,3 +134,14 @@ join chronos.events e on e.id = r.event_id
 where coalesce(e.data ->> 'videoId', e.data ->> 'video_id') = $1::text
 order by r.finished_at desc
 limit $3::integer
+
+-- name: forget_creator :one
+-- $1 creator id
+select chronos.forget($1::text)::text as id
+
+-- name: forget_order :one
+-- What came of it.
+-- $1 order id
+select id, chronos.to_ms(asked_at) as asked_at, asked_by, chronos.to_ms(done_at) as done_at, deleted
+from chronos.forgotten
+where id = $1::bigint

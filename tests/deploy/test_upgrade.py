@@ -25,15 +25,16 @@ def git(*words, **options):
 
 def previous_commit():
     with open(os.path.join(repository(), "ops", "previous-release"), encoding="utf-8") as f:
-        return f.read().strip()
+        commit = f.read().strip()
+    if subprocess.run(["git", "cat-file", "-e", commit + "^{commit}"], cwd=repository(), capture_output=True, check=False).returncode:
+        pytest.skip("this checkout has not the history")
+    return commit
 
 
 @pytest.fixture(scope="module")
 def builds():
     """The folders with the programs of the release before, and of this one."""
     commit = previous_commit()
-    if subprocess.run(["git", "cat-file", "-e", commit + "^{commit}"], cwd=repository(), capture_output=True, check=False).returncode:
-        pytest.skip("this checkout has not the history")
     source = os.path.join(repository(), "build", "previous")
     marker = os.path.join(source, ".commit")
     if not os.path.exists(marker):
@@ -145,7 +146,8 @@ def test_no_migration_since_the_release_before_shuts_it_out():
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             text = f.read()
         assert re.search(r"^-- breaking: no$", text, re.M), f"{name} is breaking: the release before could not go on"
-        statements = re.sub(r"--.*", "", text).lower()
+        # not what functions put together: those are partitions, whose time has come
+        statements = re.sub(r"'[^']*'", "''", re.sub(r"--.*", "", text)).lower()
         assert not re.search(r"\b(drop (table|column)|rename (to|column))\b", statements), \
             f"{name} takes away what the release before uses: stop using it now, drop it in the next release"
 

@@ -231,8 +231,10 @@ def test_the_same_event_twice_deletes_once(shared):
 def test_a_cancelled_operation_ends_as_failed(shared):
     creator = shared.make_creator()
     ids = bulk.make_videos(shared, creator, 3)
+    shared.wait_until(lambda: shared.value("select count(*) from chronos.functions where id = %s", FN), 10, "the function")
     shared.rows("select chronos.pause(%s)", FN)
     try:
+        shared.wait_until(lambda: shared.redis.hget("{c0}:controls", "pause/" + FN), 10, "the pause")
         operation, entry = bulk.start(shared, "delete", creator, ids)
         shared.wait_until(lambda: shared.event(entry), 10, "the event to be recorded")
         shared.rows("select chronos.cancel(%s, 'a mistake')", shared.event(entry)["run_ids"][0])

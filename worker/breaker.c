@@ -211,7 +211,7 @@ static bool refuse(struct breaker *b, enum err_code code, struct err *e)
 
 static bool take_allowance(struct breaker *b, struct err *e)
 {
-    for (int64_t waited = 0;; waited += WAIT_TICK_MS) {
+    for (;;) {
         int64_t left = allowance_take(b->all->allowances, b->key);
         if (left == 0)
             return true;

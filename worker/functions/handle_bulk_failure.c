@@ -4,7 +4,7 @@
 
 #include "bulk.h"
 
-static const char PREFIX[] = "chronos-bulk-";
+#define PREFIX "chronos-bulk-"
 
 /* "delete", "export" or "reprocess" out of "chronos-bulk-delete-videos"; the column has no other types. */
 static void type_of(const char *function_id, char *out, size_t out_size)

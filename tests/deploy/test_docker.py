@@ -185,6 +185,42 @@ def test_a_daemon_that_waits_for_its_stores_is_healthy_and_not_ready(daemon):
         process.wait(timeout=30)
 
 
+# What Docker makes of read_only, user, cap_drop and no-new-privileges, of the kernel's own parts. $1 is the program.
+CONFINED = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 none /mnt
+install -d -o $USER_ID -g $USER_ID /mnt/work
+cp "$1" /mnt/daemon
+mount -o remount,ro,bind /
+mount -t tmpfs -o ro,mode=1777 none /tmp
+cd /
+exec setpriv --reuid $USER_ID --regid $USER_ID --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs /mnt/daemon
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_does_its_work_without_rights_on_a_root_that_is_read_only(daemon, chronos):
+    port = free_port()
+    if daemon != "scheduler":
+        chronos.stack.start_scheduler()
+    chronos.stack.prepare_database()
+    environment = {**clean_environment(), **chronos.stack.daemon_environment(daemon), "CHRONOS_METRICS_PORT": str(port),
+                   "CHRONOS_WORK_DIR": "/mnt/work", "CHRONOS_CONSOLE_PORT": "0", "USER_ID": str(USER)}
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", CONFINED, "sh", built(daemon)], env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: process.poll() is not None or health(port, "ready") == 0, 30, f"{daemon} to be ready")
+        assert process.poll() is None
+        with open(f"/proc/{process.pid}/status", encoding="utf-8") as f:
+            status = f.read()
+        assert f"Uid:\t{USER}\t" in status and re.search(r"^CapBnd:\t0+$", status, re.M)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+
+
 # ---- compose ----
 
 @pytest.fixture(scope="module")

@@ -298,15 +298,22 @@ DATADIR  ?= $(PREFIX)/share/chronos
 DOCDIR   ?= $(PREFIX)/share/doc/chronos
 MANDIR   ?= $(PREFIX)/share/man/man8
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
+MAN1DIR  ?= $(PREFIX)/share/man/man1
+BASHDIR  ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR   ?= $(PREFIX)/share/zsh/site-functions
 PROGRAMS := chronos-worker chronos-scheduler chronos-console
 UNITS    := $(notdir $(wildcard ops/systemd/*.service))
 
 .PHONY: install
 install: ## put programs, units, manual and documents under PREFIX (/usr/local), DESTDIR before it
-install: $(addprefix $(B)/,$(PROGRAMS))
-	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(DATADIR)/redis $(DATADIR)/postgres $(DOCDIR) $(MANDIR) $(UNITDIR))
+install: $(addprefix $(B)/,$(PROGRAMS) chronosctl)
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(MAN1DIR) $(BASHDIR) $(ZSHDIR) $(DATADIR)/redis $(DATADIR)/postgres $(DOCDIR) $(MANDIR) $(UNITDIR))
 	@install -m 755 $^ $(DESTDIR)$(BINDIR)
 	@for p in $(PROGRAMS); do ops/man/page.sh $(B)/$$p > $(DESTDIR)$(MANDIR)/$$p.8; done
+	@$(B)/chronosctl man > $(DESTDIR)$(MAN1DIR)/chronosctl.1
+	@$(B)/chronosctl completion bash > $(DESTDIR)$(BASHDIR)/chronosctl
+	@$(B)/chronosctl completion zsh > $(DESTDIR)$(ZSHDIR)/_chronosctl
+	@chmod 644 $(DESTDIR)$(MAN1DIR)/chronosctl.1 $(DESTDIR)$(BASHDIR)/chronosctl $(DESTDIR)$(ZSHDIR)/_chronosctl
 	@for u in $(UNITS); do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' ops/systemd/$$u > $(DESTDIR)$(UNITDIR)/$$u; done
 	@chmod 644 $(DESTDIR)$(MANDIR)/chronos-*.8 $(DESTDIR)$(UNITDIR)/chronos-*.service
 	@install -m 644 ops/redis/users.acl $(DESTDIR)$(DATADIR)/redis
@@ -320,7 +327,8 @@ install: $(addprefix $(B)/,$(PROGRAMS))
 uninstall: ## take away what install has put there; settings and data stay
 uninstall:
 	@rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
-	@rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/%.8,$(PROGRAMS))
+	@rm -f $(patsubst %,$(DESTDIR)$(MANDIR)/%.8,$(PROGRAMS)) $(DESTDIR)$(BINDIR)/chronosctl
+	@rm -f $(DESTDIR)$(MAN1DIR)/chronosctl.1 $(DESTDIR)$(BASHDIR)/chronosctl $(DESTDIR)$(ZSHDIR)/_chronosctl
 	@rm -rf $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR)
 
 # a version of Debian begins with a digit
@@ -328,7 +336,7 @@ DEB_VERSION ?= 1.0~git$(shell git show -s --format=%cd --date=format:%Y%m%d%H%M%
 
 .PHONY: deb
 deb: ## a Debian package in build/
-deb: $(addprefix $(B)/,$(PROGRAMS))
+deb: $(addprefix $(B)/,$(PROGRAMS) chronosctl)
 	@ops/debian/build.sh $(DEB_VERSION) build
 
 .PHONY: clean

@@ -37,9 +37,15 @@ json_t *js_parse(const char *bytes, size_t len, struct err *e)
         return err_null(e, ERR_INPUT, "nested deeper than %d levels", MAX_DEPTH);
     json_error_t je;
     json_t *j = json_loadb(bytes, len, JSON_DECODE_ANY, &je);
-    if (j == NULL)
-        return err_null(e, ERR_INPUT, "%s at byte %d", je.text, je.position);
-    return j;
+    if (j != NULL)
+        return j;
+    enum json_error_code code = json_error_code(&je);
+    if (code == json_error_null_character || code == json_error_null_byte_in_key)
+        return err_null(e, ERR_INPUT,
+                        "a text has the character \\u0000, which Postgres cannot hold: leave it out"
+                        " (at byte %d)",
+                        je.position);
+    return err_null(e, ERR_INPUT, "%s at byte %d", je.text, je.position);
 }
 
 json_t *js_parse_own(const char *bytes, size_t len, struct err *e)

@@ -166,22 +166,39 @@ bool bulk_page_of_ids(const json_t *ids, size_t offset, size_t n, struct bulk_pa
     return true;
 }
 
-bool bulk_page_of_operation(struct step *s, const struct bulk *b, size_t offset, size_t n,
-                            struct bulk_page *ret, struct err *e)
+bool bulk_firsts(struct step *s, const struct bulk *b, char **ret, struct err *e)
+{
+    *ret = NULL;
+    if (b->ids != NULL)
+        return true;
+    auto_result *r = DB_QUERY(s->db, e, "operation_firsts", b->operation);
+    if (r == NULL)
+        return false;
+    const char *firsts = PQntuples(r) > 0 ? db_text(r, 0, "firsts") : NULL;
+    *ret = strdup(firsts != NULL ? firsts : "");
+    return true;
+}
+
+bool bulk_page_of_operation(struct step *s, const struct bulk *b, const char *firsts, size_t offset,
+                            size_t n, struct bulk_page *ret, struct err *e)
 {
     if (b->ids != NULL)
         return bulk_page_of_ids(b->ids, offset, n, ret);
     char from[32], count[32];
     (void)snprintf(from, sizeof(from), "%zu", offset);
     (void)snprintf(count, sizeof(count), "%zu", n);
-    auto_result *r = DB_QUERY(s->db, e, "operation_page", b->operation, from, count);
+    auto_result *r = DB_QUERY(s->db, e, "operation_page", b->operation, from, count,
+                              firsts == NULL ? "true" : "false");
     if (r == NULL)
         return false;
     page_init(ret);
     ret->asked = (size_t)PQntuples(r);
-    for (int i = 0; i < PQntuples(r); i++)
-        if (db_is_true(r, i, "is_first"))
+    size_t known = firsts != NULL ? strlen(firsts) : 0;
+    for (int i = 0; i < PQntuples(r); i++) {
+        size_t at = offset + (size_t)i;
+        if (firsts != NULL ? at < known && firsts[at] == '1' : db_is_true(r, i, "is_first"))
             (void)json_array_append_new(ret->ids, json_string(db_text(r, i, "id")));
+    }
     return true;
 }
 

@@ -37,8 +37,14 @@ struct bulk_page {
     json_t *errors; /* [{"video_id", "error"}] */
     size_t asked;   /* how many positions of the list this page covers */
 };
-bool bulk_page_of_operation(struct step *s, const struct bulk *b, size_t offset, size_t n,
-                            struct bulk_page *ret, struct err *e) MUST_CHECK;
+/* `firsts`: what bulk_firsts gave, or NULL. */
+bool bulk_page_of_operation(struct step *s, const struct bulk *b, const char *firsts, size_t offset,
+                            size_t n, struct bulk_page *ret, struct err *e) MUST_CHECK;
+
+/* For who reads the whole of a long list in one step: which ids of the row stand there for the first time, as `firsts` of the
+ * pages. *ret is the caller's; NULL when the ids are in the event. With NULL each page finds that out by itself, which for
+ * all pages together costs the square of the list. */
+bool bulk_firsts(struct step *s, const struct bulk *b, char **ret, struct err *e) MUST_CHECK;
 bool bulk_page_of_ids(const json_t *ids, size_t offset, size_t n, struct bulk_page *ret);
 void bulk_page_release(struct bulk_page *p);
 #define auto_page CLEANUP(bulk_page_release) struct bulk_page

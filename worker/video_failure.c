@@ -13,6 +13,14 @@ struct failure {
     const char *message;
 };
 
+/* What the people are told is what the function that did the work said, whoever had invoked it. */
+static const char *for_people(const char *message)
+{
+    static const char invoked[] = "function extract-video-transcript failed: ";
+    size_t n = sizeof(invoked) - 1;
+    return strncmp(message, invoked, n) == 0 && message[n] != '\0' ? message + n : message;
+}
+
 /* false: it names no video, so there is nothing to mark. */
 static bool failure_of(const struct step *s, struct failure *ret)
 {
@@ -21,7 +29,7 @@ static bool failure_of(const struct step *s, struct failure *ret)
         return false;
     const char *run_id = js_str(s->data, "run_id"), *message = js_str(s->data, "error.message");
     ret->run_id = run_id != NULL ? run_id : "";
-    ret->message = message != NULL ? message : "unknown error";
+    ret->message = message != NULL ? for_people(message) : "unknown error";
     return true;
 }
 

@@ -14,18 +14,18 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/DEBIAN" "$work/debian" "$root/etc/chronos" "$out"
 
-make -s -C "$here/../.." install DESTDIR="$root" PREFIX=/usr UNITDIR=/lib/systemd/system
-strip --strip-unneeded "$root"/usr/bin/chronos-*
+make -s -C "$here/../.." install DESTDIR="$root" PREFIX=/usr UNITDIR=/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions
+strip --strip-unneeded "$root"/usr/bin/chronos*
 install -m 644 "$here/chronos.env" "$root/etc/chronos/chronos.env"
 echo /etc/chronos/chronos.env >"$root/DEBIAN/conffiles"
 install -m 755 "$here/postinst" "$here/prerm" "$here/postrm" "$root/DEBIAN/"
 install -m 644 "$here/copyright" "$root/usr/share/doc/chronos/copyright"
 printf 'chronos (%s) bookworm; urgency=medium\n\n  * Built from source.\n\n -- %s  %s\n' \
     "$version" "$maintainer" "$(date -R -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")" | gzip -9n >"$root/usr/share/doc/chronos/changelog.gz"
-gzip -9n "$root"/usr/share/man/man8/*
+gzip -9n "$root"/usr/share/man/man[18]/*
 
 touch "$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O --ignore-missing-info "$root"/usr/bin/chronos-* 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
+depends=$(cd "$work" && dpkg-shlibdeps -O --ignore-missing-info "$root"/usr/bin/chronos* 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 [ -n "$depends" ] || { echo "build.sh: dpkg-shlibdeps found no dependency" >&2; exit 1; }
 cat >"$root/DEBIAN/control" <<CONTROL
 Package: chronos

@@ -24,22 +24,25 @@ where id = $1::uuid
 
 -- name: operation_page :many
 -- Some of the row's ids, and whether each stands there for the first time.
--- $1 operation id, $2 first position from 0, $3 how many
-with page as (
-    select x.id, x.n
+-- $1 operation id, $2 first position from 0, $3 how many, $4 whether to say that: it takes time up to the whole list for
+-- each id, so who reads a long list asks operation_firsts once and gives false here
+select x.id,
+       case when $4::boolean then array_position(o.video_ids, x.id) = $2::integer + x.n else true end as is_first
+from public.bulk_operations o
+cross join lateral unnest(o.video_ids[$2::integer + 1 : $2::integer + $3::integer]) with ordinality as x (id, n)
+where o.id = $1::uuid
+order by x.n
+
+-- name: operation_firsts :maybe
+-- The same for all of the row's ids: a '1' for each that stands there for the first time, else a '0', in one text.
+-- $1 operation id
+select string_agg(case when x.nth = 1 then '1' else '0' end, '' order by x.n) as firsts
+from (
+    select u.n, row_number() over (partition by u.id order by u.n) as nth
     from public.bulk_operations o
-    cross join lateral unnest(o.video_ids[$2::integer + 1 : $2::integer + $3::integer]) with ordinality as x (id, n)
+    cross join lateral unnest(o.video_ids) with ordinality as u (id, n)
     where o.id = $1::uuid
-), earlier as (
-    select distinct x.id
-    from public.bulk_operations o
-    cross join lateral unnest(o.video_ids[1 : $2::integer]) as x (id)
-    where o.id = $1::uuid
-)
-select page.id, earlier.id is null and min(page.n) over (partition by page.id) = page.n as is_first
-from page
-left join earlier on earlier.id = page.id
-order by page.n
+) x
 
 -- name: set_operation_progress :exec
 -- After each batch, for whoever watches. It never goes back.

@@ -45,3 +45,63 @@ set status = case when d.action like 'mark-%' then 'failed' else v.status end,
 from decided d
 where v.id = d.id
 returning v.id, v.creator_id, d.status, d.action, d.attempts + 1 as attempt
+
+-- name: recover_stuck_operations :many
+-- Operations on many videos that nobody works on, the oldest first: what is to be started again, and what was marked as
+-- failed. An operation that no accepted event names waits for one that was lost or refused: it is started again, its ids are in
+-- the row. When it is older than a day whoever asked for it expects it no more. When all runs of its events have ended and
+-- it has no outcome, none will come.
+--
+-- Half an hour is for events that are on their way, and for the handler of a run that failed.
+--
+-- $1 most operations at once
+with waiting as (
+    select o.id, o.creator_id, o.operation_type, o.status, o.created_at,
+           'videos/bulk.' || o.operation_type as event
+    from public.bulk_operations o
+    where o.status in ('pending', 'in_progress')
+        and o.created_at < now() - interval '30 minutes'
+), known as (
+    select w.*, seen.n as events, seen.live, seen.ended_at
+    from waiting w
+    cross join lateral (
+        select count(distinct e.id) as n, coalesce(bool_or(r.id is null), false) as live, max(r.finished_at) as ended_at
+        from chronos.events e
+        cross join lateral unnest(e.run_ids) as x (id)
+        left join chronos.runs r on r.id = x.id
+        where e.name = w.event
+            and e.accepted_at >= w.created_at - interval '1 hour'
+            and e.outcome = 'accepted'
+            and lower(coalesce(e.data ->> 'operationId', e.data ->> 'operation_id')) = w.id::text
+    ) seen
+    where not exists (
+        select from chronos.outbox o
+        where o.name = w.event
+            and lower(coalesce(o.data ->> 'operationId', o.data ->> 'operation_id')) = w.id::text)
+), decided as (
+    select o.id,
+           case when k.events = 0 and k.status = 'pending' and k.created_at > now() - interval '1 day'
+               then 'start-again' else 'mark-failed' end as action,
+           case when k.events = 0 and k.status = 'pending'
+               then 'The operation was never started: the request for it was lost or refused. Make a new one.'
+               else 'The operation stopped without an outcome. What was done until then stays done: make a new one for'
+                    ' the rest.' end as message,
+           k.status
+    from known k
+    join public.bulk_operations o on o.id = k.id and o.status = k.status
+    where not k.live
+        and (k.events > 0 or k.status = 'pending' or k.created_at < now() - interval '1 day')
+        and (k.ended_at is null or k.ended_at < now() - interval '30 minutes')
+    order by k.created_at, k.id
+    limit $1::integer
+    for no key update of o skip locked
+), marked as (
+    update public.bulk_operations o
+    set status = 'failed', error_message = d.message, completed_at = now()
+    from decided d
+    where o.id = d.id and d.action = 'mark-failed'
+)
+select o.id, o.creator_id, o.operation_type, d.status, d.action
+from decided d
+join public.bulk_operations o on o.id = d.id
+order by o.created_at, o.id

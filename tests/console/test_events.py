@@ -74,6 +74,16 @@ def test_what_is_no_event(web):
     assert web.post("/e/key?durable=paper", {"name": "a"}).json["field"] == "durable"
 
 
+def test_a_text_with_nul_is_refused_and_says_what_to_do(web):
+    """Postgres can hold it in no text; in a name of a field as little as in a title."""
+    for event in ({"name": "test/echo", "data": {"title": "a\0b"}}, [{"name": "test/echo", "data": {"a\0": 1}}]):
+        for route in ("/e/key", "/e/key?durable=postgres", "/v1/events", "/api/bulk/delete", "/api/bulk/export",
+                      "/api/bulk/reprocess", "/api/admin/reprocess-embeddings"):
+            answer = web.post(route, event)
+            assert answer.status == 400 and answer.json["code"] == "invalid_json", (route, answer)
+            assert "the character \\u0000, which Postgres cannot hold: leave it out" in answer.json["error"]
+
+
 def test_a_body_that_is_too_large(console):
     w = console(CHRONOS_CONSOLE_MAX_BODY_BYTES=2048)
     assert w.post("/e/key", {"name": "a", "data": {"x": "y" * 1000}}).status == 200

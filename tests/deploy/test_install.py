@@ -33,7 +33,9 @@ def test_everything_is_under_the_prefix(installed):
     assert all(f.startswith("opt/chronos/") for f in found)
     for program in PROGRAMS:
         assert os.access(installed / "opt/chronos/bin" / program, os.X_OK)
-    for name in ("share/chronos/redis/users.acl", "share/chronos/postgres/roles.sql", "share/man/man8/chronos-worker.8",
+    assert os.access(installed / "opt/chronos/bin/chronosctl", os.X_OK)
+    for name in ("share/man/man1/chronosctl.1", "share/bash-completion/completions/chronosctl", "share/zsh/site-functions/_chronosctl",
+                 "share/chronos/redis/users.acl", "share/chronos/postgres/roles.sql", "share/man/man8/chronos-worker.8",
                  "lib/systemd/system/chronos-worker@.service", "share/doc/chronos/deploy.md"):
         assert f"opt/chronos/{name}" in found
 

@@ -59,10 +59,10 @@ def wait_ended(chronos, operation, deadline=60):
     return row(chronos, operation)
 
 
-def run(chronos, kind, creator, ids, **columns):
+def run(chronos, kind, creator, ids, deadline=60, **columns):
     """The row after all."""
     operation, _ = start(chronos, kind, creator, ids, **columns)
-    return wait_ended(chronos, operation)
+    return wait_ended(chronos, operation, deadline)
 
 
 def left(chronos, ids):

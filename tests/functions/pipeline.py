@@ -21,6 +21,8 @@ EMBED_STEPS = ["validate-video", "update-status-processing", "chunk-transcript",
                "update-usage-metrics", "update-status-completed"]
 HANDLER_STEPS = ["update-status-failed", "log-failure-event"]
 STEPS_OF = {EXTRACT: EXTRACT_STEPS, EXTRACT_HANDLER: HANDLER_STEPS, EMBED_HANDLER: HANDLER_STEPS,
+            "transcribe-video": ["check-request", "extract", "report"],
+            "transcribe-video-error-handler": HANDLER_STEPS[:1],
             EMBED: [*EMBED_STEPS[:6], *(f"generate-embeddings-{n}" for n in range(1, 100)), *EMBED_STEPS[6:]]}
 
 LIBRARY = Library()
@@ -116,9 +118,11 @@ def runs_of_video(chronos, video, function=None):
 
 def attempts_of(chronos, run):
     """What each attempt at each step of a run did, oldest first. Starts are known to the millisecond; what began
-    within the same one is put in the order of the function's table."""
+    within the same one is put in the order of the function's table. What no worker began (an answer that came) has
+    only its end."""
     table = STEPS_OF[run["function_id"]]
-    return sorted(chronos.steps_of(run), key=lambda s: (s["started_at"], table.index(s["step"]), s["attempt"]))
+    return sorted(chronos.steps_of(run), key=lambda s: (
+        s["started_at"] or s["finished_at"], table.index(s["step"]), s["attempt"]))
 
 
 def trace(chronos, run):

@@ -99,6 +99,40 @@ def test_a_storage_that_is_away_for_a_moment_is_asked_again(shared, sandbox):
     assert row["status"] == "completed" and len(exported(shared, row)) == 4
 
 
+def test_ten_thousand_ids_in_an_event(shared):
+    creator = shared.make_creator()
+    ids = bulk.make_videos(shared, creator, 300)
+    asked = [*ids[:150], *(str(uuid.uuid4()) for _ in range(9700)), *ids[150:]]
+    row = bulk.run(shared, "export", creator, asked, 120)
+    assert (row["status"], row["result"]["exported"], row["result"]["failed"]) == ("partial", 300, 9700)
+    assert len(row["result"]["errors"]) == 1000, "the rest is counted"
+    assert [r[0] for r in exported(shared, row)[1:]] == ids
+
+
+def test_a_hundred_thousand_ids_and_not_one_more(shared):
+    creator = shared.make_creator()
+    operation = bulk.make_operation(shared, "export", creator, [str(uuid.UUID(int=n)) for n in range(100001)])
+    bulk.send(shared, "export", operation, creator)
+    row = bulk.wait_ended(shared, operation)
+    assert (row["status"], row["error_message"]) == (
+        "failed", f"operation {operation} has 100001 ids: at most 100000 are allowed")
+
+
+def test_in_a_long_list_only_the_first_place_of_an_id_counts(shared):
+    """Wherever the others are: beside it, in the same page of 500, in the next one, at the end of the list."""
+    creator = shared.make_creator()
+    ids = bulk.make_videos(shared, creator, 200)
+    nobody = [str(uuid.uuid4()) for _ in range(19000)]
+    asked = [ids[0], ids[0], *ids[:150], *nobody[:400], *ids[100:], *nobody[400:], nobody[0], *ids, *ids[::-1]]
+    asked += ids[:1] * (20000 - len(asked))
+    operation = bulk.make_operation(shared, "export", creator, asked)
+    bulk.send(shared, "export", operation, creator)
+    row = bulk.wait_ended(shared, operation, 120)
+    assert (row["status"], row["result"]["exported"], row["result"]["failed"]) == ("partial", 200, 19000)
+    assert row["progress_current"] == row["progress_total"] == 20000
+    assert [r[0] for r in exported(shared, row)[1:]] == ids
+
+
 def test_progress_can_be_read_while_it_runs(shared, sandbox):
     """A list that is longer than an event may be is in the row; its pages are counted as they are written."""
     creator = shared.make_creator()

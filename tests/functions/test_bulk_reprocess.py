@@ -43,6 +43,20 @@ def test_when_nothing_could_be_started_it_failed(shared):
     assert (row["status"], row["error_message"]) == ("failed", "none of the videos could be reprocessed")
 
 
+def test_ten_thousand_ids_and_not_one_more(shared):
+    creator = shared.make_creator()
+    ids = bulk.make_videos(shared, creator, 2, transcript=TEXT)
+    asked = [ids[0], *(str(uuid.uuid4()) for _ in range(9998)), ids[1]]
+    row = bulk.run(shared, "reprocess", creator, asked, 180)
+    assert (row["status"], row["result"]["processed"], row["result"]["failed"]) == ("partial", 2, 9998)
+    assert row["progress_current"] == 10000
+    assert len(wait_embedded(shared, ids, 2)) == 2
+    many = [str(uuid.UUID(int=n)) for n in range(10001)]
+    row = bulk.run(shared, "reprocess", creator, many)
+    assert (row["status"], row["error_message"]) == (
+        "failed", "videoIds has 10001 ids: at most 10000 are allowed, send them in parts")
+
+
 def test_an_operator_may_name_any_videos_and_a_reason(shared):
     one, two = shared.make_creator(), shared.make_creator()
     ids = bulk.make_videos(shared, one, 7, transcript=TEXT) + bulk.make_videos(shared, two, 6, transcript=TEXT)

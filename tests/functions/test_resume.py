@@ -97,7 +97,7 @@ def crashes(all_crashes):
 # ---- what is compared ----
 
 # True values that differ from run to run: how long things took, when they were, and which run it was.
-PASSING = ("processing_time_ms", "took_ms", "run", "ts")
+PASSING = ("processing_time_ms", "took_ms", "run", "ts", "traceparent")
 
 
 def comparable(value, names):
@@ -128,7 +128,8 @@ def everything(chronos, video):
         "analytics": p.analytics_rows(chronos, video),
         "transcript": chronos.rows("""select text, segments, language, method, duration_seconds, cost_usd
             from chronos.transcripts where video_id = %s""", video["id"]),
-        "events": sorted([e["name"], e["outcome"], e["data"]] for e in events_of(chronos, video)),
+        "events": sorted(([e["name"], e["outcome"], comparable(p.plain(e["data"]), names)]
+                          for e in events_of(chronos, video)), key=json.dumps),
         "runs": [{
             "function": run["function_id"], "status": run["status"], "output": run["output"],
             "error": [run["error_code"], run["error_message"]], "cost": run["cost_usd"],

@@ -190,6 +190,15 @@ def test_bad_events_are_kept_byte_for_byte_and_delay_nobody(world):
     assert not problems, "\n".join(problems)
 
 
+def test_a_text_with_nul_is_refused_and_says_what_to_do(world):
+    for text in ('{"title":"a\\u0000b"}', '{"a\\u0000":1}'):
+        entry = world.send_raw({"name": "test/echo", "data": text})
+        row = world.wait_until(lambda e=entry: world.rows(
+            "select reason from chronos.rejected_events where stream_id = %s", e), 10, text)[0]
+        assert row["reason"].startswith("field data is not JSON: a text has the character \\u0000, which Postgres cannot hold: "
+                                        "leave it out"), row
+
+
 def test_odd_but_good_data_comes_through(world):
     for text in ('{"a":"\\t\\n\\r\\b\\f\\/\\\\ \\u00e9 \\ud83d\\ude00"}', '{"":"","a":{"":[]}}', '{"n":-0.0,"m":1e300}',
                  '{"big":9223372036854775807}', ' \n{ "a" : 1 }\t', '{"a":1,"a":2}'):

@@ -70,6 +70,13 @@ def test_send_puts_a_row_into_the_outbox(db):
         (second, "thing/made", {"b": 1, "a": "ü"}, "k", 1893456000000, {"n": 1}, "2", None, None)]
 
 
+def test_a_text_with_nul_is_refused_before_it_is_sent(db):
+    """Postgres itself does: no jsonb holds it."""
+    with pytest.raises(psycopg2.errors.UntranslatableCharacter, match="Unicode escape sequence"):
+        call(db, "send('thing/made', %s::jsonb)", '{"title": "a\\u0000b"}')
+    assert rows(db, "outbox") == []
+
+
 def test_send_follows_its_transaction(server, migrated):
     connection = server.connect(server.new_database(template=migrated))
     with connection.cursor() as c:

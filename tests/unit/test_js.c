@@ -72,6 +72,19 @@ static void test_what_is_no_json_is_an_input_error(void **state)
     }
 }
 
+static void test_nul_in_a_text_says_what_to_do(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"{\"a\":\"b\\u0000\"}", "{\"a\\u0000\":1}"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err e = {0};
+        assert_null(js_parse(bad[i], strlen(bad[i]), &e));
+        assert_int_equal(e.code, ERR_INPUT);
+        assert_non_null(
+            strstr(e.msg, "the character \\u0000, which Postgres cannot hold: leave it"));
+    }
+}
+
 static void test_deep_nesting_is_refused_and_brackets_in_strings_do_not_count(void **state)
 {
     (void)state;
@@ -134,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_numbers_may_be_written_as_strings),
         cmocka_unit_test(test_numbers_too_large_for_an_integer_give_the_default),
         cmocka_unit_test(test_what_is_no_json_is_an_input_error),
+        cmocka_unit_test(test_nul_in_a_text_says_what_to_do),
         cmocka_unit_test(test_deep_nesting_is_refused_and_brackets_in_strings_do_not_count),
         cmocka_unit_test(test_dump_is_compact_and_keeps_the_order_of_keys),
         cmocka_unit_test(test_pack_of_bad_utf8_is_null),

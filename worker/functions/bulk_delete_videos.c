@@ -19,7 +19,7 @@ static json_t *delete_batch(struct step *s)
     struct bulk b;
     auto_page page = {0};
     if (!bulk_of_event(s->data, BULK_MAX_IDS, &b, &s->err) ||
-        !bulk_page_of_operation(s, &b, bulk_offset(s), BULK_BATCH, &page, &s->err))
+        !bulk_page_of_operation(s, &b, NULL, bulk_offset(s), BULK_BATCH, &page, &s->err))
         return step_error(s);
     auto_free char *ids = js_dump(page.ids, NULL);
     auto_result *r = DB_QUERY(s->db, &s->err, "delete_videos", b.operation, b.creator, ids);

@@ -6,6 +6,7 @@
  * another. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ static json_t *update_status_in_progress(struct step *s)
 struct export
 {
     struct bulk bulk;
+    char *firsts; /* of the row's ids; see bulk_firsts */
     struct workdir dir;
     char path[PATH_MAX + 16];
     int fd;
@@ -100,7 +102,7 @@ static void note_missing(struct export *x, const json_t *ids, const PGresult *r)
 static bool write_page(struct step *s, struct export *x)
 {
     auto_page page = {0};
-    if (!bulk_page_of_operation(s, &x->bulk, x->at, PAGE, &page, &s->err))
+    if (!bulk_page_of_operation(s, &x->bulk, x->firsts, x->at, PAGE, &page, &s->err))
         return false;
     auto_free char *ids = js_dump(page.ids, NULL);
     auto_result *r = DB_QUERY(s->db, &s->err, "export_page", ids, x->bulk.creator);
@@ -173,7 +175,9 @@ static json_t *export_csv(struct step *s)
         return step_error(s);
     x.errors = json_array();
     size_t total = (size_t)js_int(step_result(s, "update-status-in-progress"), "total", 0);
-    bool ok = make_file(s, &x, total) && store_file(s, &x);
+    bool ok =
+        bulk_firsts(s, &x.bulk, &x.firsts, &s->err) && make_file(s, &x, total) && store_file(s, &x);
+    free(x.firsts);
     workdir_release(&x.dir);
     if (!ok) {
         json_decref(x.errors);

@@ -15,7 +15,7 @@ static json_t *reprocess_batch(struct step *s)
     struct bulk b;
     auto_page page = {0};
     if (!bulk_of_event(s->data, BULK_MAX_IDS, &b, &s->err) ||
-        !bulk_page_of_operation(s, &b, bulk_offset(s), BULK_BATCH, &page, &s->err))
+        !bulk_page_of_operation(s, &b, NULL, bulk_offset(s), BULK_BATCH, &page, &s->err))
         return step_error(s);
     auto_json *started = NULL;
     if (!reprocess_videos(s, &page, b.creator, NULL, &started, &s->err) ||

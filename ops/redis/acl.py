@@ -30,7 +30,7 @@ ROLES = [
     Role("chronos-scheduler", "routes, fires timers, reaps, archives", ["engine", "scheduler"], set(),
          ["~chronos:*", "~{c*}*"]),
     Role("chronos-worker", "claims runs and commits their steps", ["engine", "worker"], set(),
-         ["~chronos:functions", "~chronos:offers", "~chronos:worker:*", "%R~chronos:partitions", "~{c*}*"]),
+         ["~chronos:functions", "~chronos:offers", "~chronos:service:*", "~chronos:worker:*", "%R~chronos:partitions", "~{c*}*"]),
     Role("chronos-console", "takes events over HTTP, shows and orders", ["engine", "console"], set(),
          ["~chronos:*", "~{c*}*"]),
     Role("chronos-producer", "puts events into the public door and reads nothing", None,

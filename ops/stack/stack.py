@@ -85,7 +85,10 @@ class Stack:
         if state.returncode != 0:
             return  # not there yet; a daemon that is started now waits for it, as the owner
         if state.stdout.strip() != "t":
-            steps = ([os.path.join(self.build, self.programs["scheduler"]), "--migrate"],
+            scheduler = os.path.join(self.build, self.programs["scheduler"])
+            if not os.access(scheduler, os.X_OK):
+                raise StackError(f"{scheduler} is not built (make)")
+            steps = ([scheduler, "--migrate"],
                      [*connection, "-f", os.path.join(repository(), "ops", "postgres", "roles.sql")])
             for step in steps:
                 done = subprocess.run(step, capture_output=True, text=True, check=False, timeout=120,

@@ -130,7 +130,7 @@ def test_secrets_are_nowhere(engine):
         found = [place for place, text in places.items() if secret in text]
         assert not found, f"{secret} is in {found}"
     for kind in ("worker", "scheduler"):
-        assert "canary" not in run_program(engine, kind, "--help", **canaries).stdout
+        assert "canary-" not in run_program(engine, kind, "--help", **canaries).stdout
 
 
 def test_a_secret_may_come_from_a_file(engine, tmp_path):

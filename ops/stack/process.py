@@ -90,8 +90,9 @@ class Process:
         record = self.record
         if record is None:
             return False
-        if self.child is not None:
-            self.child.poll()  # collects the exit status, else it stays as a zombie
+        if self.child is not None and self.child.pid == record["pid"]:
+            # our own: its first thread may be gone while others are still ending, and only then is there a status
+            return self.child.poll() is None
         return start_time(record["pid"]) == record["start_time"]
 
     def exit_status(self):

@@ -196,6 +196,13 @@ chaos:
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
 
+.PHONY: drills
+drills: ## go through every accident of the runbook under load, with its alert (ONLY=redis)
+drills:
+	@ops/install-deps.sh test
+	@$(MAKE) -s --no-print-directory VARIANT=asan all build/asan/chronos-worker-test
+	@PYTHONDONTWRITEBYTECODE=1 CHRONOS_TEST_VARIANT=asan $(PYTHON) -m pytest -c tests/pytest.ini -s $(if $(ONLY),-k $(ONLY)) tests/drills
+
 # EVERY= takes every so many-th point; 1 is all of them
 .PHONY: faults
 faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n)

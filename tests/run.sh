@@ -144,6 +144,8 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     for suite in browser model cluster chaos; do
         run_pytest "$suite" "tests/$suite"
     done
+    # of the accidents with their alerts only the quick ones; make drills does them all
+    run_pytest drills -m quick tests/drills
     # the same daemons and steps on four partitions of a Redis Cluster of three shards
     CHRONOS_TEST_REDIS=cluster run_pytest "on a cluster" tests/integration/test_verdicts.py
     # the threads under the thread sanitizer: every verdict, and both stores killed under load

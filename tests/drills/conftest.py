@@ -1,4 +1,4 @@
-"""`drill` is a stack under load with a Prometheus, for one accident."""
+"""`drill` is a stack with a Prometheus, ready for one accident; `unstarted` is the same before anything is started."""
 
 import os
 
@@ -10,11 +10,17 @@ from harness.fixtures import finish
 
 
 @pytest.fixture
-def drill(session_folder, request, seed):  # pylint: disable=redefined-outer-name
+def unstarted(session_folder, request, seed):  # pylint: disable=redefined-outer-name
     # a short path: the socket of Postgres is in it
-    d = Drill(os.path.join(session_folder, "drill-" + request.node.name.split("_")[1]), seed)
+    d = Drill(os.path.join(session_folder, "drill-" + "-".join(request.node.name.split("_")[1:3])), seed)
     try:
-        yield d.start()
+        yield d
     finally:
         d.end()
         finish(d.world)
+        d.cleanups.close()
+
+
+@pytest.fixture
+def drill(unstarted):
+    return unstarted.start()

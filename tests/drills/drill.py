@@ -7,6 +7,7 @@ import random
 import time
 
 import pytest
+import redis
 
 from chaos import checks
 from chaos.actor import Actor, Done
@@ -43,7 +44,8 @@ class Drill:
         self.actor = Actor(self.world, [])
         self.kinds = KINDS
         self.sender = self.sampler = self.watch = None
-        self.ends = contextlib.ExitStack()
+        self.ends = contextlib.ExitStack()  # of the load
+        self.cleanups = contextlib.ExitStack()  # of what a drill has beside the world, when that is gone
 
     # ---- before ----
     def start(self):
@@ -93,6 +95,13 @@ class Drill:
         self.world.reconnect()
         for alert in alerts:
             self.alerts.wait_clear(alert)
+
+    def follow(self, server):
+        """The tests' own clients go to another Redis."""
+        self.world.clients.pop("redis").close()
+        for user in (self.sender, self.sampler):
+            known = user.redis.connection_pool.connection_kwargs
+            user.redis.connection_pool = redis.ConnectionPool(**{**known, "port": server.port})
 
     # ---- after ----
     def send_newcomers(self):

@@ -42,9 +42,5 @@ class Alerts(PrometheusServer):
         wait_until(lambda: name in self.firing(), deadline, f"{name} to fire", interval=0.5, logs=[],
                    seen=lambda: f"firing: {sorted(self.firing())}")
 
-    def wait_fired(self, name, deadline=90):
-        """As one that may be over by now."""
-        wait_until(lambda: self.ever_fired(name), deadline, f"{name} to fire", interval=0.5, logs=[])
-
     def wait_clear(self, name, deadline=90):
         wait_until(lambda: name not in self.firing(), deadline, f"{name} to clear", interval=0.5, logs=[])

@@ -54,8 +54,8 @@ with untold as (
                 and told.data ->> 'run_id' = r.id
         )
 )
-select u.id as run_id, u.function_id, u.status, u.error_code, u.error_message, e.id, e.name, e.data, e."user", e.v, e.parent,
-       e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
+select u.id as run_id, u.function_id, u.status, u.error_code, u.error_message, e.id, e.name, e.data, e."user", e.v, e.traceparent,
+       e.parent, e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from untold u
 join chronos.events e on u.id = any (e.run_ids)
 where e.id >= left(u.id, 10)

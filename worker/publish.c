@@ -9,12 +9,21 @@
 #include "manifest.h"
 #include "registry.h"
 
+enum { GROUP_TRIES = 3 };
+
+/* Twice is harmless. There are dozens of them, one after the other: an answer that gets lost here and there must not send
+ * the whole start back to its beginning each time. */
 static bool make_group(const struct function *f, int partition, struct kv *kv, struct err *e)
 {
     char prefix[PREFIX_SIZE], stream[KEY_SIZE];
     key_prefix(partition, prefix);
     key3(stream, prefix, "ready", f->id);
-    return group_make(kv, stream, GROUP_WORKERS, e);
+    for (int tries = 1;; tries++) {
+        if (group_make(kv, stream, GROUP_WORKERS, e))
+            return true;
+        if (tries == GROUP_TRIES || !err_is_retryable(e->code))
+            return false;
+    }
 }
 
 static bool add_manifest(struct kv_args *a, const struct function *f, const struct conf *c,

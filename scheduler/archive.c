@@ -288,18 +288,12 @@ static long archive_all(struct archiver *a, struct err *e)
     return ok ? total : -1;
 }
 
-/* Also where nothing is new: a server that comes back may be an older one. */
-static void look_everywhere(struct archiver *a)
-{
-    for (int p = 0; p < a->conf->partitions; p++)
-        a->hot[p] = true;
-}
-
 /* At the stop: until nothing is left, for a bounded time. */
 static void archive_rest(struct archiver *a)
 {
     struct err e;
-    look_everywhere(a);
+    for (int p = 0; p < a->conf->partitions; p++)
+        a->hot[p] = true;
     for (int i = 0; i < LAST_BATCHES && archive_all(a, &e) > 0; i++) {
     }
 }
@@ -319,7 +313,6 @@ static void *archive_loop(void *arg)
         if (!warned)
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
         warned = true;
-        look_everywhere(a);
         sleep_ms(RETRY_MS);
     }
     archive_rest(a);

@@ -13,7 +13,6 @@
 #include "kv.h"
 #include "log.h"
 #include "metrics.h"
-#include "older.h"
 #include "reader.h"
 
 enum {
@@ -176,33 +175,16 @@ static bool write_rows_singly(struct archiver *a, const char *last, struct err *
            advance_cursor(a, last, e);
 }
 
-/* Before anything is done with the history. *ret_older: it is emptied, and main starts again. */
-static bool check_older(struct archiver *a, const char *cursor, bool *ret_older, struct err *e)
-{
-    if (!older_check(a->kv, a->prefix, cursor, ret_older, e))
-        return false;
-    if (!*ret_older)
-        return true;
-    log_warn("redis has come back older than postgres: the partition is emptied, to be rebuilt",
-             "partition", a->prefix, "archived", cursor, LOG_END);
-    return older_empty(a->kv, a->prefix, a->stopping, e);
-}
-
 /* Returns the number of entries archived, 0 when there is nothing (or another scheduler has it), -1 on failure. */
 static long archive_batch(struct archiver *a, struct err *e)
 {
     char cursor[ID_TEXT];
-    bool older;
     if (!db_begin(a->db, e))
         return -1;
     if (!DB_EXEC(a->db, e, "bound_archive_batch") || !lock_cursor(a, cursor, e) ||
-        !check_older(a, cursor, &older, e) || (!older && !forget_leftovers(a, cursor, e))) {
+        !forget_leftovers(a, cursor, e)) {
         db_rollback(a->db);
         return -1;
-    }
-    if (older) {
-        db_rollback(a->db);
-        return 0;
     }
     auto_reply *r = kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, cursor,
                            a->conf->archive_batch);
@@ -216,8 +198,7 @@ static long archive_batch(struct archiver *a, struct err *e)
         db_rollback(a->db);
         return -1;
     }
-    bool ok = write_rows(a, e) && older_note(a->kv, a->prefix, last, e) &&
-              advance_cursor(a, last, e) && db_commit(a->db, e);
+    bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
     if (!ok) {
         db_rollback(a->db);
         if (e->code != ERR_INPUT || !write_rows_singly(a, last, e))

@@ -16,7 +16,7 @@ from steps_log import StepsLog
 # Keys that stay in an idle Redis. The streams are empty then.
 IDLE_KEYS = re.compile(
     r"chronos:(functions|partitions|events:rejected|worker:.*|scheduler:.*|seen:.*|came:.*|maxima|auditor)"
-    r"|\{chronos:.*\}:epoch|\{c\d+\}:(epoch|archived|limits|schedulers|seq|controls|schedules|cron|share:.*|once:.*|rate:.*"
+    r"|\{chronos:.*\}:epoch|\{c\d+\}:(epoch|limits|schedulers|seq|controls|schedules|cron|share:.*|once:.*|rate:.*"
     r"|throttle:.*|joined:.*|spent:.*)")
 IDLE_STREAMS = re.compile(r"chronos:events|\{c\d+\}:(events|history|ready:.*)")
 

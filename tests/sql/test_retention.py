@@ -193,11 +193,11 @@ def test_a_drop_does_not_wait_for_long_while_writers_wait_behind_it(history, ser
 
 
 def test_tables_that_come_later_are_kept_by_the_same_rules(history):
-    history.db.execute("create table chronos.audit (at timestamptz not null, what text) partition by range (at)")
-    history.db.execute("create table chronos.audit_default partition of chronos.audit default")
+    history.db.execute("create table chronos.diary (at timestamptz not null, what text) partition by range (at)")
+    history.db.execute("create table chronos.diary_default partition of chronos.diary default")
     history.db.execute("select chronos.ensure_partitions(15, 0)")
-    history.drop(default=5, audit=10)
-    assert history.kept(9) == {"audit"}
+    history.drop(default=5, diary=10)
+    assert history.kept(9) == {"diary"}
     assert history.kept(11) == set()
 
 

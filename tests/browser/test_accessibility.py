@@ -57,9 +57,12 @@ def test_the_focus_is_always_seen(page, lively):
     seen = set()
     for _ in range(40):
         page.press("\ue004")
-        name, style, width = page.script("const s = getComputedStyle(document.activeElement); return [document.activeElement.outerHTML.slice(0, 80), s.outlineStyle, s.outlineWidth]")
-        if "<body" in name or name in seen:
+        number, name, style, width = page.script("""
+            const e = document.activeElement, s = getComputedStyle(e);
+            e.seenAs ??= window.lastSeen = (window.lastSeen ?? 0) + 1;
+            return [e.seenAs, e.outerHTML.slice(0, 80), s.outlineStyle, s.outlineWidth]""")
+        if "<body" in name or number in seen:
             break
-        seen.add(name)
+        seen.add(number)
         assert style != "none" and width != "0px", name
-    assert len(seen) > 12
+    assert len(seen) > 8, "it begins in the content: filters, then the table"

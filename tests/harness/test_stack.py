@@ -124,7 +124,7 @@ def test_stop_finds_what_a_killed_program_had_started(test_folder):
 
 def test_stop_never_touches_a_process_that_got_the_same_pid(test_folder):
     p = sleeper(test_folder)
-    pid = p.pid
+    pid, child, p.child = p.pid, p.child, None  # another program started it
     with p.state.change() as s:
         s["processes"]["sleeper"]["start_time"] -= 1  # as if the recorded one had ended and its pid were reused
     try:
@@ -133,7 +133,7 @@ def test_stop_never_touches_a_process_that_got_the_same_pid(test_folder):
         assert start_time(pid) is not None
     finally:
         os.kill(pid, signal.SIGKILL)
-        p.child.wait()
+        child.wait()
 
 
 def test_nothing_runs_that_was_not_recorded(test_folder):

@@ -13,6 +13,11 @@ from web import Web
 QUICK = {"CHRONOS_RETRY_BASE_MS": "40", "CHRONOS_LEASE_MS": "2000", "CHRONOS_PARTITIONS": "1"}
 
 
+def wait_published(e):
+    """The console knows functions from Postgres, where a scheduler puts them a moment after a worker has told of them."""
+    e.wait_until(lambda: e.value("select count(*) from chronos.functions where id = 'test-slow'") == 1, 30, "the functions")
+
+
 def make_engine(folder, database_url, **environment):
     return Engine(Stack(folder, variant(), worker=WORKER, database_url=database_url, environment={**QUICK, **environment}))
 
@@ -25,6 +30,7 @@ def world(session_folder, postgres, migrated):
         start_redis(e.stack)
         e.start(workers=1)
         e.stack.start_console()
+        wait_published(e)
         yield e
     finally:
         finish(e)
@@ -42,6 +48,7 @@ def yard(session_folder, postgres, migrated):
     try:
         start_redis(e.stack)
         e.start(workers=1)  # events wait until somebody has published functions
+        wait_published(e)
         yield e
     finally:
         finish(e)

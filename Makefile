@@ -83,7 +83,7 @@ $(B)/chronos-scheduler: $(call obj,$(SCHEDULER_SRC)) $(ENGINE_OBJ)
 
 # to search, the console makes vectors of questions as the worker does of passages
 CONSOLE_OBJ := $(call obj,$(CONSOLE_SRC) worker/providers/embeddings.c worker/providers/openai.c \
-                 worker/text/hash_embedder.c worker/text/words.c worker/text/utf8.c)
+                 worker/text/hash_embedder.c worker/text/vector_text.c worker/text/words.c worker/text/utf8.c)
 $(B)/chronos-console: $(CONSOLE_OBJ) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 

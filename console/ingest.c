@@ -63,29 +63,12 @@ static bool read_text(const char **ret, const json_t *v, size_t max, struct err 
     return true;
 }
 
-static int levels_of(const json_t *j)
-{
-    int deepest = 0;
-    size_t i;
-    const char *key;
-    json_t *v;
-    json_array_foreach (j, i, v) {
-        int levels = levels_of(v);
-        deepest = levels > deepest ? levels : deepest;
-    }
-    json_object_foreach ((json_t *)j, key, v) {
-        int levels = levels_of(v);
-        deepest = levels > deepest ? levels : deepest;
-    }
-    return json_is_array(j) || json_is_object(j) ? deepest + 1 : 0;
-}
-
 static bool read_data(struct incoming *ev, json_t *v, long max, struct err *e)
 {
     size_t len = 2;
     if (v != NULL && !json_is_object(v))
         return err_set(e, ERR_INPUT, "must be a JSON object, as {\"videoId\": \"…\"}");
-    if (levels_of(v) > MAX_LEVELS)
+    if (js_levels(v) > MAX_LEVELS)
         return err_set(e, ERR_INPUT, "is nested deeper than %d levels", MAX_LEVELS);
     (void)json_object_del(v, "_inngest"); /* the engine's own namespace */
     ev->data = v != NULL ? js_dump(v, &len) : strdup("{}");

@@ -2,41 +2,14 @@
 
 #include <ctype.h>
 #include <nettle/memops.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "digest.h"
 #include "route.h"
 
 enum { MOST_ALIVE = 2, NEW_KEY_BYTES = 32 };
-
-static void sha256(const void *bytes, size_t len, uint8_t out[KEY_HASH_SIZE])
-{
-    struct sha256_ctx ctx;
-    sha256_init(&ctx);
-    sha256_update(&ctx, len, bytes);
-    sha256_digest(&ctx, KEY_HASH_SIZE, out);
-}
-
-/* `text` has exactly 2 * n hexadecimal digits. */
-static bool from_hex(const char *text, size_t n, uint8_t *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        unsigned v;
-        if (!isxdigit((unsigned char)text[2 * i]) || !isxdigit((unsigned char)text[2 * i + 1]) ||
-            sscanf(text + 2 * i, "%2x", &v) != 1)
-            return false;
-        out[i] = (uint8_t)v;
-    }
-    return true;
-}
-
-static void to_hex(const uint8_t *bytes, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
 
 static bool is_name(const char *p, size_t n)
 {
@@ -119,12 +92,12 @@ static bool add_signing_key(struct keys *k, const char *setting, const char *nam
             e, ERR_INPUT,
             "%s: must be 32 to 256 hexadecimal digits, an even number, after signkey-<name>-",
             setting);
-    sha256(rest, strlen(rest), hash);
+    digest(rest, strlen(rest), hash);
     if (!add(k, ACCESS_ADMIN, name, strlen(name), hash, setting, e))
         return false;
-    sha256(bytes, n, hash);
+    digest(bytes, n, hash);
     to_hex(hash, sizeof(hash), shown);
-    sha256(shown, strlen(shown), hash);
+    digest(shown, strlen(shown), hash);
     return add(k, ACCESS_ADMIN, name, strlen(name), hash, setting, e);
 }
 
@@ -157,7 +130,7 @@ const struct key_set *keys_find(const struct keys *k, bool event, const char *sh
 {
     uint8_t hash[KEY_HASH_SIZE];
     size_t skip = event ? 0 : prefix_of(shown, len);
-    sha256(shown + skip, len - skip, hash);
+    digest(shown + skip, len - skip, hash);
     return find(k, event, false, hash);
 }
 
@@ -189,7 +162,7 @@ int keys_print_new(const char *class, const char *name)
     }
     to_hex(bytes, sizeof(bytes), digits);
     (void)snprintf(key, sizeof(key), "chronos_%s_%s", class, digits);
-    sha256(key, strlen(key), hash);
+    digest(key, strlen(key), hash);
     to_hex(hash, sizeof(hash), hashed);
     (void)printf("%s\n\nIt is shown this once. Admit it with (beside what is there, separated by a "
                  "comma)\n\n%s=%s=sha256:%s\n",

@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "digest.h"
 #include "request.h"
 
-enum { MAX_KEYS_SET = 64, KEY_NAME_SIZE = 41, KEY_HASH_SIZE = 32 };
+enum { MAX_KEYS_SET = 64, KEY_NAME_SIZE = 41, KEY_HASH_SIZE = DIGEST_SIZE };
 
 struct key_set {
     enum access access; /* ACCESS_EVENT, ACCESS_READ or ACCESS_ADMIN */

@@ -14,6 +14,7 @@
 #include "js.h"
 #include "provider.h"
 #include "route.h"
+#include "vector_text.h"
 
 enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500, MAX_FOUND = 100, MAX_QUESTION = 2000 };
 
@@ -171,11 +172,9 @@ static char *vector_of(struct request *r, const char *question)
     bool ok = embed_texts(http, &r->console->conf->services, &question, 1, v, &tokens, &cost, model,
                           sizeof(model), &e);
     http_free(http);
-    bool fits = ok;
-    for (int i = 0; fits && i < EMBED_DIMENSIONS; i++)
-        fits = buf_addf(&text, "%c%.9g", i == 0 ? '[' : ',', (double)v[i]);
+    bool fits = ok && vector_add_text(&text, v, EMBED_DIMENSIONS);
     free(v);
-    if (fits && buf_addc(&text, ']'))
+    if (fits)
         return buf_take(&text);
     reply_error(r, 503, "search_unavailable", "q", "the question cannot be read now: %s",
                 ok ? "its vector is too long" : e.msg);

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "feed.h"
 #include "id.h"
+#include "listen.h"
 #include "log.h"
 #include "request.h"
 #include "route.h"
@@ -249,35 +250,20 @@ static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
 
 /* ---- the whole ---- */
 
-static int listen_at(const char *address, int port, struct err *e)
+static int open_socket(const char *address, int port, struct err *e)
 {
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    char text[16];
-    (void)snprintf(text, sizeof(text), "%d", port);
-    if (getaddrinfo(address, text, &hints, &found) != 0) {
+    bool bad_address;
+    int fd = listen_at(address, port, BACKLOG, &bad_address);
+    if (bad_address)
         (void)err_set(
             e, ERR_INPUT,
             "CHRONOS_CONSOLE_ADDRESS=%.64s: must be an IP address, as 127.0.0.1 or ::", address);
-        return -1;
-    }
-    int one = 1, zero = 0;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-              (found->ai_family != AF_INET6 ||
-               setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) == 0) &&
-              bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    freeaddrinfo(found);
-    if (ok)
-        return fd;
-    (void)err_set(
-        e, ERR_UNAVAILABLE,
-        "cannot listen at %.64s port %d (CHRONOS_CONSOLE_ADDRESS, CHRONOS_CONSOLE_PORT): %s",
-        address, port, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    return -1;
+    else if (fd < 0)
+        (void)err_set(
+            e, ERR_UNAVAILABLE,
+            "cannot listen at %.64s port %d (CHRONOS_CONSOLE_ADDRESS, CHRONOS_CONSOLE_PORT): %s",
+            address, port, strerror(errno));
+    return fd;
 }
 
 static int port_of(int fd)
@@ -318,7 +304,7 @@ struct server *server_start(struct console *c, const char *address, struct err *
         abort();
     s->console = c;
     (void)pthread_mutex_init(&s->lock, NULL);
-    int fd = listen_at(address, (int)c->conf->console_port, e);
+    int fd = open_socket(address, (int)c->conf->console_port, e);
     if (fd >= 0) {
         s->port = port_of(fd);
         s->threads = threads_start(c->conf, on_answer, e);

@@ -2,10 +2,11 @@
  * ends with the key. */
 #pragma once
 
+#include "digest.h"
 #include "keys.h"
 #include "request.h"
 
-enum { SESSION_SECRET_SIZE = 32, SESSION_S = 12 * 3600 };
+enum { SESSION_SECRET_SIZE = DIGEST_SIZE, SESSION_S = 12 * 3600 };
 
 /* The secret that signs, from CHRONOS_CONSOLE_SECRET, or new. */
 void session_secret(const char *setting, uint8_t out[SESSION_SECRET_SIZE]);

@@ -130,3 +130,20 @@ json_t *js_pack(const char *fmt, ...)
     va_end(ap);
     return j;
 }
+
+int js_levels(const json_t *j)
+{
+    int deepest = 0;
+    size_t i;
+    const char *key;
+    json_t *v;
+    json_array_foreach (j, i, v) {
+        int levels = js_levels(v);
+        deepest = levels > deepest ? levels : deepest;
+    }
+    json_object_foreach ((json_t *)j, key, v) {
+        int levels = js_levels(v);
+        deepest = levels > deepest ? levels : deepest;
+    }
+    return json_is_array(j) || json_is_object(j) ? deepest + 1 : 0;
+}

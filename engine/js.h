@@ -26,6 +26,9 @@ double js_num(const json_t *j, const char *path,
 long long js_int(const json_t *j, const char *path, long long otherwise);
 bool js_bool(const json_t *j, const char *path, bool otherwise);
 
+/* How deep arrays and objects are nested; 0 for anything else. */
+int js_levels(const json_t *j);
+
 /* As json_pack, but a failure (bad UTF-8 in a value, a bug in the format) aborts nothing: NULL. */
 json_t *js_pack(const char *fmt, ...);
 

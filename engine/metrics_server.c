@@ -3,13 +3,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "daemon.h"
+#include "listen.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -99,40 +99,27 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     return answer(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
 }
 
-static int listen_at(const char *address, int port, struct err *e)
+static int open_socket(const char *address, int port, struct err *e)
 {
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    char text[16];
-    (void)snprintf(text, sizeof(text), "%d", port);
-    if (getaddrinfo(address, text, &hints, &found) != 0) {
+    bool bad_address;
+    int fd = listen_at(address, port, BACKLOG, &bad_address);
+    if (bad_address)
         (void)err_set(
             e, ERR_INPUT,
             "CHRONOS_METRICS_ADDRESS=%.64s: must be an IP address, as 127.0.0.1 or ::", address);
-        return -1;
-    }
-    int one = 1;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-              bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    freeaddrinfo(found);
-    if (ok)
-        return fd;
-    (void)err_set(e, ERR_INPUT,
-                  "cannot listen at %.64s port %d (CHRONOS_METRICS_ADDRESS, CHRONOS_METRICS_PORT; "
-                  "each daemon needs a port of its own, 0 = none): %s",
-                  address, port, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    return -1;
+    else if (fd < 0)
+        (void)err_set(e, ERR_INPUT,
+                      "cannot listen at %.64s port %d (CHRONOS_METRICS_ADDRESS, "
+                      "CHRONOS_METRICS_PORT; each daemon needs a port of its own, 0 = none): %s",
+                      address, port, strerror(errno));
+    return fd;
 }
 
 bool metrics_serve(const struct conf *c, enum metric_daemon daemon, struct err *e)
 {
     if (c->metrics_port == 0)
         return true;
-    int fd = listen_at(c->metrics_address, (int)c->metrics_port, e);
+    int fd = open_socket(c->metrics_address, (int)c->metrics_port, e);
     if (fd < 0)
         return false;
     metrics_init(daemon, daemon_version);

@@ -16,9 +16,16 @@ void redis_info_field(const char *info, const char *name, char *out, size_t size
     }
 }
 
+double redis_info_number(const char *info, const char *name)
+{
+    char value[64];
+    redis_info_field(info, name, value, sizeof(value));
+    return strtod(value, NULL);
+}
+
 static bool check_info(const char *info, double *ret_share, struct err *e)
 {
-    char value[64], used[64], most[64];
+    char value[64];
     redis_info_field(info, "redis_version", value, sizeof(value));
     if (strtol(value, NULL, 10) < 7)
         return err_set(e, ERR_INPUT, "redis is version %s; 7.0 or newer is needed", value);
@@ -33,10 +40,8 @@ static bool check_info(const char *info, double *ret_share, struct err *e)
                        "redis evicts keys when it is full (maxmemory-policy %s): it would delete "
                        "work; set noeviction",
                        value);
-    redis_info_field(info, "used_memory", used, sizeof(used));
-    redis_info_field(info, "maxmemory", most, sizeof(most));
-    double limit = strtod(most, NULL);
-    *ret_share = limit > 0 ? strtod(used, NULL) / limit : 0;
+    double limit = redis_info_number(info, "maxmemory");
+    *ret_share = limit > 0 ? redis_info_number(info, "used_memory") / limit : 0;
     return true;
 }
 

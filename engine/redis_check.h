@@ -12,3 +12,5 @@ bool redis_check(struct kv *kv, double *ret_memory_share, struct err *e);
 
 /* The value of "name:" in an INFO text, into out; "" when it is not there. */
 void redis_info_field(const char *info, const char *name, char *out, size_t size);
+/* The same as a number; 0 when it is not there or none. */
+double redis_info_number(const char *info, const char *name);

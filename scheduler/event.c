@@ -153,23 +153,6 @@ static bool read_name(struct event *ev, const redisReply *fields, struct err *e)
     return true;
 }
 
-static int levels_of(const json_t *j)
-{
-    int deepest = 0;
-    size_t i;
-    const char *key;
-    json_t *v;
-    json_array_foreach (j, i, v) {
-        int levels = levels_of(v);
-        deepest = levels > deepest ? levels : deepest;
-    }
-    json_object_foreach ((json_t *)j, key, v) {
-        int levels = levels_of(v);
-        deepest = levels > deepest ? levels : deepest;
-    }
-    return json_is_array(j) || json_is_object(j) ? deepest + 1 : 0;
-}
-
 static bool read_data(struct event *ev, const redisReply *fields, long max_bytes, struct err *e)
 {
     const redisReply *data = field(fields, "data");
@@ -192,7 +175,7 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
         return err_set(e, ERR_INPUT, "field data must be a JSON object, as in {\"videoId\":\"…\"}");
-    if (is_of_user(ev) && levels_of(ev->data) > MAX_LEVELS)
+    if (is_of_user(ev) && js_levels(ev->data) > MAX_LEVELS)
         return err_set(e, ERR_INPUT, "field data is nested deeper than %d levels", MAX_LEVELS);
     bool stripped = is_of_user(ev) &&
                     json_object_del(ev->data, "_inngest") == 0; /* the engine's own namespace */

@@ -212,20 +212,13 @@ static bool sample_streams(struct sampler *s, struct err *e)
 
 /* ---- the servers ---- */
 
-static double info_number(const char *info, const char *name)
-{
-    char value[64];
-    redis_info_field(info, name, value, sizeof(value));
-    return strtod(value, NULL);
-}
-
 static void show_server(const char *server, const char *info)
 {
     char aof[16];
     redis_info_field(info, "aof_last_write_status", aof, sizeof(aof));
-    metric_set(METRIC_REDIS_MEMORY, info_number(info, "used_memory"), server);
-    metric_set(METRIC_REDIS_MEMORY_MAX, info_number(info, "maxmemory"), server);
-    metric_set(METRIC_REDIS_CLIENTS, info_number(info, "connected_clients"), server);
+    metric_set(METRIC_REDIS_MEMORY, redis_info_number(info, "used_memory"), server);
+    metric_set(METRIC_REDIS_MEMORY_MAX, redis_info_number(info, "maxmemory"), server);
+    metric_set(METRIC_REDIS_CLIENTS, redis_info_number(info, "connected_clients"), server);
     metric_set(METRIC_REDIS_AOF, strcmp(aof, "ok") == 0, server);
 }
 

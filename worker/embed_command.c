@@ -6,6 +6,7 @@
 #include "hash_embedder.h"
 #include "http.h"
 #include "provider.h"
+#include "vector_text.h"
 
 int embed_command(const struct conf *c, const char *text)
 {
@@ -22,8 +23,11 @@ int embed_command(const struct conf *c, const char *text)
         (void)fprintf(stderr, "chronos-worker: %s\n", e.msg);
         return 1;
     }
-    for (int i = 0; i < EMBED_DIMENSIONS; i++)
-        (void)printf("%c%.9g", i == 0 ? '[' : ',', (double)v[i]);
-    (void)printf("]\n");
+    auto_buf out = BUF_INIT((size_t)EMBED_DIMENSIONS * 24);
+    if (!vector_add_text(&out, v, EMBED_DIMENSIONS)) {
+        (void)fprintf(stderr, "chronos-worker: the vector cannot be written\n");
+        return 1;
+    }
+    (void)puts(out.data);
     return 0;
 }

@@ -1,26 +1,18 @@
 #include "vectors.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "clock.h"
 #include "hash_embedder.h"
 #include "js.h"
 #include "provider.h"
+#include "vector_text.h"
 
 enum { MAX_NUMBER_BYTES = 16 }; /* "-1.23456789e-38," */
 
 const char *vectors_model(const struct services *svc)
 {
     return strcmp(svc->embedder, "embedded") == 0 ? HASH_EMBEDDER_MODEL : svc->embed_model;
-}
-
-bool vector_add_text(struct buf *out, const float *v, size_t n)
-{
-    bool ok = buf_addc(out, '[');
-    for (size_t i = 0; ok && i < n; i++)
-        ok = isfinite(v[i]) && buf_addf(out, i == 0 ? "%.9g" : ",%.9g", (double)v[i]);
-    return ok && buf_addc(out, ']');
 }
 
 /* "[{"id":…,"vector":[…]},…]" */

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
 #include "db.h"
 #include "http.h"
 #include "services.h"
@@ -34,6 +33,3 @@ bool vectors_fill(struct db *db, struct http *http, const struct services *svc,
 
 /* The model that would be asked now. */
 const char *vectors_model(const struct services *svc);
-
-/* Appends "[0.1,-0.2,…]", exact for floats. false: a value is not finite, or the buffer is full. */
-bool vector_add_text(struct buf *out, const float *v, size_t n) MUST_CHECK;

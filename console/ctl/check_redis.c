@@ -12,13 +12,6 @@ enum { PINGS = 64, SLOW_US = 5000, OLDEST_MAJOR = 7 };
 
 static const char group[] = "redis";
 
-static double number_in(const char *info, const char *name)
-{
-    char value[64];
-    redis_info_field(info, name, value, sizeof(value));
-    return strtod(value, NULL);
-}
-
 static void check_version(struct checkup *k, const char *info)
 {
     char version[64];
@@ -54,9 +47,10 @@ static void check_persistence(struct checkup *k, const char *info)
 static void check_memory(struct checkup *k, const char *info)
 {
     char policy[64];
-    double used = number_in(info, "used_memory"), most = number_in(info, "maxmemory");
-    double total = number_in(info, "total_system_memory"),
-           evicted = number_in(info, "evicted_keys");
+    double used = redis_info_number(info, "used_memory"),
+           most = redis_info_number(info, "maxmemory");
+    double total = redis_info_number(info, "total_system_memory"),
+           evicted = redis_info_number(info, "evicted_keys");
     redis_info_field(info, "maxmemory_policy", policy, sizeof(policy));
     bool keeps = strcmp(policy, "noeviction") == 0;
     checkup_add(k, group, "eviction", keeps ? FINDING_OK : FINDING_FAIL,
@@ -93,7 +87,8 @@ static void check_role(struct checkup *k, const char *info)
 
 static void check_clients(struct checkup *k, const char *info)
 {
-    double now = number_in(info, "connected_clients"), most = number_in(info, "maxclients");
+    double now = redis_info_number(info, "connected_clients"),
+           most = redis_info_number(info, "maxclients");
     checkup_add(k, group, "clients", most > 0 && now > 0.9 * most ? FINDING_WARN : FINDING_OK,
                 "raise maxclients: further daemons could not connect", "%.0f of %.0f", now, most);
 }

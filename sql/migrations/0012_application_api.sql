@@ -382,7 +382,7 @@ create function chronos.api_stuck_videos() returns chronos.api_answer
 language sql stable
 as $fn$
     with page as (
-        select v.*, k.chunks
+        select v.*, k.chunks, chronos.has_transcript(v) as has_transcript
         from chronos.stuck_videos s
         join public.videos v on v.id = s.id
         cross join lateral (select count(*) as chunks from public.video_chunks c where c.video_id = v.id) k
@@ -399,7 +399,7 @@ as $fn$
             'error_message', p.error_message, 'thumbnail_url', p.thumbnail_url, 'source_type', p.source_type,
             'duration_seconds', p.duration_seconds,
             'stuck_duration_minutes', floor(extract(epoch from now() - p.updated_at) / 60),
-            'has_transcript', btrim(coalesce(p.transcript, ''), E' \t\n\r') <> '', 'chunk_count', p.chunks,
+            'has_transcript', p.has_transcript, 'chunk_count', p.chunks,
             'transcript_preview', case when p.transcript is not null then left(p.transcript, 200)
                 || case when length(p.transcript) > 200 then '...' else '' end end,
             'creator_id', p.creator_id) order by p.created_at), '[]'),

@@ -111,7 +111,7 @@ where bucket = $1::text
 
 -- name: find_for_reprocessing :many
 -- $1 array of ids, $2 creator id, null = any
-select v.id, v.creator_id, btrim(coalesce(v.transcript, ''), E' \t\n\r') <> '' as has_transcript
+select v.id, v.creator_id, chronos.has_transcript(v) as has_transcript
 from public.videos v
 where v.id = any (array(select json_array_elements_text($1::json)::uuid))
     and ($2::uuid is null or v.creator_id = $2::uuid)

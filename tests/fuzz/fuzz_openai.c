@@ -6,7 +6,7 @@
 
 #include "hash_embedder.h"
 #include "transcripts.h"
-#include "vectors.h"
+#include "vector_text.h"
 
 enum { MAX_TEXTS = 3 };
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "js.h"
+#include "vector_text.h"
 #include "vectors.h"
 #include "video.h"
 

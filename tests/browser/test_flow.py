@@ -10,6 +10,8 @@ from selenium.webdriver.common.by import By
 def send(page, name, data):
     """With the free editor, as for any event."""
     page.open("/events").title("Events")
+    # until then parts of the screen still move, and a click may meet what is not there any more
+    page.wait(lambda: page.all("#event-name option[value='test/echo']"), "the known events")
     page.choose("#event-name", "").fill("#event-custom", name)
     page.fill("#event-data", json.dumps(data)).click("#send")
     page.find("#sent-event")

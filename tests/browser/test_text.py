@@ -1,5 +1,7 @@
 """Whatever a user can write is shown as text."""
 
+import functools
+import time
 import uuid
 
 import pytest
@@ -11,11 +13,12 @@ EVIL = "<img src=x onerror='window.broken=1'><script>window.broken=1</script>\"'
 def written(world):
     """Script in the name of an event, the creator's id, the data, the message of an error, the reason of a rejection, the title of a video."""
     token = uuid.uuid4().hex
+    event = event_id(token)
     owner = f"{EVIL}{token}"
     world.rows("""insert into chronos.events (id, accepted_at, name, data, creator_id, outcome, run_ids, function_ids, idempotency_key)
-        values (%s, now(), %s, %s, %s, 'accepted', array[%s], array['test-echo'], %s)""", f"01JE{token[:22].upper().replace('I', '0').replace('L', '0').replace('O', '0').replace('U', '0')}", EVIL, f'{{"text": "{EVIL.replace(chr(34), "")}"}}', owner, run_id(token), EVIL)
+        values (%s, now(), %s, %s, %s, 'accepted', array[%s], array['test-echo'], %s)""", event, EVIL, f'{{"text": "{EVIL.replace(chr(34), "")}"}}', owner, run_id(token), EVIL)
     world.rows("""insert into chronos.runs (id, accepted_at, function_id, event_id, event_name, creator_id, status, attempts, queued_at, started_at, finished_at, error_code, error_message)
-        values (%s, now(), 'test-echo', %s, %s, %s, 'failed', 1, now(), now(), now(), 'permanent', %s)""", run_id(token), f"01JE{token[:22].upper()}", EVIL, owner, EVIL)
+        values (%s, now(), 'test-echo', %s, %s, %s, 'failed', 1, now(), now(), now(), 'permanent', %s)""", run_id(token), event, EVIL, owner, EVIL)
     world.rows("""insert into chronos.run_steps (run_id, accepted_at, step, attempt, status, started_at, finished_at, duration_us, error_code, error_message)
         select id, accepted_at, 'echo', 1, 'failed', now(), now(), 5, 'permanent', %s from chronos.runs where id = %s""", EVIL, run_id(token))
     world.redis.xadd("chronos:events", {"name": EVIL, "data": "{" + EVIL})
@@ -23,8 +26,21 @@ def written(world):
     return {"run": run_id(token), "owner": owner}
 
 
+def id_of_now(letter, token):
+    """Lists are in the order of ids, which begin with a time: what is looked for must be the newest, whatever else has run."""
+    ms, digits = int(time.time() * 1000), ""
+    while len(digits) < 10:
+        digits, ms = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[ms % 32] + digits, ms // 32
+    return digits + letter + token[:15].upper()
+
+
+def event_id(token):
+    return id_of_now("E", token)
+
+
+@functools.cache
 def run_id(token):
-    return f"01JR{token[:22].upper()}"
+    return id_of_now("R", token)
 
 
 def unharmed(page):

@@ -140,7 +140,7 @@ def test_a_server_that_has_lost_its_data_is_noticed(engine, creators):
     """A primary and its replica come back empty. Their partitions are rebuilt from Postgres; the runs of the others go on as if
     nothing had been."""
     cluster = engine.stack.redis
-    engine.start(workers=2)
+    engine.start(workers=2, CHRONOS_LEASE_MS=20000)  # nobody else's run is taken over while the cluster votes
     entries = {c["creatorId"]: engine.send("test/slow", {**c, "ms": 6000}) for c in creators}
     engine.wait_for(12, function="test-slow", what="start")
     for entry in entries.values():

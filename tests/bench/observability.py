@@ -41,20 +41,25 @@ class Scraper(threading.Thread):
                     pass  # it is starting or stopping
 
 
+def cpu_of_run(drained):
+    """Microseconds that all processes of the stack spend on one run: the figure to compare on a busy machine."""
+    return sum(drained["cpu_s"].values()) / drained["runs"] * 1e6
+
+
 def watched_drain(bench, count, collector):
-    """(runs a second, size of a scrape)"""
+    """(what the drain gave, size of a scrape)"""
     bench.stack.metrics = True
     scraper = Scraper(bench.stack)
     scraper.start()
     try:
-        rate = backlog.drain(bench, "test/noop", "test-noop", count, OTEL_EXPORTER_OTLP_ENDPOINT=collector)["runs_per_s"]
+        drained = backlog.drain(bench, "test/noop", "test-noop", count, OTEL_EXPORTER_OTLP_ENDPOINT=collector)
     finally:
         scraper.over.set()
         scraper.join()
         bench.stack.metrics = False
     if scraper.bytes == 0:
         raise RuntimeError("the daemons were not scraped")
-    return rate, scraper.bytes
+    return drained, scraper.bytes
 
 
 HOLD = """begin;
@@ -96,21 +101,25 @@ def unarchived_drain(bench, count):
 
 def measure(bench, count, repetitions):
     """The three take turns, so that all meet the same machine."""
-    rates, size = {"on": [], "off": [], "unarchived": []}, 0
+    rates, cpu, size = {"on": [], "off": [], "unarchived": []}, {"on": [], "off": []}, 0
     collector, url = start_collector(bench.stack.folder)
     try:
         for i in range(repetitions):
             for kind in (tuple(rates), tuple(rates)[::-1])[i % 2]:
+                if kind == "unarchived":
+                    rates[kind].append(unarchived_drain(bench, count))
+                    continue
                 if kind == "on":
-                    rate, size = watched_drain(bench, count, url)
-                elif kind == "off":
-                    rate = backlog.drain(bench, "test/noop", "test-noop", count)["runs_per_s"]
+                    drained, size = watched_drain(bench, count, url)
                 else:
-                    rate = unarchived_drain(bench, count)
-                rates[kind].append(rate)
+                    drained = backlog.drain(bench, "test/noop", "test-noop", count)
+                rates[kind].append(drained["runs_per_s"])
+                cpu[kind].append(cpu_of_run(drained))
     finally:
         collector.terminate()
         collector.wait(timeout=10)
     on, off, unarchived = (statistics.median(v) for v in rates.values())
+    cpu_on, cpu_off = (statistics.median(v) for v in cpu.values())
     return {"on_runs_per_s": round(on), "off_runs_per_s": round(off), "unarchived_runs_per_s": round(unarchived),
-            "ratio": round(on / off, 3), "ratio_with_history": round(on / unarchived, 3), "scrape_bytes": size}
+            "ratio": round(on / off, 3), "ratio_with_history": round(on / unarchived, 3), "scrape_bytes": size,
+            "on_cpu_us": round(cpu_on, 1), "off_cpu_us": round(cpu_off, 1), "cpu_ratio": round(cpu_off / cpu_on, 3)}

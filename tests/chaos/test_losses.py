@@ -105,6 +105,19 @@ def test_a_run_that_fails_again_since_its_end_was_lost_is_told_once(lost):
     assert len(told(lost, "failed")) == 1 and len(lost.run_ids("test-handler")) == 1
 
 
+def test_events_wait_for_the_functions_that_redis_has_lost(engine):
+    engine.start()
+    engine.run("test/echo")
+    together = engine.redis.pipeline(transaction=True)
+    together.delete("chronos:functions")
+    together.xadd("chronos:events", {"name": "test/nobody-listens"})  # which makes the scheduler look for functions again
+    together.xadd("chronos:events", {"name": "test/echo"})
+    entry = together.execute()[-1]
+    engine.daemon("worker-1").stop()
+    engine.daemon("worker-1").start()
+    assert engine.wait_for_run(entry)["function_id"] == "test-echo"
+
+
 # ---- the event of an end that was not lost, or was lost alone ----
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 `weight`: how often it comes compared with others. `targets`: what it can be done to. `span`: least and most seconds."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -150,10 +151,11 @@ class FlushRedis(Fault):
     weight, targets, span = 2, ("redis",), (1.5, 3.0)
 
     def strike(self, world, target):
-        together = world.redis.pipeline(transaction=True)
-        together.xrange(EVENTS)
-        together.flushall()
-        world.lost_entries |= {entry for entry, _ in together.execute()[0]}
+        raw = world.new_redis(decode_responses=False)  # not all that is sent is text
+        with contextlib.closing(raw), raw.pipeline(transaction=True) as together:
+            together.xrange(EVENTS)
+            together.flushall()
+            world.lost_entries |= {entry.decode() for entry, _ in together.execute()[0]}
 
     def heal(self, world, target):
         pass

@@ -209,4 +209,4 @@ def test_promise_12_stores_that_are_away_or_full_cost_time_and_no_attempt(chaos,
 # the last one, as it goes on with what the others have looked at
 def test_promise_11_runs_that_postgres_accepted_survive_a_redis_that_loses_everything(chaos, after_loss):
     assert any(f.fault in ("FlushRedis", "WipeRedis") for f in after_loss.faults), "nothing was lost"
-    chaos.judge(after_loss, [*after_loss.stuck, *checks.a_loss_is_survived(after_loss)])
+    chaos.judge(after_loss, [*after_loss.problems, *after_loss.stuck, *checks.a_loss_is_survived(after_loss)])

@@ -295,9 +295,9 @@ $(B)/text_speed: $(B)/tests/bench/text_speed.o $(call obj,$(TEXT_SRC)) $(ENGINE_
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: bench
-bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
-bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
-	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
+bench: ## measure speed, latency and memory, and soak for ten minutes (ONLY=noop,soak,… for some; SECONDS=600 of the soak)
+bench: $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
+	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(SECONDS),--seconds $(SECONDS))
 
 # ---- installing; DESTDIR is put before every path, as packagers expect ----
 BINDIR   ?= $(PREFIX)/bin

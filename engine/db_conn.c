@@ -189,12 +189,15 @@ static bool open_connection(struct db *db, struct err *e)
     if (!url_is_readable(db->url))
         return err_set(e, ERR_PERMANENT, "the Postgres address is not a connection string or URI");
 
-    /* what stands before dbname may be set otherwise by the connection string, what stands after may not */
-    const char *const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
-                                "keepalives_count", "tcp_user_timeout", "fallback_application_name",
-                                "dbname",           "client_encoding",  NULL};
-    const char *const values[] = {"5",     "10",   "5", "3", "30000", db->application_name,
-                                  db->url, "UTF8", NULL};
+    /* what stands before dbname may be set otherwise by the connection string, what stands after may not. Kerberos is
+     * not looked for unasked: that is slow, and without memory its library crashes. */
+    const char *const keys[] = {"connect_timeout",     "keepalives_idle",
+                                "keepalives_interval", "keepalives_count",
+                                "tcp_user_timeout",    "fallback_application_name",
+                                "gssencmode",          "dbname",
+                                "client_encoding",     NULL};
+    const char *const values[] = {"5",       "10",    "5",    "3", "30000", db->application_name,
+                                  "disable", db->url, "UTF8", NULL};
     db->conn = PQconnectdbParams(keys, values, true);
     if (db->conn == NULL)
         abort(); /* libpq is out of memory */

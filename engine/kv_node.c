@@ -1,6 +1,7 @@
 #include "kv_node.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -71,13 +72,27 @@ static redisReply *accepted(struct kv_node *n, redisReply *r, struct err *e)
     return NULL;
 }
 
-static bool say(struct kv_node *n, struct err *e, redisReply *answer)
+/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it. */
+static bool has_buffer(const struct kv_node *n)
 {
-    answer = accepted(n, answer, e);
-    if (answer == NULL)
-        return false;
-    freeReplyObject(answer);
-    return true;
+    return n->ctx == NULL || n->ctx->obuf != NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static redisReply *ask(struct kv_node *n, struct err *e,
+                                                             const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    redisReply *answer = has_buffer(n) ? redisvCommand(n->ctx, format, ap) : NULL;
+    va_end(ap);
+    return accepted(n, answer, e);
+}
+
+static bool say(redisReply *answer)
+{
+    if (answer != NULL)
+        freeReplyObject(answer);
+    return answer != NULL;
 }
 
 static bool log_in(struct kv_node *n, struct err *e)
@@ -85,24 +100,23 @@ static bool log_in(struct kv_node *n, struct err *e)
     const struct kv_url *u = n->url;
     if (u->password == NULL)
         return true;
-    return say(n, e,
-               u->user != NULL ? redisCommand(n->ctx, "AUTH %s %s", u->user, u->password)
-                               : redisCommand(n->ctx, "AUTH %s", u->password));
+    return say(u->user != NULL ? ask(n, e, "AUTH %s %s", u->user, u->password)
+                               : ask(n, e, "AUTH %s", u->password));
 }
 
 /* PING is refused while the server still reads its file; it is of no use before. */
 static bool greet(struct kv_node *n, struct err *e)
 {
-    if (!log_in(n, e) || !say(n, e, redisCommand(n->ctx, "PING")))
+    if (!log_in(n, e) || !say(ask(n, e, "PING")))
         return false;
-    redisReply *info = accepted(n, redisCommand(n->ctx, "INFO cluster"), e);
+    redisReply *info = ask(n, e, "INFO cluster");
     if (info == NULL)
         return false;
     n->is_cluster = info->str != NULL && strstr(info->str, "cluster_enabled:1") != NULL;
     freeReplyObject(info);
     if (n->is_cluster && n->url->db != 0)
         return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: a Redis Cluster has only database 0");
-    return n->url->db == 0 || say(n, e, redisCommand(n->ctx, "SELECT %d", n->url->db));
+    return n->url->db == 0 || say(ask(n, e, "SELECT %d", n->url->db));
 }
 
 static bool open_connection(struct kv_node *n, struct err *e)
@@ -146,12 +160,6 @@ bool kv_node_ready(struct kv_node *n, struct err *e)
 }
 
 /* ---- commands and replies ---- */
-
-/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it. */
-static bool has_buffer(const struct kv_node *n)
-{
-    return n->ctx == NULL || n->ctx->obuf != NULL;
-}
 
 bool kv_node_append(struct kv_node *n, const char *bytes, size_t len, struct err *e)
 {

@@ -1,6 +1,7 @@
 #include "kv_node.h"
 
 #include <errno.h>
+#include <hiredis/sds.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/time.h>
@@ -57,35 +58,44 @@ void kv_node_set_timeout(struct kv_node *n, int64_t ms)
     n->timeout_ms = ms;
 }
 
-/* ---- connecting ---- */
-
-static redisReply *accepted(struct kv_node *n, redisReply *r, struct err *e)
+/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it: it is not asked
+ * whether all is written, since it would look into that buffer. */
+bool kv_node_flush(struct kv_node *n, struct err *e)
 {
-    if (r == NULL) {
+    while (n->ctx == NULL || sdslen(n->ctx->obuf) > 0) {
+        if (n->ctx == NULL || redisBufferWrite(n->ctx, NULL) != REDIS_OK || n->ctx->obuf == NULL)
+            return failed(n, e);
+    }
+    return true;
+}
+
+static redisReply *read_reply(struct kv_node *n, struct err *e)
+{
+    void *reply = NULL;
+    if (!kv_node_flush(n, e))
+        return NULL;
+    if (redisGetReply(n->ctx, &reply) != REDIS_OK || reply == NULL) {
         (void)failed(n, e);
         return NULL;
     }
-    if (r->type != REDIS_REPLY_ERROR)
-        return r;
-    (void)kv_node_refused(n, r, e);
-    freeReplyObject(r);
-    return NULL;
+    return reply;
 }
 
-/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it. */
-static bool has_buffer(const struct kv_node *n)
-{
-    return n->ctx == NULL || n->ctx->obuf != NULL;
-}
+/* ---- connecting ---- */
 
 __attribute__((format(printf, 3, 4))) static redisReply *ask(struct kv_node *n, struct err *e,
                                                              const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    redisReply *answer = has_buffer(n) ? redisvCommand(n->ctx, format, ap) : NULL;
+    bool ok = redisvAppendCommand(n->ctx, format, ap) == REDIS_OK || failed(n, e);
     va_end(ap);
-    return accepted(n, answer, e);
+    redisReply *r = ok ? read_reply(n, e) : NULL;
+    if (r == NULL || r->type != REDIS_REPLY_ERROR)
+        return r;
+    (void)kv_node_refused(n, r, e);
+    freeReplyObject(r);
+    return NULL;
 }
 
 static bool say(redisReply *answer)
@@ -163,31 +173,17 @@ bool kv_node_ready(struct kv_node *n, struct err *e)
 
 bool kv_node_append(struct kv_node *n, const char *bytes, size_t len, struct err *e)
 {
-    if (!has_buffer(n) || redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
+    if (n->ctx == NULL || redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
         return failed(n, e);
     n->outstanding++;
     return true;
 }
 
-bool kv_node_flush(struct kv_node *n, struct err *e)
-{
-    int done = 0;
-    while (!done) {
-        if (n->ctx == NULL || !has_buffer(n) || redisBufferWrite(n->ctx, &done) != REDIS_OK)
-            return failed(n, e);
-    }
-    return true;
-}
-
 redisReply *kv_node_read(struct kv_node *n, struct err *e)
 {
-    void *reply = NULL;
-    if (n->ctx == NULL || !has_buffer(n) || redisGetReply(n->ctx, &reply) != REDIS_OK ||
-        reply == NULL) {
-        (void)failed(n, e);
-        return NULL;
-    }
-    n->outstanding--;
+    redisReply *reply = read_reply(n, e);
+    if (reply != NULL)
+        n->outstanding--;
     return reply;
 }
 

@@ -188,7 +188,7 @@ async function ping() {
     }
 }
 setInterval(() => {
-    if (state.me !== null && !isLive())
+    if (state.me !== null && !isLive() && !document.hidden)
         ping();
 }, 3000);
 

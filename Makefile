@@ -196,6 +196,11 @@ chaos:
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
 
+.PHONY: newcomer
+newcomer: ## follow the README on a bare Debian 12 made with debootstrap, to a video that is found in the console
+newcomer:
+	@tests/deploy/newcomer.sh
+
 .PHONY: drills
 drills: ## go through every accident of the runbook under load, with its alert (ONLY=redis)
 drills:

@@ -271,6 +271,12 @@ def test_what_a_worker_begins_before_it_can_notice_that_it_was_frozen_is_told_ap
     assert len(short[0]) == 1 and not short[1]
 
 
+def test_a_worker_that_is_frozen_again_before_it_can_notice_is_given_its_time_anew():
+    lines = [happening(8.1, "start"), happening(12.2, "cancelled")]
+    [zombie] = ran(*lines, lives=[life(1, pauses=[(2, 8), (8.2, 12)])])[1]
+    assert zombie.slept == 2 and zombie.seconds < 0.3
+
+
 def test_a_pid_that_is_used_again_is_another_process():
     old, new = life(1, gone=5), life(1)
     new.born = 6.0

@@ -10,7 +10,7 @@ from ops.stack.prometheus_server import PrometheusServer
 
 FOR = "1s"
 NEWS_S = 30
-WINDOWS = {"m": "5s", "h": "20s", "d": "20s"}  # by the unit of the one in operation; half an hour counts as hours
+WINDOWS = {"m": "10s", "h": "20s", "d": "20s"}  # by the unit of the one in operation; half an hour counts as hours
 
 
 def shorten(text):

@@ -2,10 +2,35 @@
 
 A rolling restart under load is tests/deploy/test_upgrade.py."""
 
+import random
+
+from chaos.kinds.base import Kind
 from chaos.world import SCHEDULERS, TICKING, WORKERS
 
 MISSED = 4  # minutes: more than three ticks of the schedules
 SKIPPING = "test-ticking"  # its missed ticks are counted and not made up for
+
+
+class Long(Kind):
+    """Runs that are in somebody's hands for a while."""
+    event, function = "test/slow", "test-slow"
+    MS = 3000
+
+    def data(self):
+        return {"creatorId": f"long-{self.world.tag()}", "ms": self.MS}
+
+
+def keep_busy(drill, name):
+    """Returns when that worker is at one of them."""
+    kind, pid = Long(drill.world, random.Random()), drill.world.life(name).pid  # the sender's own dice are in use
+
+    def is_busy():
+        drill.sender.send_one(kind)
+        begun, ended = ({h.run for h in drill.world.happenings(function=Long.function, pid=pid, what=what)}
+                        for what in ("start", "end"))
+        return begun - ended
+
+    drill.world.wait_until(is_busy, 60, f"{name} to be busy")
 
 
 def miss_ticks(world):
@@ -36,6 +61,9 @@ def test_host_of_workers_gone(drill):
     drill.load()
     assert not drill.alerts.ever_fired("ChronosLeaseExpiryRate")
     host = WORKERS[:2]
+    counted = f'chronos_leases_expired_total{{function="{Long.function}"}}'
+    drill.world.wait_until(lambda: len(drill.alerts.query(counted)) == len(SCHEDULERS), 60, "the counter to be scraped")
+    keep_busy(drill, host[0])
     with drill.accident("host", *host):
         for name in host:
             drill.world.kill_daemon(name)

@@ -100,5 +100,6 @@ bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stop
     if (!write_keep(c, &keep, e) || !DB_EXEC(db, e, "part_old_rows", keep.data) ||
         !settle(db, stopping, e) || !drop_all(db, keep.data, stopping, e))
         return false;
-    return atomic_load(stopping) || tell_held(db, keep.data, e);
+    return atomic_load(stopping) ||
+           (DB_EXEC(db, e, "drop_heard_parts") && tell_held(db, keep.data, e));
 }

@@ -167,7 +167,8 @@ def fail_at(faulty, points, expected, may_end_by):
     for video in videos:
         seen = lasting(chronos, video)
         assert seen == expected, difference(expected, seen)
-    chronos.wait_until(lambda: p.slots(chronos) == {}, 10, "no slot to be held", seen=lambda: p.slots(chronos))
+    held = {limit: runs for limit, runs in p.slots(chronos).items() if not limit.startswith("single/")}
+    assert held == {}  # but those of a schedule, which may tick now that nobody is there to run it
 
 
 def points_among(count):

@@ -196,6 +196,11 @@ chaos:
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
 
+.PHONY: newcomer
+newcomer: ## follow the README on a bare Debian 12 made with debootstrap, to a video that is found in the console
+newcomer:
+	@tests/deploy/newcomer.sh
+
 .PHONY: drills
 drills: ## go through every accident of the runbook under load, with its alert (ONLY=redis)
 drills:
@@ -203,12 +208,13 @@ drills:
 	@$(MAKE) -s --no-print-directory VARIANT=asan all build/asan/chronos-worker-test
 	@PYTHONDONTWRITEBYTECODE=1 CHRONOS_TEST_VARIANT=asan $(PYTHON) -m pytest -c tests/pytest.ini -s $(if $(ONLY),-k $(ONLY)) tests/drills
 
-# EVERY= takes every so many-th point; 1 is all of them
+# EVERY= takes every so many-th point, from FROM= on; 1 is all of them. AT_ONCE= workers fail at the same time.
 .PHONY: faults
-faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n)
+faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n FROM=n AT_ONCE=12)
 	@ops/install-deps.sh test
 	@$(MAKE) -s --no-print-directory VARIANT=release all build/release/chronos-worker-test build/release/fault.so
-	@CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) $(PYTHON) -m pytest -c tests/pytest.ini -s tests/functions/test_faults.py
+	@CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) CHRONOS_TEST_FAULTS_FROM=$(or $(FROM),1) \
+	    CHRONOS_TEST_FAULTS_AT_ONCE=$(or $(AT_ONCE),12) $(PYTHON) -m pytest -c tests/pytest.ini -s tests/functions/test_faults.py
 
 # ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
 # packages first; the build then runs in a make of its own, which sees what was just installed
@@ -294,9 +300,12 @@ $(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
 $(B)/text_speed: $(B)/tests/bench/text_speed.o $(call obj,$(TEXT_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/wire_load: $(B)/tests/bench/wire_load.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench
 bench: ## measure speed, latency and memory, and soak for ten minutes (ONLY=noop,soak,… for some; SECONDS=600 of the soak)
-bench: $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
+bench: $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed $(B)/wire_load
 	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(SECONDS),--seconds $(SECONDS))
 
 # ---- installing; DESTDIR is put before every path, as packagers expect ----

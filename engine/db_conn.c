@@ -163,13 +163,17 @@ static void ignore_notice(void *arg, const PGresult *r)
 }
 
 /* libpq quotes a connection string it cannot read in its message, password and all: ask first, and say nothing. */
-static bool url_is_readable(const char *url)
+static bool check_url(const char *url, struct err *e)
 {
     char *why = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &why);
+    bool ok = options != NULL, no_memory = !ok && (why == NULL || strstr(why, "out of memory"));
     PQfreemem(why);
     PQconninfoFree(options);
-    return options != NULL;
+    if (no_memory)
+        return err_set(e, ERR_UNAVAILABLE, "cannot connect to Postgres: out of memory");
+    return ok ||
+           err_set(e, ERR_PERMANENT, "the Postgres address is not a connection string or URI");
 }
 
 static bool configure(struct db *db, struct err *e)
@@ -186,15 +190,18 @@ static bool configure(struct db *db, struct err *e)
 
 static bool open_connection(struct db *db, struct err *e)
 {
-    if (!url_is_readable(db->url))
-        return err_set(e, ERR_PERMANENT, "the Postgres address is not a connection string or URI");
+    if (!check_url(db->url, e))
+        return false;
 
-    /* what stands before dbname may be set otherwise by the connection string, what stands after may not */
-    const char *const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
-                                "keepalives_count", "tcp_user_timeout", "fallback_application_name",
-                                "dbname",           "client_encoding",  NULL};
-    const char *const values[] = {"5",     "10",   "5", "3", "30000", db->application_name,
-                                  db->url, "UTF8", NULL};
+    /* what stands before dbname may be set otherwise by the connection string, what stands after may not. Kerberos is
+     * not looked for unasked: that is slow, and without memory its library crashes. */
+    const char *const keys[] = {"connect_timeout",     "keepalives_idle",
+                                "keepalives_interval", "keepalives_count",
+                                "tcp_user_timeout",    "fallback_application_name",
+                                "gssencmode",          "dbname",
+                                "client_encoding",     NULL};
+    const char *const values[] = {"5",       "10",    "5",    "3", "30000", db->application_name,
+                                  "disable", db->url, "UTF8", NULL};
     db->conn = PQconnectdbParams(keys, values, true);
     if (db->conn == NULL)
         abort(); /* libpq is out of memory */

@@ -216,6 +216,9 @@ void step_send(struct step *s, const char *event_name, json_t *data);
 /* What this step cost, in US dollars; recorded with the step. */
 void step_cost(struct step *s, double usd);
 
+/* What the run has cost so far, failed attempts included: USD. */
+double step_spent(const struct step *s);
+
 /* What the run has cost so far, failed attempts included, and has not been billed: USD. When this step takes effect it is.
  * For a .tx step that adds it to somebody's account; what is never billed is told to the failure handler as `cost_usd`. */
 double step_bill(struct step *s);

@@ -82,9 +82,11 @@ struct transfer {
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
+/* With our own allocation: see memory.h. */
 static void init_curl(void)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free, realloc, strdup, calloc) !=
+        CURLE_OK)
         abort();
 }
 

@@ -1,6 +1,8 @@
 #include "kv_node.h"
 
 #include <errno.h>
+#include <hiredis/sds.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -56,28 +58,51 @@ void kv_node_set_timeout(struct kv_node *n, int64_t ms)
     n->timeout_ms = ms;
 }
 
-/* ---- connecting ---- */
-
-static redisReply *accepted(struct kv_node *n, redisReply *r, struct err *e)
+/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it: it is not asked
+ * whether all is written, since it would look into that buffer. */
+bool kv_node_flush(struct kv_node *n, struct err *e)
 {
-    if (r == NULL) {
+    while (n->ctx == NULL || sdslen(n->ctx->obuf) > 0) {
+        if (n->ctx == NULL || redisBufferWrite(n->ctx, NULL) != REDIS_OK || n->ctx->obuf == NULL)
+            return failed(n, e);
+    }
+    return true;
+}
+
+static redisReply *read_reply(struct kv_node *n, struct err *e)
+{
+    void *reply = NULL;
+    if (!kv_node_flush(n, e))
+        return NULL;
+    if (redisGetReply(n->ctx, &reply) != REDIS_OK || reply == NULL) {
         (void)failed(n, e);
         return NULL;
     }
-    if (r->type != REDIS_REPLY_ERROR)
+    return reply;
+}
+
+/* ---- connecting ---- */
+
+__attribute__((format(printf, 3, 4))) static redisReply *ask(struct kv_node *n, struct err *e,
+                                                             const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    bool ok = redisvAppendCommand(n->ctx, format, ap) == REDIS_OK || failed(n, e);
+    va_end(ap);
+    redisReply *r = ok ? read_reply(n, e) : NULL;
+    if (r == NULL || r->type != REDIS_REPLY_ERROR)
         return r;
     (void)kv_node_refused(n, r, e);
     freeReplyObject(r);
     return NULL;
 }
 
-static bool say(struct kv_node *n, struct err *e, redisReply *answer)
+static bool say(redisReply *answer)
 {
-    answer = accepted(n, answer, e);
-    if (answer == NULL)
-        return false;
-    freeReplyObject(answer);
-    return true;
+    if (answer != NULL)
+        freeReplyObject(answer);
+    return answer != NULL;
 }
 
 static bool log_in(struct kv_node *n, struct err *e)
@@ -85,24 +110,23 @@ static bool log_in(struct kv_node *n, struct err *e)
     const struct kv_url *u = n->url;
     if (u->password == NULL)
         return true;
-    return say(n, e,
-               u->user != NULL ? redisCommand(n->ctx, "AUTH %s %s", u->user, u->password)
-                               : redisCommand(n->ctx, "AUTH %s", u->password));
+    return say(u->user != NULL ? ask(n, e, "AUTH %s %s", u->user, u->password)
+                               : ask(n, e, "AUTH %s", u->password));
 }
 
 /* PING is refused while the server still reads its file; it is of no use before. */
 static bool greet(struct kv_node *n, struct err *e)
 {
-    if (!log_in(n, e) || !say(n, e, redisCommand(n->ctx, "PING")))
+    if (!log_in(n, e) || !say(ask(n, e, "PING")))
         return false;
-    redisReply *info = accepted(n, redisCommand(n->ctx, "INFO cluster"), e);
+    redisReply *info = ask(n, e, "INFO cluster");
     if (info == NULL)
         return false;
     n->is_cluster = info->str != NULL && strstr(info->str, "cluster_enabled:1") != NULL;
     freeReplyObject(info);
     if (n->is_cluster && n->url->db != 0)
         return err_set(e, ERR_INPUT, "CHRONOS_REDIS_URL: a Redis Cluster has only database 0");
-    return n->url->db == 0 || say(n, e, redisCommand(n->ctx, "SELECT %d", n->url->db));
+    return n->url->db == 0 || say(ask(n, e, "SELECT %d", n->url->db));
 }
 
 static bool open_connection(struct kv_node *n, struct err *e)
@@ -147,39 +171,19 @@ bool kv_node_ready(struct kv_node *n, struct err *e)
 
 /* ---- commands and replies ---- */
 
-/* After a write hiredis makes a new output buffer, and forgets to look whether there was memory for it. */
-static bool has_buffer(const struct kv_node *n)
-{
-    return n->ctx == NULL || n->ctx->obuf != NULL;
-}
-
 bool kv_node_append(struct kv_node *n, const char *bytes, size_t len, struct err *e)
 {
-    if (!has_buffer(n) || redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
+    if (n->ctx == NULL || redisAppendFormattedCommand(n->ctx, bytes, len) != REDIS_OK)
         return failed(n, e);
     n->outstanding++;
     return true;
 }
 
-bool kv_node_flush(struct kv_node *n, struct err *e)
-{
-    int done = 0;
-    while (!done) {
-        if (n->ctx == NULL || !has_buffer(n) || redisBufferWrite(n->ctx, &done) != REDIS_OK)
-            return failed(n, e);
-    }
-    return true;
-}
-
 redisReply *kv_node_read(struct kv_node *n, struct err *e)
 {
-    void *reply = NULL;
-    if (n->ctx == NULL || !has_buffer(n) || redisGetReply(n->ctx, &reply) != REDIS_OK ||
-        reply == NULL) {
-        (void)failed(n, e);
-        return NULL;
-    }
-    n->outstanding--;
+    redisReply *reply = read_reply(n, e);
+    if (reply != NULL)
+        n->outstanding--;
     return reply;
 }
 

@@ -4,9 +4,9 @@
  * is never run otherwise. Ending is what this engine is made for: nothing is recorded half, the lease runs out, another
  * worker goes on from the last recorded step, and whoever restarts us gets a clean process.
  *
- * It holds for all code of ours, whose calls of malloc and its like are sent here by the linker (--wrap), and for jansson,
- * which would otherwise leave things out silently. libcurl, libpq and hiredis tell their callers: as a request, a query or
- * a connection that failed. */
+ * It holds for all code of ours, whose calls of malloc and its like are sent here by the linker (--wrap), for jansson, which
+ * would otherwise leave things out silently, and for libcurl, which would call a good address a bad one. libpq and hiredis
+ * tell their callers: as a query or a connection that failed. */
 #pragma once
 
 /* Once, before the first use of jansson. */

@@ -31,7 +31,6 @@ struct rebuild {
     struct functions functions;
     char name[IDENTITY_SIZE];
     struct putback putback;
-    long long ends_sent; /* events of runs that had ended */
     struct live present; /* the run whose rows are being read */
     /* Of each function and key that collects events the latest run: it may still have been collecting. */
     struct live *held;
@@ -191,7 +190,7 @@ static bool restore_ends(struct rebuild *b, struct err *e)
 {
     char since[ID_SIZE];
     first_id(b->since_ms, since);
-    return untold_send(b->conf, b->kv, b->db, &b->functions, since, &b->ends_sent, e);
+    return untold_send(b->conf, b->kv, b->db, &b->functions, since, e);
 }
 
 static bool restore(struct rebuild *b, struct err *e)

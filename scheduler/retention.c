@@ -130,5 +130,6 @@ bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stop
         !settle(db, stopping, e) || !drop_all(db, keep.data, stopping, e) ||
         !delete_audit(c, db, stopping, e))
         return false;
-    return atomic_load(stopping) || tell_held(db, keep.data, e);
+    return atomic_load(stopping) ||
+           (DB_EXEC(db, e, "drop_heard_parts") && tell_held(db, keep.data, e));
 }

@@ -144,6 +144,11 @@ void step_cost(struct step *s, double usd)
         s->state->result->cost_usd += usd;
 }
 
+double step_spent(const struct step *s)
+{
+    return s->state->run->cost_usd;
+}
+
 double step_bill(struct step *s)
 {
     const struct run *run = s->state->run;

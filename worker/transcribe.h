@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heard.h"
 #include "http.h"
 #include "provider.h"
 #include "services.h"
@@ -16,7 +17,8 @@
 struct transcriber {
     struct http *http;
     const struct services *services;
-    const char *language; /* preferred, NULL = any */
+    const char *language;      /* preferred, NULL = any */
+    const struct heard *heard; /* what was answered before; NULL = nothing is kept */
     bool (*is_cancelled)(void *arg);
     void *arg;
 };

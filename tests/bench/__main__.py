@@ -14,12 +14,12 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, bulk, latency, memory, observability, profile, scheduling, soak, text, tracing, videos
+from . import analytics, backlog, bulk, http, latency, memory, observability, profile, scheduling, soak, text, tracing, videos
 from .bench import Bench
 from .resp import RespError
 
 PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "bulk", "hour", "speech",
-         "observability", "tracing", "profile", "soak", "memory", "text")
+         "observability", "tracing", "http", "profile", "soak", "memory", "text")
 WITHOUT_SERVERS = {"text"}
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
@@ -158,6 +158,11 @@ def measure_soak(bench, figures, seconds):
     progress(f"soak: {'flat' if figures['soak']['flat'] else 'not flat'}")
 
 
+def measure_http(bench, figures, _):
+    for name, value in http.measure(bench, REPETITIONS, progress).items():
+        figures[name] = spread(value) if isinstance(value, list) else value
+
+
 def measure_profile(bench, figures, _):
     figures["profile"] = profile.measure(bench)
 
@@ -179,7 +184,7 @@ MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RU
             "bulk": (measure_bulk, 0), "hour": (measure_hour, 0), "speech": (measure_speech, 0),
             "tracing": (measure_tracing, NOOP_RUNS),
             "observability": (measure_observability, NOOP_RUNS),
-            "profile": (measure_profile, 0), "soak": (measure_soak, soak.SECONDS),
+            "http": (measure_http, 0), "profile": (measure_profile, 0), "soak": (measure_soak, soak.SECONDS),
             "memory": (measure_memory, 0), "text": (measure_text, 0)}
 
 

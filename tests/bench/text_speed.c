@@ -38,6 +38,36 @@ static const char *const japanese[] = {
     "\u81ea\u5206\u306e", "\u30da\u30fc\u30b9\u3067", "\u5b66\u3076\u3002",
 };
 
+static const char *const russian[] = {
+    "\u044d\u0442\u043e",
+    "\u0432\u0438\u0434\u0435\u043e",
+    "\u043e",
+    "\u0442\u043e\u043c,",
+    "\u043a\u0430\u043a",
+    "\u0443\u0447\u0438\u0442\u044c\u0441\u044f",
+};
+static const char *const hindi[] = {
+    "\u092f\u0939",
+    "\u0935\u0940\u0921\u093f\u092f\u094b",
+    "\u0938\u0940\u0916\u0928\u093e",
+    "\u0939\u0948\u0964",
+    "\u0914\u0930",
+    "\u0938\u092e\u092f",
+};
+static const char *const thai[] = {
+    "\u0e27\u0e34\u0e14\u0e35\u0e42\u0e2d\u0e19\u0e35\u0e49",
+    "\u0e41\u0e2a\u0e14\u0e07\u0e27\u0e34\u0e18\u0e35",
+    "\u0e40\u0e23\u0e35\u0e22\u0e19\u0e23\u0e39\u0e49",
+};
+static const char *const chinese[] = {
+    "\u8fd9\u4e2a\u89c6\u9891\u8bb2\u7684\u662f",
+    "\u5982\u4f55\u5b66\u4e60\u3002",
+    "\u6211\u4eec\uff0c",
+};
+static const char *const symbols[] = {
+    "\U0001f389", "\U0001f9f6\U0001f411", "\u2014", "\U00020000", "ok", "\u2026",
+};
+
 struct language {
     const char *const *words;
     size_t count;
@@ -272,6 +302,11 @@ int main(void)
     measure_text("chunk", (struct language){english, ARRAY_LEN(english)});
     measure_text("chunk_french", (struct language){french, ARRAY_LEN(french)});
     measure_text("chunk_japanese", (struct language){japanese, ARRAY_LEN(japanese)});
+    measure_text("chunk_chinese", (struct language){chinese, ARRAY_LEN(chinese)});
+    measure_text("chunk_russian", (struct language){russian, ARRAY_LEN(russian)});
+    measure_text("chunk_hindi", (struct language){hindi, ARRAY_LEN(hindi)});
+    measure_text("chunk_thai", (struct language){thai, ARRAY_LEN(thai)});
+    measure_text("chunk_symbols", (struct language){symbols, ARRAY_LEN(symbols)});
     measure_captions();
     measure_format("vtt", CAPTION_VTT);
     measure_format("srt", CAPTION_SRT);

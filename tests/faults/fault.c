@@ -4,9 +4,10 @@
  *   CHRONOS_TEST_FAULT=call:N     the Nth call at a seam (a socket to Redis, Postgres or a service; a file) fails
  *
  * Counting begins with SIGUSR2, when the daemon is ready, and goes over all threads and libraries. N = 0 only counts. What
- * happened is written into the file CHRONOS_TEST_FAULT_FILE: "failed <what>" at once, "counted <n>" at the end. */
+ * happened is written into the file CHRONOS_TEST_FAULT_FILE: "failed <what>" and where at once, "counted <n>" at the end. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -43,6 +44,16 @@ static void tell(const char *word, const char *what)
     (void)syscall(SYS_close, fd);
 }
 
+/* The calls that led here, as addr2line takes them. */
+static void tell_where(void)
+{
+    void *frames[24];
+    int n = backtrace(frames, 24);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    backtrace_symbols_fd(frames, n, fd);
+    (void)syscall(SYS_close, fd);
+}
+
 static void arm(int sig)
 {
     (void)sig;
@@ -61,6 +72,8 @@ __attribute__((constructor)) static void begin(void)
     (void)unsetenv("LD_PRELOAD");
     struct sigaction sa = {.sa_handler = arm, .sa_flags = SA_RESTART};
     (void)sigaction(SIGUSR2, &sa, NULL);
+    void *frame;
+    (void)backtrace(&frame, 1); /* the first one loads a library, which needs memory */
 }
 
 __attribute__((destructor)) static void end(void)
@@ -78,6 +91,7 @@ static bool fails(enum kind kind, const char *what)
         atomic_fetch_add(&counted, 1) + 1 != nth)
         return false;
     tell("failed", what);
+    tell_where();
     return true;
 }
 

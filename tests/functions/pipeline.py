@@ -1,5 +1,6 @@
 """What the tests of the functions ask again and again: the steps, the spoken text, the rows of one video."""
 
+import functools
 import json
 import os
 import subprocess
@@ -33,17 +34,23 @@ def spoken(source, key):
     return LIBRARY.synthetic(key) if key.startswith("bulk") else LIBRARY.find(source, key)
 
 
-def upload_recording(chronos, seconds=20):
-    """Puts a short recording into the storage, whose words the sandbox chooses: the samples take long to listen to.
-    The path."""
-    path = "sample-creator/short-video/beekeeping-short.mp4"
+@functools.lru_cache(maxsize=4)
+def recording(seconds, tone):
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "short.mp4")
-        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}",
-                        "-c:a", "aac", file], check=True, timeout=60)
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i",
+                        f"sine=frequency={tone}:sample_rate=16000:duration={seconds}", "-c:a", "alac", file],
+                       check=True, timeout=60)
         with open(file, "rb") as f:
-            request = urllib.request.Request(f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", f.read(), {
-                "Authorization": "Bearer sandbox-service-role-key", "Content-Type": "video/mp4", "x-upsert": "true"})
+            return f.read()
+
+
+def upload_recording(chronos, seconds=20, tone=440):
+    """Puts a recording into the storage, whose words the sandbox chooses: the samples take long to listen to. The path."""
+    path = "sample-creator/short-video/beekeeping-short.mp4"
+    request = urllib.request.Request(
+        f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", recording(seconds, tone),
+        {"Authorization": "Bearer sandbox-service-role-key", "Content-Type": "video/mp4", "x-upsert": "true"})
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
     return path
 

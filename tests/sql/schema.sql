@@ -2188,6 +2188,16 @@ CREATE TABLE chronos.functions (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     offered_at timestamp with time zone
 );
+CREATE TABLE chronos.heard_parts (
+    video_id uuid NOT NULL,
+    key text NOT NULL,
+    run_id text NOT NULL,
+    segments json NOT NULL,
+    language text,
+    duration_seconds double precision NOT NULL,
+    cost_usd double precision NOT NULL,
+    heard_at timestamp with time zone DEFAULT now() NOT NULL
+);
 CREATE TABLE chronos.meta (
     key text NOT NULL,
     value text
@@ -2550,6 +2560,8 @@ ALTER TABLE ONLY chronos.forgotten
     ADD CONSTRAINT forgotten_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY chronos.heard_parts
+    ADD CONSTRAINT heard_parts_pkey PRIMARY KEY (video_id, key);
 ALTER TABLE ONLY chronos.meta
     ADD CONSTRAINT meta_pkey PRIMARY KEY (key);
 ALTER TABLE ONLY chronos.outbox
@@ -2699,6 +2711,8 @@ CREATE TRIGGER update_usage_metrics_updated_at BEFORE UPDATE ON public.usage_met
 CREATE TRIGGER update_video_analytics_updated_at BEFORE UPDATE ON public.video_analytics FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 CREATE TRIGGER update_video_watch_sessions_updated_at BEFORE UPDATE ON public.video_watch_sessions FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 CREATE TRIGGER update_videos_updated_at BEFORE UPDATE ON public.videos FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+ALTER TABLE ONLY chronos.heard_parts
+    ADD CONSTRAINT heard_parts_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
 ALTER TABLE ONLY chronos.transcripts
     ADD CONSTRAINT transcripts_video_id_fkey FOREIGN KEY (video_id) REFERENCES public.videos(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.analytics_cache

@@ -292,6 +292,30 @@ static void assert_jit(struct db *db, const char *value)
     assert_string_equal(PQgetvalue(r, 0, 0), value);
 }
 
+static void assert_option(struct db *db, const char *keyword, const char *expected)
+{
+    PQconninfoOption *options = PQconninfo(db->conn), *o = options;
+    while (o->keyword != NULL && strcmp(o->keyword, keyword) != 0)
+        o++;
+    assert_string_equal(o->val, expected);
+    PQconninfoFree(options);
+}
+
+static void test_kerberos_is_only_looked_for_when_the_address_says_so(void **state)
+{
+    NEEDS_POSTGRES();
+    struct err e = {0};
+    assert_ok(db_ping(*state, &e), &e);
+    assert_option(*state, "gssencmode", "disable");
+
+    char url[1200];
+    (void)snprintf(url, sizeof(url), "%s gssencmode=prefer", test_url);
+    struct db *asked = db_new(url, "test_db");
+    assert_ok(db_ping(asked, &e), &e);
+    assert_option(asked, "gssencmode", "prefer");
+    db_free(asked);
+}
+
 static void test_limits_of_a_session(void **state)
 {
     NEEDS_POSTGRES();
@@ -749,6 +773,7 @@ int main(void)
         DB_TEST(test_values_and_nulls_come_back),
         DB_TEST(test_bad_bytes_are_the_inputs_fault),
         DB_TEST(test_a_killed_idle_connection_is_not_noticed),
+        DB_TEST(test_kerberos_is_only_looked_for_when_the_address_says_so),
         DB_TEST(test_limits_of_a_session),
         DB_TEST(test_commit_keeps_and_rollback_forgets),
         DB_TEST(test_a_lost_transaction_fails_until_the_rollback),

@@ -7,7 +7,8 @@
  *
  * The transcript itself never travels in step results: extract-transcript leaves it in chronos.transcripts, and
  * save-transcript moves it into the video. An uploaded file is downloaded inside extract-transcript: a file on one
- * worker's disk is no use as the result of a step that another worker may follow. */
+ * worker's disk is no use as the result of a step that another worker may follow. What speech recognition has answered for a
+ * part of it is kept in chronos.heard_parts until the whole is done. */
 #include <string.h>
 
 #include <math.h>
@@ -70,7 +71,6 @@ static json_t *pack_extracted(struct step *s, const char *method, double duratio
                               double cost_usd, const char *language, const char *text,
                               size_t segments, int64_t took_ms)
 {
-    step_cost(s, cost_usd);
     return js_pack("{s:s, s:f, s:f, s:s, s:I, s:I, s:I}", "method", method, "duration_seconds",
                    duration_seconds, "cost_usd", cost_usd, "language", language,
                    "transcript_length", (json_int_t)utf16_length(text), "segment_count",
@@ -87,10 +87,14 @@ static bool find_extracted(struct step *s, const char *video_id, json_t **ret)
     if (PQntuples(r) == 0)
         return true;
     step_log(s, "the transcript was fetched by an earlier attempt");
+    double cost_usd = strtod(db_text(r, 0, "cost_usd"), NULL);
+    step_cost(s,
+              cost_usd -
+                  step_spent(s)); /* that attempt has accounted for nothing, those before it have */
     *ret = pack_extracted(
-        s, db_text(r, 0, "method"), strtod(db_text(r, 0, "duration_seconds"), NULL),
-        strtod(db_text(r, 0, "cost_usd"), NULL), db_text(r, 0, "language"), db_text(r, 0, "text"),
-        (size_t)db_int(r, 0, "segment_count", 0), db_int(r, 0, "processing_time_ms", 0));
+        s, db_text(r, 0, "method"), strtod(db_text(r, 0, "duration_seconds"), NULL), cost_usd,
+        db_text(r, 0, "language"), db_text(r, 0, "text"), (size_t)db_int(r, 0, "segment_count", 0),
+        db_int(r, 0, "processing_time_ms", 0));
     return true;
 }
 
@@ -120,13 +124,19 @@ static bool is_cancelled(void *arg)
 
 static json_t *fetch_and_store(struct step *s, const struct video *v)
 {
-    struct transcriber with = {
-        .http = s->http, .services = s->services, .is_cancelled = is_cancelled, .arg = s};
+    struct heard heard = {
+        .db = s->db, .video_id = v->id, .run_id = s->run_id, .spent_usd = step_spent(s)};
+    struct transcriber with = {.http = s->http,
+                               .services = s->services,
+                               .heard = &heard,
+                               .is_cancelled = is_cancelled,
+                               .arg = s};
     struct transcript t;
     int64_t took_ms;
     if (!transcribe_language(s->data, &with.language, &s->err) ||
         !transcribe_video(&with, v, &t, &took_ms, &s->err))
         return step_error(s);
+    step_cost(s, t.due_usd);
     json_t *result = store_extracted(s, v, &t, took_ms)
                          ? pack_extracted(s, t.method, t.duration_seconds, t.cost_usd, t.language,
                                           t.text, t.captions.len, took_ms)

@@ -323,6 +323,10 @@ static bool extract(const struct job *j, const char *list, struct err *e)
         "-dn",
         "-map_metadata",
         "-1",
+        "-fflags", /* the same sound gives the same bytes: heard.h */
+        "+bitexact",
+        "-flags:a",
+        "+bitexact",
         "-ac",
         "1",
         "-ar",

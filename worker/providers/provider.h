@@ -21,6 +21,8 @@ struct transcript {
     char language[16];       /* BCP 47; "" when unknown */
     const char *method;      /* constant: youtube_api, loom_api, mux_auto, whisper */
     double cost_usd;
+    double
+        due_usd; /* of it, what no attempt of the run has accounted for yet: all, but for parts heard before */
 };
 
 void transcript_release(struct transcript *t);

@@ -1,11 +1,11 @@
 /* chunker.c: from words to chunks.
  *
- * The text becomes one array of words, each with its times and whether a sentence ends with it. Boundaries are then
- * set from the front: the words left are shared out evenly over as many chunks as come nearest to the target, and
- * the end of the next chunk is the sentence end nearest to its share, among the places that keep this chunk within
- * the limits and leave a rest that can be cut within them too. Where no sentence ends there, it is the share itself.
- * So there is no short last piece to be mended, and long texts do not drift. Every chunk looks at no more words than it
- * may hold: the whole is one pass. */
+ * The text becomes one array of words, and of the spans of time that they share. Boundaries are then set from the
+ * front: the words left are shared out evenly over as many chunks as come nearest to the target, and the end of the
+ * next chunk is the sentence end nearest to its share, among the places that keep this chunk within the limits and
+ * leave a rest that can be cut within them too. Where no sentence ends there, it is the share itself. So there is no
+ * short last piece to be mended, and long texts do not drift. Every chunk looks at no more words than it may hold: the
+ * whole is one pass. */
 #include "chunker.h"
 
 #include <stdint.h>
@@ -23,65 +23,87 @@ const struct chunk_options chunk_defaults = {
     .overlap_words = 100,
 };
 
-struct timed_word {
-    struct word word;
+/* A stretch of the text with words, which share its time equally. */
+struct span {
+    size_t first, words;
     double start, end; /* seconds */
-    bool ends_sentence;
 };
 
 struct transcript_words {
-    struct timed_word *items;
+    struct word *items;
     size_t len, cap;
+    struct span *spans;
+    size_t span_len, span_cap;
 };
 
-static void push(struct transcript_words *t, const struct word *w)
+/* Room for one more in an array that grows by doubling. */
+static void *grow(void *items, size_t len, size_t *cap, size_t size)
 {
-    if (t->len == t->cap) {
-        size_t cap = t->cap > 0 ? t->cap * 2 : 1024;
-        struct timed_word *items = reallocarray(t->items, cap, sizeof(*items));
-        if (items == NULL)
-            abort(); /* bounded by MAX_WORDS */
-        t->items = items;
-        t->cap = cap;
-    }
-    t->items[t->len++] = (struct timed_word){.word = *w};
+    if (len < *cap)
+        return items;
+    *cap = *cap > 0 ? *cap * 2 : 1024;
+    items = reallocarray(items, *cap, size);
+    if (items == NULL)
+        abort(); /* bounded by MAX_WORDS */
+    return items;
 }
 
-/* The time at which i of n equal shares have passed; rounding never takes it over the end. */
-static double share_of(double start, double end, size_t i, size_t n)
-{
-    double at = start + (end - start) * ((double)i / (double)n);
-    return at < end ? at : end;
-}
-
-/* The words of one stretch of text, which take equal shares of its time. */
 static bool add_span(struct transcript_words *t, const char *text, size_t len, double start,
                      double end, struct err *e)
 {
     struct word_scan scan = {.p = text, .end = text + len};
     struct word word;
-    size_t first = t->len;
+    struct span span = {.first = t->len, .start = start, .end = end};
     while (word_next(&scan, &word)) {
         if (t->len == MAX_WORDS)
             return err_set(e, ERR_INPUT, "the transcript has more than %d words", MAX_WORDS);
-        push(t, &word);
+        t->items = grow(t->items, t->len, &t->cap, sizeof(*t->items));
+        t->items[t->len++] = word;
     }
-    size_t n = t->len - first;
-    double start_of_next = n > 0 ? share_of(start, end, 0, n) : start;
-    for (size_t i = 0; i < n; i++) { /* each begins where the one before ends */
-        t->items[first + i].start = start_of_next;
-        start_of_next = share_of(start, end, i + 1, n);
-        t->items[first + i].end = start_of_next;
+    span.words = t->len - span.first;
+    if (span.words > 0) {
+        t->spans = grow(t->spans, t->span_len, &t->span_cap, sizeof(*t->spans));
+        t->spans[t->span_len++] = span;
     }
     return true;
 }
 
-static void mark_sentences(struct transcript_words *t)
+static void words_release(struct transcript_words *t)
 {
-    for (size_t i = 0; i < t->len; i++) {
-        bool next_is_glued = i + 1 < t->len && t->items[i + 1].word.is_glued;
-        t->items[i].ends_sentence = word_ends_sentence(&t->items[i].word, next_is_glued);
+    free(t->items);
+    free(t->spans);
+}
+
+static const struct span *span_of(const struct transcript_words *t, size_t word)
+{
+    size_t low = 0, high = t->span_len;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (t->spans[mid].first <= word)
+            low = mid;
+        else
+            high = mid;
     }
+    return &t->spans[low];
+}
+
+/* The time at which so many words of a span have passed; rounding never takes it over the end. */
+static double time_after(const struct span *s, size_t words)
+{
+    double at = s->start + (s->end - s->start) * ((double)words / (double)s->words);
+    return at < s->end ? at : s->end;
+}
+
+static double start_of(const struct transcript_words *t, size_t word)
+{
+    const struct span *s = span_of(t, word);
+    return time_after(s, word - s->first);
+}
+
+static double end_of(const struct transcript_words *t, size_t word)
+{
+    const struct span *s = span_of(t, word);
+    return time_after(s, word - s->first + 1);
 }
 
 /* ---- where to cut ---- */
@@ -134,12 +156,14 @@ static size_t next_chunk(const struct limits *l, const struct transcript_words *
         size_t candidates[] = {share + distance, share > distance ? share - distance : 0};
         for (size_t i = 0; i < ARRAY_LEN(candidates); i++) {
             size_t n = candidates[i];
-            if (n < least || n > most || n >= left || !can_be_cut(l, left - n))
+            if (n < least || n > most || n >= left)
                 continue;
-            if (t->items[from + n - 1].ends_sentence)
-                return n;
-            if (otherwise == 0)
+            bool ends_sentence = t->items[from + n - 1].ends_sentence;
+            if ((ends_sentence || otherwise == 0) && can_be_cut(l, left - n)) {
+                if (ends_sentence)
+                    return n;
                 otherwise = n;
+            }
         }
     }
     return otherwise > 0 ? otherwise : share;
@@ -155,21 +179,21 @@ static bool follows(const char *end, const struct word *w)
 
 /* Whole stretches are copied at once where the text is in order already. (What `end` points at can be read: texts end
  * with a NUL.) */
-static char *join(const struct timed_word *words, size_t n)
+static char *join(const struct word *words, size_t n)
 {
     struct buf b = BUF_INIT(SIZE_MAX / 2);
     for (size_t i = 0; i < n;) {
-        const struct word *first = &words[i].word;
+        const struct word *first = &words[i];
         const char *end = first->p + first->len;
         text_put(&b, " ", i > 0 && !first->is_glued ? 1 : 0);
-        for (i++; i < n && follows(end, &words[i].word); i++)
-            end = words[i].word.p + words[i].word.len;
+        for (i++; i < n && follows(end, &words[i]); i++)
+            end = words[i].p + words[i].len;
         text_put(&b, first->p, (size_t)(end - first->p));
     }
     return buf_take(&b);
 }
 
-static int count_sentences(const struct timed_word *words, size_t n)
+static int count_sentences(const struct word *words, size_t n)
 {
     int count = 0;
     for (size_t i = 0; i < n; i++)
@@ -177,20 +201,20 @@ static int count_sentences(const struct timed_word *words, size_t n)
     return count;
 }
 
-static void append_chunk(struct chunks *chunks, const struct timed_word *own, size_t n,
-                         size_t overlap)
+static void append_chunk(struct chunks *chunks, const struct transcript_words *t, size_t from,
+                         size_t n, size_t overlap)
 {
     struct chunk *items = reallocarray(chunks->items, chunks->len + 1, sizeof(*items));
     if (items == NULL)
         abort();
     chunks->items = items;
     items[chunks->len++] = (struct chunk){
-        .text = join(own - overlap, n + overlap),
-        .start_seconds = own[0].start,
-        .end_seconds = own[n - 1].end,
+        .text = join(&t->items[from - overlap], n + overlap),
+        .start_seconds = start_of(t, from),
+        .end_seconds = end_of(t, from + n - 1),
         .word_count = (int)(n + overlap),
         .overlap_word_count = (int)overlap,
-        .sentence_count = count_sentences(own, n),
+        .sentence_count = count_sentences(&t->items[from], n),
     };
 }
 
@@ -200,7 +224,7 @@ static void cut(const struct limits *l, const struct transcript_words *t, struct
     size_t previous = 0;
     for (size_t from = 0, n; from < t->len; from += n, previous = n) {
         n = next_chunk(l, t, from);
-        append_chunk(&chunks, &t->items[from], n, previous < l->overlap ? previous : l->overlap);
+        append_chunk(&chunks, t, from, n, previous < l->overlap ? previous : l->overlap);
     }
     *ret = chunks;
 }
@@ -256,11 +280,9 @@ bool chunk_captions(const struct captions *c, const struct chunk_options *o, str
     if (!read_options(o, &limits, e))
         return false;
     bool ok = add_captions(&words, c, e);
-    if (ok) {
-        mark_sentences(&words);
+    if (ok)
         cut(&limits, &words, ret);
-    }
-    free(words.items);
+    words_release(&words);
     return ok;
 }
 
@@ -276,11 +298,9 @@ bool chunk_text(const char *text, double duration_seconds, const struct chunk_op
     auto_buf valid = BUF_INIT(SIZE_MAX / 2);
     text_put_valid(&valid, text, strlen(text));
     bool ok = add_span(&words, valid.data, valid.len, 0, duration_seconds, e);
-    if (ok) {
-        mark_sentences(&words);
+    if (ok)
         cut(&limits, &words, ret);
-    }
-    free(words.items);
+    words_release(&words);
     return ok;
 }
 

@@ -1,5 +1,7 @@
 #include "utf8.h"
 
+#include <endian.h>
+
 /* How a sequence continues after its first byte: how many bytes, and the range of the second one, which is
  * narrower where overlong forms, surrogates or numbers over U+10FFFF would begin. */
 struct lead {
@@ -18,25 +20,18 @@ static struct lead lead_of(unsigned char c)
     return (struct lead){0, 0, 0};
 }
 
-/* *ret_ok tells a broken sequence from a U+FFFD that was written in the text. */
-static inline size_t decode(const char *p, size_t len, uint32_t *ret, bool *ret_ok)
+size_t utf8_decode_any(const char *p, size_t len, uint32_t *ret)
 {
     const unsigned char *s = (const unsigned char *)p;
-    *ret_ok = true;
     if (s[0] < 0x80) {
         *ret = s[0];
         return 1;
     }
-    /* Latin, Greek, Cyrillic, Hebrew, Arabic: two bytes */
-    if (s[0] >= 0xC2 && s[0] <= 0xDF && len > 1 && (s[1] & 0xC0) == 0x80) {
-        *ret = (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
-        return 2;
-    }
-    /* most of the rest: three, none of them special */
-    if (s[0] > 0xE0 && s[0] < 0xF0 && s[0] != 0xED && len > 2 && (s[1] & 0xC0) == 0x80 &&
-        (s[2] & 0xC0) == 0x80) {
-        *ret = (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
-        return 3;
+    /* pictures and rare letters of East Asia: four */
+    if (s[0] == 0xF0 && len > 3 && s[1] >= 0x90 && s[1] <= 0xBF && (s[2] & 0xC0) == 0x80 &&
+        (s[3] & 0xC0) == 0x80) {
+        *ret = (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
+        return 4;
     }
     struct lead lead = lead_of(s[0]);
     uint32_t cp = s[0] & (0x3Fu >> lead.more);
@@ -48,40 +43,36 @@ static inline size_t decode(const char *p, size_t len, uint32_t *ret, bool *ret_
         lead.low = 0x80;
         lead.high = 0xBF;
     }
-    *ret_ok = lead.more > 0 && used == (size_t)lead.more + 1;
-    *ret = *ret_ok ? cp : UTF8_REPLACEMENT;
+    *ret = lead.more > 0 && used == (size_t)lead.more + 1 ? cp : UTF8_REPLACEMENT;
     return used;
 }
 
-size_t utf8_decode(const char *p, size_t len, uint32_t *ret)
-{
-    bool ok;
-    return decode(p, len, ret, &ok);
-}
-
-/* How many bytes from p on are ASCII, by eight at a time: at least what the last eight allow to say. */
+/* How many bytes from p on are ASCII, by eight at a time. */
 static size_t ascii_run(const char *p, size_t len)
 {
     size_t n = 0;
     uint64_t eight;
     for (; len - n >= sizeof(eight); n += sizeof(eight)) {
         memcpy(&eight, p + n, sizeof(eight));
-        if ((eight & UINT64_C(0x8080808080808080)) != 0)
-            break;
+        eight = le64toh(eight) & UINT64_C(0x8080808080808080);
+        if (eight != 0)
+            return n + (size_t)__builtin_ctzll(eight) / 8;
     }
+    while (n < len && (unsigned char)p[n] < 0x80)
+        n++;
     return n;
 }
 
 bool utf8_is_valid(const char *p, size_t len)
 {
-    bool ok = true;
     uint32_t cp;
-    for (size_t i = 0; i < len && ok;) {
-        i += ascii_run(p + i, len - i);
-        if (i < len)
-            i += decode(p + i, len - i, &cp, &ok);
+    for (size_t i = ascii_run(p, len), used; i < len; i += ascii_run(p + i, len - i)) {
+        used = utf8_decode(p + i, len - i, &cp);
+        if (cp == UTF8_REPLACEMENT && (used != 3 || memcmp(p + i, "\xEF\xBF\xBD", 3) != 0))
+            return false; /* not one that was written in the text */
+        i += used;
     }
-    return ok;
+    return true;
 }
 
 size_t utf8_encode(uint32_t cp, char out[4])

@@ -4,158 +4,79 @@
 
 #include "utf8.h"
 
-/* ---- words ---- */
+/* ---- characters ---- */
 
-enum script {
-    SCRIPT_SPACED,
-    SCRIPT_EAST_ASIAN,       /* Chinese, Japanese */
-    SCRIPT_SOUTH_EAST_ASIAN, /* Thai, Lao, Myanmar, Khmer */
-    SCRIPT_ATTACHED,         /* stays with what is before it */
+/* What a code point is to the words around it. */
+enum kind {
+    SPACED,           /* of a script that puts spaces between words, or of any not named here */
+    EAST_ASIAN,       /* Chinese, Japanese */
+    SOUTH_EAST_ASIAN, /* Thai, Lao, Myanmar, Khmer */
+    ATTACHED,         /* stays with what is before it: punctuation, marks */
+    SPACE,            /* what utf8_is_space() says */
 };
 
 static const int longest_word[] = {
-    [SCRIPT_SPACED] = 64,
-    [SCRIPT_EAST_ASIAN] = 1,
-    [SCRIPT_SOUTH_EAST_ASIAN] = 4,
+    [SPACED] = 64,
+    [EAST_ASIAN] = 1,
+    [SOUTH_EAST_ASIAN] = 4,
+    [ATTACHED] = 64, /* a run of them must not be endless */
 };
 
-static const struct range {
-    uint32_t first, last;
-    enum script script;
-} ranges[] = {
-    {0x0300, 0x036F, SCRIPT_ATTACHED}, /* combining marks */
-    {0x0E00, 0x0EFF, SCRIPT_SOUTH_EAST_ASIAN},
-    {0x1000, 0x109F, SCRIPT_SOUTH_EAST_ASIAN},
-    {0x1780, 0x17FF, SCRIPT_SOUTH_EAST_ASIAN},
-    {0x2010, 0x2027, SCRIPT_ATTACHED}, /* dashes, quotes, ellipsis */
-    {0x2E80, 0x2FDF, SCRIPT_EAST_ASIAN},
-    {0x3001, 0x303F, SCRIPT_ATTACHED}, /* East Asian punctuation */
-    {0x3041, 0x3096, SCRIPT_EAST_ASIAN},
-    {0x3099, 0x309C, SCRIPT_ATTACHED}, /* voicing marks */
-    {0x309D, 0x30FB, SCRIPT_EAST_ASIAN},
-    {0x30FC, 0x30FC, SCRIPT_ATTACHED}, /* the mark of a long vowel */
-    {0x30FD, 0x30FF, SCRIPT_EAST_ASIAN},
-    {0x3105, 0x312F, SCRIPT_EAST_ASIAN},
-    {0x31F0, 0x31FF, SCRIPT_EAST_ASIAN},
-    {0x3400, 0x4DBF, SCRIPT_EAST_ASIAN},
-    {0x4E00, 0x9FFF, SCRIPT_EAST_ASIAN},
-    {0xF900, 0xFAFF, SCRIPT_EAST_ASIAN},
-    {0xFE00, 0xFE0F, SCRIPT_ATTACHED}, /* variation selectors */
-    {0xFF01, 0xFF0F, SCRIPT_ATTACHED}, /* full-width punctuation */
-    {0xFF1A, 0xFF20, SCRIPT_ATTACHED},
-    {0xFF3B, 0xFF40, SCRIPT_ATTACHED},
-    {0xFF5B, 0xFF65, SCRIPT_ATTACHED},
-    {0xFF66, 0xFF9D, SCRIPT_EAST_ASIAN}, /* half-width kana */
-    {0xFF9E, 0xFF9F, SCRIPT_ATTACHED},
-    {0x20000, 0x3FFFF, SCRIPT_EAST_ASIAN},
-};
-
-/* What each byte is by itself: nearly all text is ASCII, or has it between the rest. */
-enum byte_kind {
-    BYTE_PUNCTUATION, /* attached; controls too */
-    BYTE_ALNUM,
-    BYTE_SPACE,
-    BYTE_OTHER, /* of a longer sequence */
-};
-
-static const uint8_t byte_kinds[256] = {
-    ['\t' ... '\r'] = BYTE_SPACE, [' '] = BYTE_SPACE,         ['0' ... '9'] = BYTE_ALNUM,
-    ['A' ... 'Z'] = BYTE_ALNUM,   ['a' ... 'z'] = BYTE_ALNUM, [0x80 ... 0xFF] = BYTE_OTHER,
+/* One look for each character, however mixed its scripts are. Texts touch a few lines of it. */
+static const uint8_t kinds[0x10000] = {
+    ['\0' ... '\b'] = ATTACHED, /* controls, and the punctuation of ASCII */
+    ['\t' ... '\r'] = SPACE,
+    [0x0E ... 0x1F] = ATTACHED,
+    [' '] = SPACE,
+    ['!' ... '/'] = ATTACHED,
+    [':' ... '@'] = ATTACHED,
+    ['[' ... '`'] = ATTACHED,
+    ['{' ... 0x7F] = ATTACHED,
+    [0x0085] = SPACE,
+    [0x00A0] = SPACE,
+    [0x0300 ... 0x036F] = ATTACHED, /* combining marks */
+    [0x0E00 ... 0x0EFF] = SOUTH_EAST_ASIAN,
+    [0x1000 ... 0x109F] = SOUTH_EAST_ASIAN,
+    [0x1680] = SPACE,
+    [0x1780 ... 0x17FF] = SOUTH_EAST_ASIAN,
+    [0x2000 ... 0x200A] = SPACE,
+    [0x2010 ... 0x2027] = ATTACHED, /* dashes, quotes, ellipsis */
+    [0x2028 ... 0x2029] = SPACE,
+    [0x202F] = SPACE,
+    [0x205F] = SPACE,
+    [0x2E80 ... 0x2FDF] = EAST_ASIAN,
+    [0x3000] = SPACE,
+    [0x3001 ... 0x303F] = ATTACHED, /* East Asian punctuation */
+    [0x3041 ... 0x3096] = EAST_ASIAN,
+    [0x3099 ... 0x309C] = ATTACHED, /* voicing marks */
+    [0x309D ... 0x30FB] = EAST_ASIAN,
+    [0x30FC] = ATTACHED, /* the mark of a long vowel */
+    [0x30FD ... 0x30FF] = EAST_ASIAN,
+    [0x3105 ... 0x312F] = EAST_ASIAN,
+    [0x31F0 ... 0x31FF] = EAST_ASIAN,
+    [0x3400 ... 0x4DBF] = EAST_ASIAN,
+    [0x4E00 ... 0x9FFF] = EAST_ASIAN,
+    [0xF900 ... 0xFAFF] = EAST_ASIAN,
+    [0xFE00 ... 0xFE0F] = ATTACHED, /* variation selectors */
+    [0xFEFF] = SPACE,
+    [0xFF01 ... 0xFF0F] = ATTACHED, /* full-width punctuation */
+    [0xFF1A ... 0xFF20] = ATTACHED,
+    [0xFF3B ... 0xFF40] = ATTACHED,
+    [0xFF5B ... 0xFF65] = ATTACHED,
+    [0xFF66 ... 0xFF9D] = EAST_ASIAN, /* half-width kana */
+    [0xFF9E ... 0xFF9F] = ATTACHED,
 };
 
 static bool is_ascii_alnum(uint32_t cp)
 {
-    return cp < 0x80 && byte_kinds[cp] == BYTE_ALNUM;
+    return cp < 0x80 && kinds[cp] == SPACED;
 }
 
-static enum script script_of(uint32_t cp)
+static enum kind kind_of(uint32_t cp)
 {
-    if (cp < 0x80)
-        return is_ascii_alnum(cp) ? SCRIPT_SPACED : SCRIPT_ATTACHED;
-    if (cp < ranges[0].first)
-        return SCRIPT_SPACED;
-    size_t low = 0, high = ARRAY_LEN(ranges);
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (cp < ranges[mid].first)
-            high = mid;
-        else if (cp > ranges[mid].last)
-            low = mid + 1;
-        else
-            return ranges[mid].script;
-    }
-    return SCRIPT_SPACED;
-}
-
-/* A word that is only attached punctuation takes the script of what follows, so an opening bracket stays with its
- * text. Attached characters count too: a run of them must not be endless. */
-static bool fits(enum script *word, int count, enum script next)
-{
-    if (*word == SCRIPT_ATTACHED) {
-        *word = next;
-        return count < longest_word[SCRIPT_SPACED];
-    }
-    if (next == SCRIPT_ATTACHED)
-        return count < longest_word[SCRIPT_SPACED];
-    return next == *word && count < longest_word[*word];
-}
-
-static const char *skip_space(const char *p, const char *end)
-{
-    while (p < end) {
-        enum byte_kind kind = byte_kinds[(unsigned char)*p];
-        size_t used = 1;
-        if (kind == BYTE_OTHER) {
-            uint32_t cp;
-            used = utf8_decode(p, (size_t)(end - p), &cp);
-            kind = utf8_is_space(cp) ? BYTE_SPACE : BYTE_OTHER;
-        }
-        if (kind != BYTE_SPACE)
-            break;
-        p += used;
-    }
-    return p;
-}
-
-/* As far as ASCII alone goes on with a word of a spaced script, or of one that is not known yet. */
-static const char *skip_ascii(const char *p, const char *end, enum script *script, int *count)
-{
-    for (; p < end && *count < longest_word[SCRIPT_SPACED]; p++, ++*count) {
-        enum byte_kind kind = byte_kinds[(unsigned char)*p];
-        if (kind == BYTE_ALNUM)
-            *script = SCRIPT_SPACED;
-        else if (kind != BYTE_PUNCTUATION)
-            break;
-    }
-    return p;
-}
-
-bool word_next(struct word_scan *s, struct word *ret)
-{
-    const char *from = skip_space(s->p, s->end), *p = from;
-    bool is_glued = s->after_word && from == s->p;
-    enum script script = SCRIPT_ATTACHED;
-    int count = 0;
-    while (p < s->end) {
-        if (script == SCRIPT_SPACED || script == SCRIPT_ATTACHED)
-            p = skip_ascii(p, s->end, &script, &count);
-        if (p == s->end)
-            break;
-        uint32_t cp;
-        size_t used = utf8_decode(p, (size_t)(s->end - p), &cp);
-        if (utf8_is_space(cp) || (count > 0 && !fits(&script, count, script_of(cp))))
-            break;
-        if (count == 0)
-            script = script_of(cp);
-        p += used;
-        count++;
-    }
-    s->p = p;
-    s->after_word = p > from;
-    if (p == from)
-        return false;
-    *ret = (struct word){from, (size_t)(p - from), is_glued};
-    return true;
+    if (cp < ARRAY_LEN(kinds))
+        return kinds[cp];
+    return cp >= 0x20000 && cp <= 0x3FFFF ? EAST_ASIAN : SPACED;
 }
 
 /* ---- sentences ---- */
@@ -248,16 +169,29 @@ static bool is_word_char(uint32_t cp)
            !(cp >= 0xFF00 && cp <= 0xFF0F);
 }
 
+static const struct abbreviation {
+    const char *text;
+    size_t len;
+} abbreviations[] = {
+#define ABBREVIATION(text)                                                                         \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
+    ABBREVIATION("Dr."),   ABBREVIATION("Mr."),  ABBREVIATION("Mrs."), ABBREVIATION("Ms."),
+    ABBREVIATION("Prof."), ABBREVIATION("Sr."),  ABBREVIATION("Jr."),  ABBREVIATION("vs."),
+    ABBREVIATION("Vs."),   ABBREVIATION("etc."), ABBREVIATION("Etc."), ABBREVIATION("e.g."),
+    ABBREVIATION("E.g."),  ABBREVIATION("i.e."), ABBREVIATION("I.e."),
+#undef ABBREVIATION
+};
+
 /* The word up to `end`, whose last byte is a dot, ends in an abbreviation that begins at a word boundary. */
 static bool is_abbreviation(const char *begin, const char *end)
 {
-    static const char *const abbreviations[] = {
-        "Dr.", "Mr.",  "Mrs.", "Ms.",  "Prof.", "Sr.",  "Jr.",  "vs.",
-        "Vs.", "etc.", "Etc.", "e.g.", "E.g.",  "i.e.", "I.e.",
-    };
     for (size_t i = 0; i < ARRAY_LEN(abbreviations); i++) {
-        size_t n = strlen(abbreviations[i]);
-        if ((size_t)(end - begin) < n || memcmp(end - n, abbreviations[i], n) != 0)
+        const struct abbreviation *a = &abbreviations[i];
+        size_t n = a->len;
+        if ((size_t)(end - begin) < n || end[-2] != a->text[n - 2] ||
+            memcmp(end - n, a->text, n) != 0)
             continue;
         uint32_t before = ' ';
         if ((size_t)(end - begin) > n)
@@ -268,7 +202,8 @@ static bool is_abbreviation(const char *begin, const char *end)
     return false;
 }
 
-bool word_ends_sentence(const struct word *w, bool next_is_glued)
+/* `next_is_glued`: a word follows without white space. */
+static bool ends_sentence(const struct word *w, bool next_is_glued)
 {
     const char *end = w->p + w->len, *before;
     uint32_t cp = 0;
@@ -284,4 +219,71 @@ bool word_ends_sentence(const struct word *w, bool next_is_glued)
     if (next_is_glued)
         return is_full_width_stop(cp);
     return cp != '.' || !is_abbreviation(w->p, end);
+}
+
+/* ---- words ---- */
+
+/* The character at p < end: how many bytes it takes. */
+static inline size_t look(const char *p, const char *end, enum kind *ret)
+{
+    uint32_t cp;
+    size_t used = utf8_decode(p, (size_t)(end - p), &cp);
+    *ret = kind_of(cp);
+    return used;
+}
+
+/* A word that is only attached punctuation takes the kind of what follows, so an opening bracket stays with its
+ * text. Attached characters count too. */
+static inline bool fits(enum kind *word, int count, enum kind next)
+{
+    if (*word == ATTACHED)
+        *word = next;
+    else if (next != ATTACHED)
+        return next == *word && count < longest_word[next];
+    return count < longest_word[ATTACHED];
+}
+
+/* As far as ASCII alone goes on with a word of a spaced script, or of one that is not known yet. */
+static inline const char *skip_ascii(const char *p, const char *end, enum kind *word, int *count)
+{
+    for (; p < end && (unsigned char)*p < 0x80 && *count < longest_word[SPACED]; p++, ++*count) {
+        enum kind next = kinds[(unsigned char)*p];
+        if (next == SPACE)
+            break;
+        if (next == SPACED)
+            *word = SPACED;
+    }
+    return p;
+}
+
+bool word_next(struct word_scan *s, struct word *ret)
+{
+    const char *p = s->p, *end = s->end, *from;
+    enum kind word = ATTACHED, next = SPACE;
+    size_t used = 0;
+    int count = 0;
+    for (; p < end; p += used) {
+        used = look(p, end, &next);
+        if (next != SPACE)
+            break;
+    }
+    for (from = p; p < end && next != SPACE && fits(&word, count, next);) {
+        p += used;
+        count++;
+        if (word == SPACED || word == ATTACHED)
+            p = skip_ascii(p, end, &word, &count);
+        if (p < end)
+            used = look(p, end, &next);
+    }
+    *ret = (struct word){
+        .p = from,
+        .len = (uint32_t)(p - from),
+        .is_glued = s->after_word && from == s->p,
+    };
+    s->p = p;
+    s->after_word = p > from;
+    if (p == from)
+        return false;
+    ret->ends_sentence = ends_sentence(ret, p < end && next != SPACE);
+    return true;
 }

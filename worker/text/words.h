@@ -7,12 +7,15 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
+/* A sentence ends with . ! ? or a stop of another script, quotes and brackets after it allowed, abbreviations excepted,
+ * and white space behind it, which only the full-width stops of East Asia need not have. */
 struct word {
     const char *p; /* borrowed from the text */
-    size_t len;
+    uint32_t len;
     bool is_glued; /* follows the word before it without white space */
+    bool ends_sentence;
 };
 
 /* `init` with the text and its end, and {0} for the rest. Total on any bytes. */
@@ -22,8 +25,3 @@ struct word_scan {
 };
 
 bool word_next(struct word_scan *s, struct word *ret);
-
-/* Whether a sentence ends with this word: . ! ? or a stop of another script, quotes and brackets after it allowed,
- * abbreviations excepted. `next_is_glued`: a word follows without white space, which only the full-width stops
- * of East Asia end a sentence before. */
-bool word_ends_sentence(const struct word *w, bool next_is_glued);

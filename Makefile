@@ -196,6 +196,11 @@ chaos:
 	@CHRONOS_TEST_VARIANT=$(CHAOS_VARIANT) CHRONOS_TEST_CHAOS_SECONDS=$(or $(SECONDS),120) CHRONOS_TEST_SEED=$(SEED) \
 	    $(PYTHON) -m pytest -c tests/pytest.ini -s tests/chaos/test_promises.py
 
+.PHONY: newcomer
+newcomer: ## follow the README on a bare Debian 12 made with debootstrap, to a video that is found in the console
+newcomer:
+	@tests/deploy/newcomer.sh
+
 .PHONY: drills
 drills: ## go through every accident of the runbook under load, with its alert (ONLY=redis)
 drills:
@@ -295,10 +300,13 @@ $(B)/redis_limit: $(B)/tests/bench/redis_limit.o $(ENGINE_OBJ)
 $(B)/text_speed: $(B)/tests/bench/text_speed.o $(call obj,$(TEXT_SRC)) $(ENGINE_OBJ)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/wire_load: $(B)/tests/bench/wire_load.o $(ENGINE_OBJ)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench
-bench: ## measure speed, latency and memory on this machine (about two minutes; ONLY=noop,idle,… for some)
-bench: $(B)/chronos-scheduler $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed
-	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
+bench: ## measure speed, latency and memory, and soak for ten minutes (ONLY=noop,soak,… for some; SECONDS=600 of the soak)
+bench: $(B)/chronos-scheduler $(B)/chronos-console $(B)/chronos-worker-test $(B)/redis_limit $(B)/text_speed $(B)/wire_load
+	@CHRONOS_BENCH_VARIANT=$(VARIANT) $(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(SECONDS),--seconds $(SECONDS))
 
 # ---- installing; DESTDIR is put before every path, as packagers expect ----
 BINDIR   ?= $(PREFIX)/bin

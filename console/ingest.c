@@ -202,29 +202,39 @@ void ingest_name(struct ingest *in, const char *seed)
 
 /* ---- keeping ---- */
 
-bool ingest_to_redis(const struct ingest *in, struct kv *kv, struct err *e)
+static void add_args(struct kv_args *a, const struct ingest *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        const struct incoming *ev = &in->events[i];
+        kv_adds(a, ev->eid);
+        kv_addi(a, in->at_ms);
+        kv_adds(a, ev->name);
+        kv_adds(a, ev->data);
+        kv_adds(a, ev->id != NULL ? ev->id : "");
+        if (ev->ts_ms != 0)
+            kv_addi(a, ev->ts_ms);
+        else
+            kv_adds(a, "");
+        kv_adds(a, ev->user != NULL ? ev->user : "");
+        kv_adds(a, ev->v != NULL ? ev->v : "");
+    }
+}
+
+bool ingest_to_redis(const struct ingest *const all[], size_t count, struct kv *kv, struct err *e)
 {
     char prefix[PREFIX_SIZE], stream[KEY_SIZE];
     struct kv_args a;
     key_prefix(0, prefix);
     kv_args_init(&a);
-    for (size_t i = 0; i < in->count; i++) {
-        const struct incoming *ev = &in->events[i];
-        kv_adds(&a, ev->eid);
-        kv_addi(&a, in->at_ms);
-        kv_adds(&a, ev->name);
-        kv_adds(&a, ev->data);
-        kv_adds(&a, ev->id != NULL ? ev->id : "");
-        if (ev->ts_ms != 0)
-            kv_addi(&a, ev->ts_ms);
-        else
-            kv_adds(&a, "");
-        kv_adds(&a, ev->user != NULL ? ev->user : "");
-        kv_adds(&a, ev->v != NULL ? ev->v : "");
+    for (size_t i = 0; i < count; i++)
+        add_args(&a, all[i]);
+    bool ok = a.n == 0;
+    if (!ok) {
+        auto_reply *r = kv_script(kv, "accept_events", key2(stream, prefix, "events"), &a, e);
+        ok = r != NULL;
     }
-    auto_reply *r = kv_script(kv, "accept_events", key2(stream, prefix, "events"), &a, e);
     kv_args_release(&a);
-    return r != NULL;
+    return ok;
 }
 
 static json_t *as_rows(const struct ingest *in, struct err *e)

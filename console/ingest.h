@@ -34,8 +34,8 @@ void ingest_release(struct ingest *in);
  * again. Without a seed, or with one that is no seed or a day off, they are new. */
 void ingest_name(struct ingest *in, const char *seed);
 
-/* All of them are in Redis: as durable as its append-only file is. */
-bool ingest_to_redis(const struct ingest *in, struct kv *kv, struct err *e);
+/* All events of all of them are in Redis, or none: as durable as its append-only file is. */
+bool ingest_to_redis(const struct ingest *const all[], size_t count, struct kv *kv, struct err *e);
 
 /* All of them are committed in chronos.outbox; their ids are those that the outbox gives them. */
 bool ingest_to_postgres(struct ingest *in, const char *seed, struct db *db, struct err *e);

@@ -284,6 +284,18 @@ json_t *limits_list(struct desk *d, struct err *e)
     return NULL;
 }
 
+json_t *weights_list(struct desk *d, struct err *e)
+{
+    auto_result *r = DB_QUERY(d->db, e, "list_overrides");
+    json_t *list = r != NULL ? json_array() : NULL;
+    for (int i = 0; r != NULL && i < PQntuples(r); i++) {
+        if (strcmp(db_text(r, i, "kind"), "weight") == 0)
+            (void)json_array_append_new(list, js_pack("{s:o, s:o}", "owner", row_text(r, i, "name"),
+                                                      "weight", row_number(r, i, "value")));
+    }
+    return list;
+}
+
 /* ---- changing ---- */
 
 struct order {

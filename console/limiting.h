@@ -4,6 +4,8 @@
 #include "desk.h"
 
 json_t *limits_list(struct desk *d, struct err *e);
+/* Owners whose turns do not count 1. */
+json_t *weights_list(struct desk *d, struct err *e);
 
 /* owner NULL: of all together. max below 0: as the functions declare it. */
 json_t *limit_set(struct desk *d, const char *name, const char *owner, long long max,

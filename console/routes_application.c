@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
+#include "audit.h"
 #include "clock.h"
 #include "console.h"
 #include "db.h"
@@ -20,25 +22,27 @@ enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500, MAX_FOUND = 100, MAX_QUESTION = 20
 
 /* ---- answers that are made by Postgres ---- */
 
-/* `e` is set when there is no result. */
-static void answer(struct request *r, const PGresult *found, struct err *e)
+/* What was found, as JSON; NULL (and answered) when it is a refusal, or there is none: then `e` says why. */
+static json_t *body_of(struct request *r, const PGresult *found, struct err *e)
 {
-    if (found == NULL) {
-        reply_failure(r, e);
-        return;
+    const char *body = found != NULL ? db_text(found, 0, "body") : NULL;
+    if (found != NULL && body == NULL) {
+        const char *message = db_text(found, 0, "message");
+        reply_error(r, (int)db_int(found, 0, "status", 500), db_text(found, 0, "code"),
+                    db_text(found, 0, "field"), "%s", message != NULL ? message : "");
+        return NULL;
     }
-    int status = (int)db_int(found, 0, "status", 500);
-    const char *body = db_text(found, 0, "body"), *message = db_text(found, 0, "message");
-    if (body == NULL) {
-        reply_error(r, status, db_text(found, 0, "code"), db_text(found, 0, "field"), "%s",
-                    message != NULL ? message : "");
-        return;
-    }
-    json_t *j = js_parse_own(body, strlen(body), e);
+    json_t *j = found != NULL ? js_parse_own(body, strlen(body), e) : NULL;
     if (j == NULL)
         reply_failure(r, e);
-    else
-        reply_json(r, status, j);
+    return j;
+}
+
+static void answer(struct request *r, const PGresult *found, struct err *e)
+{
+    json_t *j = body_of(r, found, e);
+    if (j != NULL)
+        reply_json(r, (int)db_int(found, 0, "status", 500), j);
 }
 
 #define ANSWER(r, query, ...)                                                                      \
@@ -48,13 +52,49 @@ static void answer(struct request *r, const PGresult *found, struct err *e)
         answer((r), found, &failure);                                                              \
     } while (0)
 
-/* The body as text that is known to be an object; NULL (and answered) when it is not. The caller frees. */
-static char *object_text(struct request *r)
+/* ---- changes, which leave a row that says who made them ---- */
+
+/* What that row says. The target is borrowed of what was asked or told; details are taken over. */
+struct entry {
+    char action[32]; /* "": there is no row, as nothing was changed */
+    const char *target;
+    json_t *details;
+};
+
+typedef struct entry entry_fn(const struct request *r, const json_t *asked, const json_t *told);
+
+static bool write_entry(struct request *r, struct entry t, struct err *e)
 {
-    auto_json *body = request_object(r);
-    size_t len;
-    return body != NULL ? js_dump(body, &len) : NULL;
+    long long id;
+    struct desk d = api_desk(r);
+    bool ok = *t.action == '\0' || audit_write(&d, t.action, t.target, t.details, &id, e);
+    json_decref(t.details);
+    return ok;
 }
+
+/* Ends the transaction that `found` is of; one that is still open after the answer is undone. */
+static void answer_change(struct request *r, const PGresult *found, entry_fn *entry,
+                          const json_t *asked, struct err *e)
+{
+    json_t *told = body_of(r, found, e);
+    if (told == NULL)
+        return;
+    if (write_entry(r, entry(r, asked, told), e) && db_commit(r->db, e)) {
+        reply_json(r, (int)db_int(found, 0, "status", 500), told);
+        return;
+    }
+    json_decref(told);
+    reply_failure(r, e);
+}
+
+#define CHANGE(r, entry, asked, query, ...)                                                        \
+    do {                                                                                           \
+        struct err failure;                                                                        \
+        auto_result *found = db_begin((r)->db, &failure)                                           \
+                                 ? DB_QUERY((r)->db, &failure, query, ##__VA_ARGS__)               \
+                                 : NULL;                                                           \
+        answer_change((r), found, (entry), (asked), &failure);                                     \
+    } while (0)
 
 /* "limit" of the query as text; false (and answered) when it is not one. */
 static bool page_size(struct request *r, char text[24])
@@ -68,13 +108,24 @@ static bool page_size(struct request *r, char text[24])
 
 /* ---- bulk operations ---- */
 
+/* The ids of the videos are in the operation's row. */
+static struct entry entry_of_bulk(const struct request *r, const json_t *asked, const json_t *told)
+{
+    const json_t *data = json_object_get(told, "data");
+    struct entry t = {.target = js_str(data, "operation_id"),
+                      .details = js_pack("{s:s, s:O}", "creator_id", js_str(asked, "creator_id"),
+                                         "video_count", json_object_get(data, "video_count"))};
+    (void)snprintf(t.action, sizeof(t.action), "bulk.%s", strrchr(r->route->pattern, '/') + 1);
+    return t;
+}
+
 static void start_bulk(struct request *r)
 {
-    auto_free char *body = object_text(r);
-    if (body == NULL)
-        return;
-    const char *kind = strrchr(r->route->pattern, '/') + 1;
-    ANSWER(r, "api_start_bulk", kind, body);
+    auto_json *asked = request_object(r);
+    auto_free char *text = js_dump(asked, NULL);
+    if (asked != NULL)
+        CHANGE(r, entry_of_bulk, asked, "api_start_bulk", strrchr(r->route->pattern, '/') + 1,
+               text);
 }
 
 static void bulk_status(struct request *r)
@@ -113,14 +164,35 @@ static void video_status(struct request *r)
     ANSWER(r, "api_video_status", r->parts[0]);
 }
 
+static struct entry entry_of_retry(const struct request *r, const json_t *asked, const json_t *told)
+{
+    return (struct entry){.action = "video.retry",
+                          .target = js_str(told, "video.id"),
+                          .details = js_pack("{s:s}", "event", js_str(told, "video.eventSent"))};
+}
+
 static void retry_video(struct request *r)
 {
-    ANSWER(r, "api_retry_video", r->parts[0]);
+    CHANGE(r, entry_of_retry, NULL, "api_retry_video", r->parts[0]);
+}
+
+static struct entry entry_of_retry_stuck(const struct request *r, const json_t *asked,
+                                         const json_t *told)
+{
+    size_t i;
+    const json_t *one;
+    json_t *ids = json_array();
+    json_array_foreach (json_object_get(told, "results"), i, one)
+        (void)json_array_append(ids, json_object_get(one, "videoId"));
+    struct entry t = {.details = js_pack("{s:o}", "videos", ids)};
+    if (json_array_size(ids) > 0)
+        (void)snprintf(t.action, sizeof(t.action), "videos.retry_stuck");
+    return t;
 }
 
 static void retry_stuck(struct request *r)
 {
-    ANSWER(r, "api_retry_stuck");
+    CHANGE(r, entry_of_retry_stuck, NULL, "api_retry_stuck");
 }
 
 static void stuck_videos(struct request *r)
@@ -133,11 +205,26 @@ static void diagnostics(struct request *r)
     ANSWER(r, "api_diagnostics", r->parts[0]);
 }
 
+/* Of a creator whose videos were not named it is the creator. */
+static struct entry entry_of_reprocess(const struct request *r, const json_t *asked,
+                                       const json_t *told)
+{
+    const json_t *ids = json_object_get(asked, "videoIds");
+    struct entry t = {.action = "videos.reprocess",
+                      .target = ids == NULL ? js_str(asked, "creatorId") : NULL,
+                      .details =
+                          js_pack("{s:O}", "video_count", json_object_get(told, "video_count"))};
+    if (ids != NULL)
+        (void)json_object_set(t.details, "videos", (json_t *)ids);
+    return t;
+}
+
 static void reprocess(struct request *r)
 {
-    auto_free char *body = object_text(r);
-    if (body != NULL)
-        ANSWER(r, "api_reprocess", body);
+    auto_json *asked = request_object(r);
+    auto_free char *text = js_dump(asked, NULL);
+    if (asked != NULL)
+        CHANGE(r, entry_of_reprocess, asked, "api_reprocess", text);
 }
 
 /* ---- search ---- */

@@ -7,52 +7,44 @@
 #include "js.h"
 #include "route.h"
 
-static const char *durable_of(struct request *r)
+enum { SMALL_BODY = 4096 };
+
+/* A request and what it brought. */
+struct arrival {
+    struct request *request;
+    json_t *body;
+    struct ingest in; /* borrows of the body */
+};
+
+static const char *asked_durable(const struct request *r)
 {
     const char *asked = request_query(r, "durable");
-    const char *durable = asked != NULL ? asked : r->console->conf->console_durable;
+    return asked != NULL ? asked : r->console->conf->console_durable;
+}
+
+static bool is_for_redis(const struct request *r)
+{
+    return strcmp(asked_durable(r), "redis") == 0;
+}
+
+/* Not large ones: to read those takes longer than a round trip, and several threads can. */
+static bool may_join(const struct request *r)
+{
+    return is_for_redis(r) && r->body.len <= SMALL_BODY;
+}
+
+static bool check_durable(struct request *r)
+{
+    const char *durable = asked_durable(r);
     if (strcmp(durable, "redis") == 0 || strcmp(durable, "postgres") == 0)
-        return durable;
+        return true;
     reply_error(r, 400, "invalid_input", "durable", "durable must be redis or postgres");
-    return NULL;
+    return false;
 }
 
-static void reply_ids(struct request *r, const struct ingest *in, const char *durable)
-{
-    json_t *ids = json_array();
-    for (size_t i = 0; i < in->count; i++)
-        (void)json_array_append_new(ids, json_string(in->events[i].eid));
-    reply_json(r, 200, js_pack("{s:o, s:i}", "ids", ids, "status", 200));
-    reply_header(r, "X-Chronos-Durable", durable);
-}
-
-static void take_in(struct request *r, const json_t *body, const char *durable)
-{
-    const char *seed = request_header(r, "x-inngest-event-id-seed");
-    struct ingest in;
-    struct err e;
-    if (!ingest_read(&in, body, r->console->conf->max_event_bytes, &e)) {
-        reply_error(r, 400, "invalid_input", in.field[0] != '\0' ? in.field : NULL, "%s", e.msg);
-        ingest_release(&in);
-        return;
-    }
-    ingest_name(&in, seed);
-    bool ok = in.count == 0 ||
-              (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, seed, r->db, &e)
-                                                : ingest_to_redis(&in, r->kv, &e));
-    if (ok)
-        reply_ids(r, &in, durable);
-    else
-        reply_failure(r, &e);
-    ingest_release(&in);
-}
-
-static void send_events(struct request *r)
+static json_t *read_body(struct request *r)
 {
     struct err e;
-    const char *durable = durable_of(r);
-    if (durable == NULL)
-        return;
     auto_json *body = js_parse(r->body.data, r->body.len, &e);
     if (body == NULL)
         reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
@@ -60,9 +52,85 @@ static void send_events(struct request *r)
         reply_error(r, 400, "invalid_json", NULL,
                     "the body must be an event or an array of events");
     else
-        take_in(r, body, durable);
-    if (!r->console->open)
-        reply_header(r, "Access-Control-Allow-Origin", "*");
+        return steal(&body);
+    return NULL;
+}
+
+static const char *seed_of(const struct arrival *a)
+{
+    return request_header(a->request, "x-inngest-event-id-seed");
+}
+
+/* false, and answered, when anything is wrong with it; the caller forgets it in either case. */
+static bool read_arrival(struct arrival *a, struct request *r)
+{
+    struct err e;
+    *a = (struct arrival){.request = r};
+    a->body = check_durable(r) ? read_body(r) : NULL;
+    if (a->body == NULL)
+        return false;
+    if (!ingest_read(&a->in, a->body, r->console->conf->max_event_bytes, &e)) {
+        reply_error(r, 400, "invalid_input", a->in.field[0] != '\0' ? a->in.field : NULL, "%s",
+                    e.msg);
+        return false;
+    }
+    ingest_name(&a->in, seed_of(a));
+    return true;
+}
+
+/* Pages of other sites may read the answer. */
+static void forget_arrival(struct arrival *a)
+{
+    if (!a->request->console->open)
+        reply_header(a->request, "Access-Control-Allow-Origin", "*");
+    ingest_release(&a->in);
+    json_decref(a->body);
+}
+
+static void answer(struct arrival *a, bool kept, const struct err *e)
+{
+    struct request *r = a->request;
+    if (!kept) {
+        reply_failure(r, e);
+        return;
+    }
+    json_t *ids = json_array();
+    for (size_t i = 0; i < a->in.count; i++)
+        (void)json_array_append_new(ids, json_string(a->in.events[i].eid));
+    reply_json(r, 200, js_pack("{s:o, s:i}", "ids", ids, "status", 200));
+    reply_header(r, "X-Chronos-Durable", asked_durable(r));
+}
+
+/* The good ones of several requests in one call of Redis; none of those is answered before it has all. */
+static void send_together(struct request *const requests[], size_t n)
+{
+    struct arrival arrivals[MOST_TOGETHER];
+    const struct ingest *good[MOST_TOGETHER] = {NULL};
+    size_t count = 0;
+    struct err e;
+    for (size_t i = 0; i < n; i++) {
+        if (read_arrival(&arrivals[i], requests[i]))
+            good[count++] = &arrivals[i].in;
+    }
+    bool kept = ingest_to_redis(good, count, requests[0]->kv, &e);
+    for (size_t i = 0; i < n; i++) {
+        if (requests[i]->reply.status == 0)
+            answer(&arrivals[i], kept, &e);
+        forget_arrival(&arrivals[i]);
+    }
+}
+
+static void send_events(struct request *r)
+{
+    struct arrival a;
+    struct err e;
+    if (is_for_redis(r)) {
+        send_together(&r, 1);
+        return;
+    }
+    if (read_arrival(&a, r))
+        answer(&a, a.in.count == 0 || ingest_to_postgres(&a.in, seed_of(&a), r->db, &e), &e);
+    forget_arrival(&a);
 }
 
 /* Pages of other sites may send events when they know a key. */
@@ -93,11 +161,12 @@ static void discover(struct request *r)
 const struct route routes_events[] = {
     {"POST", "/e/{key}", ACCESS_EVENT, send_events,
      "Takes one event or an array of them, all or none", .cross_site = true,
-     .name_of_data = "Accepted"},
+     .name_of_data = "Accepted", .handle_together = send_together, .may_join = may_join},
     {"OPTIONS", "/e/{key}", ACCESS_PUBLIC, allow_pages,
      "Says whether pages of other sites may send events", .quick = true, .cross_site = true},
     {"POST", "/v1/events", ACCESS_ADMIN, send_events,
-     "The same with an admin key, for the console's own page", .name_of_data = "Accepted"},
+     "The same with an admin key, for the console's own page", .name_of_data = "Accepted",
+     .handle_together = send_together, .may_join = may_join},
     {"GET", "/dev", ACCESS_PUBLIC, discover, "How the SDK finds a server for development",
      .quick = true, .name_of_data = "Dev"},
     {0},

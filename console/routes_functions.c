@@ -90,6 +90,13 @@ static void set_budget(struct request *r)
         api_answer(r, &d, budget_set(&d, owner, usd, &e), &e);
 }
 
+static void list_weights(struct request *r)
+{
+    struct desk d = api_desk(r);
+    struct err e = {0};
+    api_answer(r, &d, weights_list(&d, &e), &e);
+}
+
 static void set_weight(struct request *r)
 {
     struct desk d = api_desk(r);
@@ -127,6 +134,8 @@ const struct route routes_functions[] = {
     {"POST", "/v1/budgets", ACCESS_ADMIN, set_budget,
      "What an owner's runs may cost in an hour, in US dollars; null: as set for all",
      .name_of_data = "Done"},
+    {"GET", "/v1/weights", ACCESS_READ, list_weights, "Whose turns count more or less than 1",
+     .name_of_data = "Weight"},
     {"POST", "/v1/weights", ACCESS_ADMIN, set_weight,
      "How many turns an owner gets compared with others; null: 1", .name_of_data = "Done"},
     {0},

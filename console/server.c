@@ -31,11 +31,12 @@ enum {
     BACKLOG = 1024,
 };
 
-/* A connection, for who watches the time. */
+/* A connection, for who watches the time, and for its requests. */
 struct peer {
     struct peer *next, **back;
     int fd;
-    int64_t until_ms; /* monotonic; 0 = no end */
+    char address[ADDRESS_SIZE]; /* of the client */
+    int64_t until_ms;           /* monotonic; 0 = no end */
 };
 
 enum stage { READING, ANSWERING, ANSWERED };
@@ -70,6 +71,18 @@ static void set_end(struct server *s, struct peer *p, int64_t after_ms)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+static void name_peer(struct peer *p, struct MHD_Connection *connection)
+{
+    const struct sockaddr *a =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    if (getnameinfo(
+            a, a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+            p->address, sizeof(p->address), NULL, 0, NI_NUMERICHOST) != 0)
+        (void)snprintf(p->address, sizeof(p->address), "unknown");
+    if (strncmp(p->address, "::ffff:", 7) == 0)
+        memmove(p->address, p->address + 7, strlen(p->address + 7) + 1);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -81,6 +94,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         if (p == NULL)
             abort();
         p->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        name_peer(p, connection);
         p->until_ms = mono_ms() + s->console->conf->console_request_ms;
         p->next = s->peers;
         p->back = &s->peers;
@@ -119,19 +133,6 @@ static void *watch_time(void *arg)
 
 /* ---- one request ---- */
 
-static void name_peer(struct request *r)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *a = info->client_addr;
-    if (getnameinfo(
-            a, a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
-            r->address, sizeof(r->address), NULL, 0, NI_NUMERICHOST) != 0)
-        (void)snprintf(r->address, sizeof(r->address), "unknown");
-    if (strncmp(r->address, "::ffff:", 7) == 0)
-        memmove(r->address, r->address + 7, strlen(r->address + 7) + 1);
-}
-
 static struct exchange *begin(struct server *s, struct MHD_Connection *connection, const char *url,
                               const char *method)
 {
@@ -153,7 +154,7 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);
     (void)snprintf(random, sizeof(random), "%llx", (unsigned long long)id_random());
     id_derive(wall_ms(), "request", random, r->id);
-    name_peer(r);
+    memcpy(r->address, x->peer->address, sizeof(r->address));
     atomic_fetch_add(&s->busy, 1);
     set_end(s, x->peer, s->console->conf->console_request_ms);
     return x;

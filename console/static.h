@@ -1,5 +1,5 @@
-/* static.h: the files of console/page, part of the binary. Only what was there at build time can be asked for, by its exact name;
- * index.html is served at "/". */
+/* static.h: the files of console/page, part of the binary. Only what was there at build time can be asked for, by its exact name, or by
+ * that name with the release before it (static.c); index.html is served at "/". */
 #pragma once
 
 #include "route.h"

@@ -69,7 +69,7 @@ static const struct setting settings[] = {
     {"CHRONOS_RETENTION_RUNS_DAYS", NUMBER, AT(retention_runs_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for runs and what their transactional steps did; not below that of events"},
     {"CHRONOS_RETENTION_STEPS_DAYS", NUMBER, AT(retention_steps_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for the attempts of steps and their results, which are the largest part"},
     {"CHRONOS_RETENTION_REJECTED_DAYS", NUMBER, AT(retention_rejected_days), "0", 0, 36500, "days", CONF_SCHEDULER, "the same for what could not be read as an event"},
-    {"CHRONOS_RETENTION_AUDIT_DAYS", NUMBER, AT(retention_audit_days), "365", 0, 36500, "days", CONF_SCHEDULER, "the same for who did what (audit_log)"},
+    {"CHRONOS_RETENTION_AUDIT_DAYS", NUMBER, AT(retention_audit_days), "365", 0, 36500, "days", CONF_SCHEDULER, "the same for who changed what by the console or the command line"},
     {"CHRONOS_ROUTE_BATCH", NUMBER, AT(route_batch), "256", 1, 1000, "events", CONF_SCHEDULER, "events read from the stream at once"},
     {"CHRONOS_ARCHIVE_BATCH", NUMBER, AT(archive_batch), "1000", 1, 10000, "entries", CONF_SCHEDULER, "history entries written to Postgres at once"},
     {"CHRONOS_CANARY_MS", NUMBER, AT(canary_ms), "60000", 0, 86400000, "ms", CONF_SCHEDULER, "a canary event goes the whole way once in this time, for alerts to miss; 0 = none"},

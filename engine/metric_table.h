@@ -97,6 +97,7 @@ enum metric_daemon {
     X(REDIS_CLIENTS, "redis_connected_clients", GAUGE, NONE, SCHEDULER, "server", "Connections to it.") \
     X(REDIS_AOF, "redis_aof_write_ok", GAUGE, NONE, SCHEDULER, "server", "1 when its last write of the append-only file went well.") \
     X(REDIS_FIT, "redis_configuration_ok", GAUGE, NONE, SCHEDULER, "", "1 when all servers are set as this engine needs them (noeviction, append-only file).") \
+    X(REDIS_REBUILT, "redis_last_rebuild_timestamp_seconds", GAUGE, NONE, SCHEDULER, "", "When Redis had lost its data last and live runs were rebuilt from Postgres; 0 = never.") \
     X(PG_CONNECTIONS, "postgres_connections", GAUGE, NONE, SCHEDULER, "", "Connections to the Postgres server, of anybody.") \
     X(PG_CONNECTIONS_MAX, "postgres_connections_limit", GAUGE, NONE, SCHEDULER, "", "Connections that it allows.") \
     X(PG_OLDEST, "postgres_oldest_transaction_seconds", GAUGE, NONE, SCHEDULER, "", "Age of the oldest open transaction in this database.") \

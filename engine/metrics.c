@@ -256,6 +256,18 @@ void metric_observe_labels(enum metric m, double value, const char *const labels
     grow(c, value);
 }
 
+/* In the list of series, without a cell: those are for threads that note something. */
+void metric_show_labels(enum metric m, const char *const labels[METRIC_LABELS])
+{
+    if (!atomic_load_explicit(&on, memory_order_relaxed))
+        return;
+    (void)pthread_mutex_lock(&lock);
+    bool is_full = find_series(m, hash_of(m, labels), labels) == NULL;
+    (void)pthread_mutex_unlock(&lock);
+    if (is_full)
+        metric_add(METRIC_METRICS_DROPPED, 1);
+}
+
 /* ---- gauges ---- */
 
 void metric_set_labels(enum metric m, double value, const char *const labels[METRIC_LABELS])

@@ -37,9 +37,15 @@ bool metrics_are_on(void);
 #define metric_set(metric, value, ...)                                                             \
     metric_set_labels(metric, value, (const char *const[METRIC_LABELS]){__VA_ARGS__})
 
+/* The counter or histogram is there from now on, as 0 until something is noted: growth can only be seen of what was there
+ * before, so this is for every series that an alert or an objective asks for, as soon as its labels are known. */
+#define metric_show(metric, ...)                                                                   \
+    metric_show_labels(metric, (const char *const[METRIC_LABELS]){__VA_ARGS__})
+
 void metric_add_labels(enum metric m, double value, const char *const labels[METRIC_LABELS]);
 void metric_observe_labels(enum metric m, double value, const char *const labels[METRIC_LABELS]);
 void metric_set_labels(enum metric m, double value, const char *const labels[METRIC_LABELS]);
+void metric_show_labels(enum metric m, const char *const labels[METRIC_LABELS]);
 
 /* Series of the gauge that were not set since the last call are shown no more: what they were about is gone. */
 void metric_drop_stale(enum metric m);

@@ -123,9 +123,8 @@ bool metrics_serve(const struct conf *c, enum metric_daemon daemon, struct err *
     if (fd < 0)
         return false;
     metrics_init(daemon, daemon_version);
-    /* what alerts ask for is there before it happens first */
-    metric_add(METRIC_REDIS_ERRORS, 0, err_name(ERR_UNAVAILABLE));
-    metric_add(METRIC_POSTGRES_ERRORS, 0, err_name(ERR_UNAVAILABLE));
+    metric_show(METRIC_REDIS_ERRORS, err_name(ERR_UNAVAILABLE));
+    metric_show(METRIC_POSTGRES_ERRORS, err_name(ERR_UNAVAILABLE));
     struct MHD_Daemon *d = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,

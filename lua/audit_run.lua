@@ -33,7 +33,7 @@ local function audit(id)
       repaired(id, 'slots')
     end
   elseif is_nowhere(id, run) then
-    admit_or_wait(id, run.fn, run.key, tonumber(run.seq), run.begun, {})
+    admit_or_wait(id, run.fn, run.key, run.seq, run.begun, {})
     repaired(id, 'run')
   end
 end

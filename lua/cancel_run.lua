@@ -19,9 +19,6 @@ local p, id, reason = KEYS[1], ARGV[1], ARGV[2]
 --- include branches
 --- include cancel
 
-local freed = {}
-local code = cancel_run(id, reason, freed)
-if next(freed) ~= nil then
-  admit_waiting(freed, 64)
-end
+local code = cancel_run(id, reason)
+admit_waiting(64)
 return { code }

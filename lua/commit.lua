@@ -55,7 +55,7 @@ local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 --- include cancel
 --- include flow
 
-local ended_leases, has_ended, freed, ends_count = {}, {}, {}, 0
+local ended_leases, has_ended, ends_count = {}, {}, 0
 local bodies, finished = {}, {}
 
 -- What this worker holds of a function, read whole where there are many outcomes: one question instead of one for each. nil
@@ -207,7 +207,7 @@ local function apply()
   run.fn = fn
   if run.cancel then
     redis.call('HSET', run_key, 'last', entry)
-    end_cancelled(id, run, run.cancel, freed)
+    end_cancelled(id, run, run.cancel)
     ends_count = ends_count + 1
     end_lease(fn, entry)
     return 4
@@ -236,13 +236,13 @@ local function apply()
   end
   if op == 'return' then
     redis.call('HSET', run_key, 'last', entry)
-    if put_back(id, fn, freed) then
+    if put_back(id, fn) then
       ends_count = ends_count + 1
     else
       redis.call('HSET', run_key, 'entry', make_ready(id, fn))
     end
   elseif limits then
-    release_slots(id, limits, freed)
+    release_slots(id, limits)
     ends_count = ends_count + 1
     if op == 'park' then
       redis.call('HSET', run_key, 'last', entry, 'entry', '')
@@ -277,9 +277,7 @@ leave_streams()
 if #bodies > 0 then
   history_add('lines', table.concat(finished, ' '), table.concat(bodies))
 end
-if ends_count > 0 then
-  admit_waiting(freed, 4 * ends_count + 16)
-end
+admit_waiting(4 * ends_count + 16)
 if failure then
   error(failure, 0)
 end

@@ -79,8 +79,6 @@ local function take_options()
   return options
 end
 
-local freed, has_freed = {}, false
-
 local function single_refusal(fn, options)
   local mode, key = unpack(lines_of(options.single, 2))
   local other = redis.call('GET', p .. ':single:' .. fn .. ':' .. key)
@@ -103,8 +101,7 @@ local function replace_single(id, fn, options)
   local single_key = p .. ':single:' .. fn .. ':' .. key
   local other = redis.call('GET', single_key)
   if mode == 'cancel' and other and other ~= id then
-    cancel_run(other, 'singleton: run ' .. id .. ' took its place', freed)
-    has_freed = true
+    cancel_run(other, 'singleton: run ' .. id .. ' took its place')
   end
   redis.call('SET', single_key, id)
   return 'single ' .. key .. '\n'
@@ -193,8 +190,8 @@ local reply = { 0 }
 local seq = redis.call('INCRBY', p .. ':seq', count) - count
 
 local function start(id, fn, key, accepted_ms, due_ms, input, options, number)
-  local order = order_of(accepted_ms, tonumber(options and options.priority or 0), number)
-  local fields = { 'fn', fn, 'key', key, 'seq', exact(order), 'at', accepted_ms }
+  local order = exact(order_of(accepted_ms, tonumber(options and options.priority or 0), number))
+  local fields = { 'fn', fn, 'key', key, 'seq', order, 'at', accepted_ms }
   local parks = due_ms > now_ms
   redis.call('SET', p .. ':input:' .. id, input)
   if options then
@@ -234,7 +231,5 @@ for i = 1, count do
   reply[i + 1] = outcome or start(id, fn, key, accepted_ms, due_ms, input, options, seq + i)
 end
 
-if has_freed then
-  admit_waiting(freed, 64)
-end
+admit_waiting(64)
 return reply

@@ -25,14 +25,14 @@ local p, most = KEYS[1], tonumber(ARGV[1])
 --- include collect
 --- include resume
 
-local freed, admitted = {}, 0
+local rooms, admitted = {}, 0
 
 local due = redis.call('ZRANGE', p .. ':timers', '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, most)
 for _, id in ipairs(due) do
   redis.call('ZREM', p .. ':timers', id)
   local limit = string.match(id, '^limit/(.*)$')
   if limit then
-    freed[limit] = true
+    rooms[#rooms + 1] = limit
   elseif wake(id) then
     admitted = admitted + 1
   end
@@ -49,9 +49,9 @@ for _, member in ipairs(late) do
   redis.call('ZREM', p .. ':deadlines', member)
   local what, id = string.match(member, '^(%a):(.*)$')
   if what == 'f' then
-    cancel_run(id, 'timeout: it had not ended in time', freed)
+    cancel_run(id, 'timeout: it had not ended in time')
   elseif redis.call('EXISTS', p .. ':run:' .. id) == 1 and not has_begun(id) then
-    cancel_run(id, 'timeout: it had not begun in time', freed)
+    cancel_run(id, 'timeout: it had not begun in time')
   end
 end
 
@@ -59,12 +59,14 @@ local unsettled = redis.call('SRANDMEMBER', p .. ':unsettled', 16)
 if #unsettled > 0 then
   redis.call('SREM', p .. ':unsettled', unpack(unsettled))
   for _, name in ipairs(unsettled) do
-    freed[name] = true
+    rooms[#rooms + 1] = name
   end
 end
-if next(freed) ~= nil then
-  admitted = admitted + admit_waiting(freed, 200)
+table.sort(rooms)
+for _, name in ipairs(rooms) do
+  note_freed(name)
 end
+admitted = admitted + admit_waiting(200)
 
 local wait_ms = redis.call('EXISTS', p .. ':unsettled') == 1 and 0 or -1
 for _, key in ipairs({ ':timers', ':deadlines' }) do

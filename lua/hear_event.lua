@@ -25,7 +25,6 @@ local p, count = KEYS[1], tonumber(ARGV[1])
 --- include collect
 --- include resume
 
-local freed = {}
 
 local function hear(id, slot, event, step, json, body)
   if redis.call('HEXISTS', p .. ':listener:' .. id, slot) == 0 then
@@ -36,7 +35,7 @@ local function hear(id, slot, event, step, json, body)
     return 0
   end
   if slot ~= 'w' then
-    cancel_run(id, 'cancelled by the event ' .. event, freed)
+    cancel_run(id, 'cancelled by the event ' .. event)
     return 1
   end
   return resume_run(id, step, step, json, body) ~= nil and 1 or 0
@@ -48,7 +47,5 @@ for i = 1, count do
   local id, slot = string.match(ARGV[at], '^(.*)/([^/]*)$')
   reply[i] = hear(id, slot, unpack(ARGV, at + 1, at + 4))
 end
-if next(freed) ~= nil then
-  admit_waiting(freed, 4 * count + 16)
-end
+admit_waiting(4 * count + 16)
 return reply

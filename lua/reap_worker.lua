@@ -24,11 +24,10 @@ local stream = p .. ':ready:' .. fn
 --- include branches
 --- include cancel
 
-local freed = {}
 
 local function hand_on(id)
   redis.call('HINCRBY', p .. ':run:' .. id, 'deaths', 1)
-  if not put_back(id, fn, freed) then
+  if not put_back(id, fn) then
     redis.call('HSET', p .. ':run:' .. id, 'entry', make_ready(id, fn))
   end
   history_add('lost', id, worker)
@@ -46,16 +45,14 @@ for i = 1, math.min(#pending, most) do
     local reason = redis.call('HGET', p .. ':run:' .. id, 'cancel')
     if reason then
       note_start(id, pending[i][3])
-      end_cancelled(id, read_run(id), reason, freed)
+      end_cancelled(id, read_run(id), reason)
     elseif redis.call('EXISTS', p .. ':run:' .. id) == 1 then
       hand_on(id)
       moved = moved + 1
     end
   end
 end
-if next(freed) ~= nil then
-  admit_waiting(freed, 4 * most + 16)
-end
+admit_waiting(4 * most + 16)
 if #pending <= most then
   redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', worker)
   return { moved, 0 }

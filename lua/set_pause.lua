@@ -51,7 +51,7 @@ local function later(a, b)
 end
 
 -- What workers were given since the call before is theirs.
-local stream, freed = p .. ':ready:' .. fn, {}
+local stream = p .. ':ready:' .. fn
 local after = last_delivered(stream)
 if from ~= '' and later(from, after) then
   after = from
@@ -59,11 +59,9 @@ end
 local page = redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', most)
 for _, entry in ipairs(page) do
   after = entry[1]
-  if put_back(entry[2][2], fn, freed) then
+  if put_back(entry[2][2], fn) then
     redis.call('XDEL', stream, after)
   end
 end
-if next(freed) ~= nil then
-  admit_waiting(freed, 4 * most + 16)
-end
+admit_waiting(4 * most + 16)
 return { #page < most and '' or after }

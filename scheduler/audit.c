@@ -221,7 +221,7 @@ struct auditor *auditor_start(const struct conf *c, struct identity *identity,
     a->stopping = stopping;
     tally_init(&a->tally);
     for (int i = 0; i < WRONG_KINDS; i++)
-        metric_add(METRIC_AUDIT_TOTAL, 0, wrong_names[i]);
+        metric_show(METRIC_AUDIT_TOTAL, wrong_names[i]);
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
         tally_release(&a->tally);

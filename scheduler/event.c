@@ -278,6 +278,7 @@ static void read_orders(struct event *ev, const redisReply *fields)
         .retry_of = text_of(fields, "retry_of"),
         .replay_of = text_of(fields, "replay_of"),
         .skip = text_of(fields, "skip"),
+        .again = text_of(fields, "again"),
     };
 }
 

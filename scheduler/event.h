@@ -27,6 +27,7 @@ struct event_orders {
     const char *retry_of;   /* a run whose recorded results the new one goes on from */
     const char *replay_of;  /* a run of which this is another one; for the record */
     const char *skip;       /* a reason: the run is recorded as skipped and not started */
+    const char *again;      /* it may have come before: what it began then is looked for */
 };
 
 struct event {

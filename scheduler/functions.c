@@ -102,20 +102,21 @@ static bool give_turns_of(const struct manifest *m, struct kv *kv, int partition
     return true;
 }
 
-/* After limits were installed every name under which anything waits gets another turn, whatever its limit was. Also when
- * the limits are those that were there: whoever installed them may have been stopped in the middle. */
-static bool give_turns(const struct manifest *m, const struct conf *c, struct kv *kv, struct err *e)
+bool functions_give_turns(struct functions *f, const struct conf *c, struct kv *kv, struct err *e)
 {
+    if (!f->turns_owed || f->len == 0)
+        return true;
     struct scan scan;
     for (scan_init(&scan); !scan.done;) {
         auto_reply *keys = scan_next(&scan, kv, "{c*}:blocked:*", KEYS_AT_ONCE, e);
         if (keys == NULL)
             return false;
         for (int p = 0; p < c->partitions; p++) {
-            if (!give_turns_of(m, kv, p, keys, e))
+            if (!give_turns_of(f->items[0], kv, p, keys, e))
                 return false;
         }
     }
+    f->turns_owed = false;
     return true;
 }
 
@@ -148,13 +149,13 @@ static struct manifest *read_manifest(const struct functions *f, const redisRepl
 bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv, struct db *db,
                        struct err *e)
 {
-    const struct manifest *changed = NULL;
     auto_reply *r = kv_cmd(kv, e, "HGETALL %s", KEY_FUNCTIONS);
     if (r == NULL)
         return false;
     struct functions fresh = {.items = calloc(r->elements / 2 + 1, sizeof(*fresh.items))};
     if (fresh.items == NULL)
         abort();
+    fresh.turns_owed = f->turns_owed;
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         struct manifest *m = read_manifest(f, r->element[i], r->element[i + 1], c);
         if (m == NULL || has(&fresh, m))
@@ -167,12 +168,8 @@ bool functions_refresh(struct functions *f, const struct conf *c, struct kv *kv,
             release_others(&fresh, f);
             return false;
         }
-        changed = m;
+        fresh.turns_owed = true;
         store(m, db);
-    }
-    if (changed != NULL && !give_turns(changed, c, kv, e)) {
-        release_others(&fresh, f);
-        return false;
     }
     release_others(f, &fresh);
     *f = fresh;

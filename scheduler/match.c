@@ -83,16 +83,24 @@ static bool match_all(struct routing *r, struct routed *list, size_t n)
     return all;
 }
 
+static bool fail(struct routed *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        routed_clear_starts(&list[i]);
+    return false;
+}
+
 /* A worker may have published the function after we looked last: before an event is called unmatched, look again. All are
- * matched again then: the manifests that the earlier matches point to are gone. */
+ * matched again then: the manifests that the earlier matches point to are gone. A Redis without any function has lost them. */
 bool match_events(struct routing *r, struct routed *list, size_t n, struct err *e)
 {
     if (match_all(r, list, n))
         return true;
-    if (!routing_refresh(r, e)) {
-        for (size_t i = 0; i < n; i++)
-            routed_clear_starts(&list[i]);
-        return false;
+    if (!routing_refresh(r, e))
+        return fail(list, n);
+    if (r->functions.len == 0) {
+        (void)err_set(e, ERR_UNAVAILABLE, "redis knows no function any more");
+        return fail(list, n);
     }
     (void)match_all(r, list, n);
     return true;

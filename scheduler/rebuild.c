@@ -31,7 +31,6 @@ struct rebuild {
     struct functions functions;
     char name[IDENTITY_SIZE];
     struct putback putback;
-    long long ends_sent; /* events of runs that had ended */
     struct live present; /* the run whose rows are being read */
     /* Of each function and key that collects events the latest run: it may still have been collecting. */
     struct live *held;
@@ -191,7 +190,7 @@ static bool restore_ends(struct rebuild *b, struct err *e)
 {
     char since[ID_SIZE];
     first_id(b->since_ms, since);
-    return untold_send(b->conf, b->kv, b->db, &b->functions, since, &b->ends_sent, e);
+    return untold_send(b->conf, b->kv, b->db, &b->functions, since, e);
 }
 
 static bool restore(struct rebuild *b, struct err *e)
@@ -245,6 +244,14 @@ static bool store_epochs(struct rebuild *b, const PGresult *stored, const struct
     return true;
 }
 
+/* For the metric: it outlives the scheduler that has done it. */
+static bool note_rebuilt(struct rebuild *b, struct err *e)
+{
+    char now[24];
+    (void)snprintf(now, sizeof(now), "%lld", (long long)wall_ms());
+    return DB_EXEC(b->db, e, "set_meta", "redis_rebuilt_ms", now);
+}
+
 static bool restore_lost(struct rebuild *b, char began[24], struct err *e)
 {
     log_warn("redis has lost data: live runs are rebuilt from postgres", LOG_END);
@@ -252,7 +259,7 @@ static bool restore_lost(struct rebuild *b, char began[24], struct err *e)
         return false;
     tell(b, "live runs are rebuilt");
     (void)snprintf(began, 24, "%lld", (long long)wall_ms() + MARGIN_MS);
-    return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began);
+    return DB_EXEC(b->db, e, "set_meta", "redis_epoch_began", began) && note_rebuilt(b, e);
 }
 
 static bool lock(struct rebuild *b, struct err *e)

@@ -10,6 +10,7 @@ enum {
     DAYS_AHEAD = 3,
     KEEP_MAX_BYTES = 1024,
     DAY_SIZE = 32,
+    AUDIT_ROWS = 1000, /* of who did what, deleted at once */
 };
 
 bool retention_make(struct db *db, struct err *e)
@@ -32,7 +33,6 @@ static bool write_keep(const struct conf *c, struct buf *out, struct err *e)
         {"step_ledger", c->retention_runs_days},
         {"run_steps", c->retention_steps_days},
         {"rejected_events", c->retention_rejected_days},
-        {"audit_log", c->retention_audit_days},
     };
     bool ok = buf_addf(out, "{\"default\":%ld", c->retention_days);
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
@@ -83,6 +83,35 @@ static bool drop_all(struct db *db, const char *keep, const atomic_bool *stoppin
     return true;
 }
 
+static void tell_audit(long long deleted)
+{
+    char count[24];
+    if (deleted == 0)
+        return;
+    (void)snprintf(count, sizeof(count), "%lld", deleted);
+    log_info("rows of who changed what were past their time and are deleted", "rows", count,
+             LOG_END);
+}
+
+static bool delete_audit(const struct conf *c, struct db *db, const atomic_bool *stopping,
+                         struct err *e)
+{
+    char days[16], most[16];
+    long keep = c->retention_audit_days != 0 ? c->retention_audit_days : c->retention_days;
+    long long deleted, sum = 0;
+    (void)snprintf(days, sizeof(days), "%ld", keep);
+    (void)snprintf(most, sizeof(most), "%d", AUDIT_ROWS);
+    do {
+        auto_result *r = DB_QUERY(db, e, "delete_old_audit", days, most);
+        if (r == NULL)
+            return false;
+        deleted = db_int(r, 0, "deleted", 0);
+        sum += deleted;
+    } while (deleted == AUDIT_ROWS && !atomic_load(stopping));
+    tell_audit(sum);
+    return true;
+}
+
 static bool tell_held(struct db *db, const char *keep, struct err *e)
 {
     auto_result *r = DB_QUERY(db, e, "count_held_partitions", keep);
@@ -98,7 +127,8 @@ bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stop
 {
     auto_buf keep = BUF_INIT(KEEP_MAX_BYTES);
     if (!write_keep(c, &keep, e) || !DB_EXEC(db, e, "part_old_rows", keep.data) ||
-        !settle(db, stopping, e) || !drop_all(db, keep.data, stopping, e))
+        !settle(db, stopping, e) || !drop_all(db, keep.data, stopping, e) ||
+        !delete_audit(c, db, stopping, e))
         return false;
     return atomic_load(stopping) ||
            (DB_EXEC(db, e, "drop_heard_parts") && tell_held(db, keep.data, e));

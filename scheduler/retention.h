@@ -1,6 +1,6 @@
 /* retention.h: tables by day. Partitions are made ahead, and those that are past their table's time leave whole; what a
- * live run needs stays (sql/migrations/0016_retention.sql has the rules). Any number of schedulers may do it: Postgres lets
- * one at a time. */
+ * live run needs stays (sql/migrations/0016_retention.sql has the rules). Rows of chronos.audit, which has no partitions, are
+ * deleted. Any number of schedulers may do it: Postgres lets one at a time. */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 /* Makes the partitions of the next days. */
 bool retention_make(struct db *db, struct err *e);
 
-/* Drops what is past its time, one partition a transaction, and tells of what is held. May take minutes, once a day. Ends early,
- * with true, when *stopping. */
+/* Drops what is past its time, one partition or some rows a transaction, and tells of what is held. May take minutes, once a
+ * day. Ends early, with true, when *stopping. */
 bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stopping,
                     struct err *e);

@@ -121,7 +121,9 @@ static void read_new(struct router *r)
 
 static bool refresh(struct router *r, struct err *e)
 {
-    if (!routing_refresh(&r->routing, e))
+    struct routing *routing = &r->routing;
+    if (!routing_refresh(routing, e) ||
+        !functions_give_turns(&routing->functions, routing->conf, routing->kv, e))
         return false;
     r->refreshed_ms = mono_ms();
     return true;

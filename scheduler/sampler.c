@@ -49,6 +49,8 @@ struct sampler {
     struct stream_sum history, engine, door;
 };
 
+static const char *const event_outcomes[] = {"accepted", "duplicate", "unmatched", "rejected"};
+
 static _Atomic int64_t redis_seen_ms, postgres_seen_ms; /* monotonic; 0 = not asked yet */
 
 bool sampler_is_content(void *none, char *why, size_t size)
@@ -167,6 +169,7 @@ static void show_streams(const struct sampler *s, const redisReply *functions)
         metric_set(METRIC_BACKLOG, (double)f->ready, fn, "ready");
         metric_set(METRIC_BACKLOG_AGE, seconds_since(s, f->oldest_ms), fn, "ready");
         metric_set(METRIC_RUNNING, (double)f->held, fn);
+        metric_show(METRIC_LEASES_EXPIRED, fn);
     }
     for (size_t i = 0; i < s->limit_count; i++) {
         const struct limit_sum *l = &s->limits[i];
@@ -288,6 +291,15 @@ static bool sample_canary(struct sampler *s, struct err *e)
     return true;
 }
 
+static bool sample_rebuild(struct sampler *s, struct err *e)
+{
+    auto_result *r = DB_QUERY(s->db, e, "metrics_rebuild");
+    if (r == NULL)
+        return false;
+    metric_set(METRIC_REDIS_REBUILT, strtod(db_text(r, 0, "rebuilt"), NULL));
+    return true;
+}
+
 static bool sample_budgets(struct sampler *s, struct err *e)
 {
     char usd[32];
@@ -302,7 +314,7 @@ static bool sample_budgets(struct sampler *s, struct err *e)
 static bool sample_postgres(struct sampler *s, struct err *e)
 {
     if (!sample_server(s, e) || !sample_outbox(s, e) || !sample_providers(s, e) ||
-        !sample_canary(s, e) || !sample_budgets(s, e))
+        !sample_canary(s, e) || !sample_rebuild(s, e) || !sample_budgets(s, e))
         return false;
     atomic_store(&postgres_seen_ms, mono_ms());
     metric_set(METRIC_SAMPLED, (double)wall_ms() / 1000, "postgres");
@@ -352,6 +364,8 @@ struct sampler *sampler_start(const struct conf *c, const atomic_bool *stopping,
     s->stopping = stopping;
     if (!metrics_are_on())
         return s;
+    for (size_t i = 0; i < ARRAY_LEN(event_outcomes); i++)
+        metric_show(METRIC_EVENTS, event_outcomes[i]);
     s->kv = kv_new(c->redis_url, e);
     if (s->kv == NULL) {
         free(s);

@@ -83,7 +83,7 @@ static bool is_older(const struct routing *r, const struct event *ev)
 
 static bool is_asked(const struct routing *r, const struct routed *x, bool again)
 {
-    return routed_may_start(x) && (again || is_older(r, &x->ev));
+    return routed_may_start(x) && (again || x->ev.orders.again != NULL || is_older(r, &x->ev));
 }
 
 static bool add_id(struct buf *ids, const char *id, struct err *e)

@@ -10,5 +10,5 @@
 bool seen_drop(struct routing *r, struct routed *list, size_t n, struct err *e);
 
 /* Runs that began before are known, and events that are recorded have been dealt with whole. `again`: all may have been
- * routed before; else only those are looked at whose runs may be older than this Redis. */
+ * routed before; else only those are looked at whose runs may be older than this Redis, or that say so (orders.again). */
 bool seen_find_started(struct routing *r, struct routed *list, size_t n, bool again, struct err *e);

@@ -241,7 +241,7 @@ static void tell_future(struct ticker *t, const struct schedule *s, int64_t last
 static void measure_schedule(const struct schedule *s, int64_t last_ms, int64_t now_ms,
                              int64_t wait_ms)
 {
-    metric_add(METRIC_CRON_TICKS, 0, s->fn, "missed"); /* there before it happens first */
+    metric_show(METRIC_CRON_TICKS, s->fn, "missed");
     metric_set(METRIC_CRON_LAST, (double)last_ms / 1000, s->fn);
     if (wait_ms >= 0)
         metric_set(METRIC_CRON_NEXT, (double)(now_ms + wait_ms) / 1000, s->fn);

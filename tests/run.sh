@@ -13,52 +13,46 @@ cd "$(dirname "$0")/.." || exit 1
 only=${ONLY:-}
 jobs=${JOBS:-$(($(nproc) + 1))}
 python=${PYTHON:-/usr/bin/python3}
-passed=0 failed=0 skipped=0
-failures=()
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+work=$(mktemp -d)
+sums=$work/sums # a line for each suite or program: passed, failed, skipped, its name
+lanes=()
+trap 'rm -rf "$work"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
 
+# count PASSED FAILED SKIPPED NAME
 count()
 {
-    passed=$((passed + $1))
-    failed=$((failed + $2))
-    skipped=$((skipped + $3))
+    echo "$*" >>"$sums"
 }
 
 # fail_as_one NAME: something went wrong that no test counted
 fail_as_one()
 {
-    count 0 1 0
-    failures+=("$1")
+    count 0 1 0 "$1"
 }
 
-# sum_of PATTERN: adds the numbers that the sed pattern's first group finds in the output
+# sum_of PATTERN FILE: adds the numbers that the sed pattern's first group finds in the file
 sum_of()
 {
-    sed -nE "s/$1/\\1/p" "$output" | awk '{n += $1} END {print n + 0}'
+    sed -nE "s/$1/\\1/p" "$2" | awk '{n += $1} END {print n + 0}'
 }
 
 # run_cmocka PROGRAM
 run_cmocka()
 {
-    local name=${1##*/} status bad
+    local name=${1##*/} output=$work/${1##*/} status bad
     timeout --foreground -k 10 300 "$1" >"$output" 2>&1
     status=$?
-    bad=$(sum_of '^\[  FAILED  \] ([0-9]+) test\(s\).*')
-    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*')" "$bad" \
-        "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*')"
-    if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
+    bad=$(sum_of '^\[  FAILED  \] ([0-9]+) test\(s\).*' "$output")
+    # a program that counted nothing as failed and yet did not end well has crashed
+    [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    count "$(sum_of '^\[  PASSED  \] ([0-9]+) test\(s\).*' "$output")" "$bad" \
+        "$(sum_of '^\[  SKIPPED \] ([0-9]+) test\(s\).*' "$output")" "$name (status $status)"
+    if [ "$bad" -eq 0 ]; then
         echo "ok      $name"
         return
     fi
     echo "FAILED  $name (status $status)"
-    # a program that counted nothing as failed and yet did not end well has crashed
-    if [ "$bad" -eq 0 ]; then
-        fail_as_one "$name (status $status)"
-    else
-        failures+=("$name")
-    fi
     grep -vE '^\[( RUN      |       OK |==========)\]' "$output" | tail -n 60
 }
 
@@ -76,29 +70,49 @@ run_unit()
     done
 }
 
-# run_pytest NAME ARGUMENTS... (of pytest: files, and what to select)
+# run_pytest NAME ARGUMENTS... (of pytest: files, and what to select); its output is printed whole when it has ended
 run_pytest()
 {
-    local name=$1 status summary bad select=()
+    local name=$1 output="$work/$1" status summary bad select=()
     shift
     [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
-    echo "---- $name"
-    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$@" 2>&1 |
-        tee "$output"
-    status=${PIPESTATUS[0]}
+    timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$@" \
+        >"$output" 2>&1
+    status=$?
     summary=$(grep -E '^=+ .* in [0-9.]+s' "$output" | tail -n 1)
     number_of()
     {
         grep -oE "[0-9]+ $1" <<<"$summary" | awk '{n += $1} END {print n + 0}'
     }
     bad=$(($(number_of failed) + $(number_of error)))
-    count "$(number_of '(passed|xfailed)')" "$bad" "$(number_of skipped)"
-    # 5: nothing was selected
-    if [ "$bad" -gt 0 ]; then
-        failures+=("$name")
-    elif [ "$status" -ne 0 ] && [ "$status" -ne 5 ]; then
-        fail_as_one "$name (status $status)"
-    fi
+    [ "$status" -eq 5 ] && return # nothing was selected
+    [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    count "$(number_of '(passed|xfailed)')" "$bad" "$(number_of skipped)" "$name (status $status)"
+    {
+        flock 9 # whole, not in between another lane's
+        echo "---- $name"
+        cat "$output"
+    } 9>"$work/turn"
+}
+
+# lane SUITE...: runs the suites of these folders one after the other, beside other lanes; join_lanes waits for all
+lane()
+{
+    set -m # a process group of its own, which an interrupt can be sent to
+    (
+        set +m
+        for suite in "$@"; do
+            run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
+        done
+    ) &
+    lanes+=($!)
+    set +m
+}
+
+join_lanes()
+{
+    wait "${lanes[@]}"
+    lanes=()
 }
 
 build()
@@ -112,38 +126,52 @@ build()
 
 finish()
 {
-    local name
-    if [ ${#failures[@]} -gt 0 ]; then
+    local passed failed skipped
+    touch "$sums"
+    if grep -qE '^[0-9]+ [1-9]' "$sums"; then
         echo
         echo "Failed:"
-        for name in "${failures[@]}"; do
-            echo "  $name"
-        done
+        sed -nE 's/^[0-9]+ [1-9][0-9]* [0-9]+ /  /p' "$sums"
     fi
+    read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$sums")
     echo
     if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
         echo "no test was found${only:+ for ONLY=$only}"
     fi
-    local sums="$passed passed, $failed failed"
-    [ "$skipped" -gt 0 ] && sums+=", $skipped skipped"
-    echo "$sums"
+    local line="$passed passed, $failed failed"
+    [ "$skipped" -gt 0 ] && line+=", $skipped skipped"
+    echo "$line"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
     exit
 }
 
-trap 'echo; echo "interrupted"; fail_as_one interrupted; finish' INT TERM
-
+# shellcheck disable=SC2317 # the trap calls it
+interrupted()
+{
+    trap '' INT TERM
+    for group in "${lanes[@]}"; do
+        kill -INT -- "-$group"
+    done
+    wait
+    echo
+    echo "interrupted"
+    fail_as_one interrupted
+    finish
+}
 # Programs in C find their servers by address, so all that follows runs beside a Postgres and a Redis.
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
+    trap interrupted INT TERM
     run_unit
     # mostly waiting for something to happen: several at a time, each with servers of its own
-    for suite in fuzz deploy sandbox harness logs providers sql lua functions console ctl integration observability; do
-        run_pytest "$suite" -n "$jobs" --dist loadfile "tests/$suite"
-    done
+    lane integration providers sql ctl deploy
+    lane functions observability console lua fuzz sandbox harness logs
+    join_lanes
+    CHRONOS_TEST_VARIANT=release run_pytest browser -n "$jobs" --dist loadfile tests/browser
+    run_pytest chaos -n "$jobs" --dist loadfile --ignore=tests/chaos/test_promises.py tests/chaos
     # these want the machine for themselves
-    for suite in browser model cluster chaos; do
-        run_pytest "$suite" "tests/$suite"
-    done
+    run_pytest model tests/model
+    run_pytest cluster tests/cluster
+    run_pytest promises tests/chaos/test_promises.py
     # of the accidents with their alerts only the quick ones; make drills does them all
     run_pytest drills -m quick tests/drills
     # the same daemons and steps on four partitions of a Redis Cluster of three shards

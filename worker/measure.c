@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "fairness.h"
 #include "metrics.h"
+#include "registry.h"
 
 /* The entry's id begins with the milliseconds, on Redis' clock, at which the run was made ready. A metric may read that;
  * after a clock change it is wrong for as long as entries from before are there. */
@@ -82,10 +83,21 @@ static void collect(void *arg)
     metric_set(METRIC_OWNER_WAIT, fairness_longest_wait());
 }
 
+/* What objectives and alerts ask for. */
+static void show_function(const char *fn)
+{
+    metric_show(METRIC_RUNS_STARTED, fn);
+    metric_show(METRIC_RUNS_FINISHED, fn, "completed");
+    metric_show(METRIC_RUNS_FINISHED, fn, "failed");
+    metric_show(METRIC_QUEUE_WAIT, fn);
+}
+
 void measure_start(const struct conf *c, struct pool *pool)
 {
     if (!metrics_are_on())
         return;
+    for (size_t i = 0; i < registry_count(); i++)
+        show_function(registry_at(i)->id);
     metric_set(METRIC_THREADS, (double)c->worker_threads);
     metric_set(METRIC_BUDGET_CAP, c->budget_usd_per_hour);
     metrics_on_scrape(collect, pool);

@@ -39,14 +39,23 @@ static bool add_manifest(struct kv_args *a, const struct function *f, const stru
     return true;
 }
 
-/* Its runs are executed here all the same: the rows that they have are in the table of whoever takes them. */
-static void tell_kept_out(const redisReply *reply)
+enum published { PUBLISHED, PUBLISHED_NOT, PUBLISHED_OVER };
+
+/* Runs of a function that is kept out are executed here all the same: the rows that they have are in the table of whoever
+ * takes them. */
+static void tell_others(const redisReply *reply)
 {
     for (size_t i = 0; i < registry_count(); i++) {
-        if (kv_int_at(reply, i, 0) != 0)
+        const char *fn = registry_at(i)->id;
+        enum published code = (enum published)kv_int_at(reply, i, PUBLISHED);
+        if (code == PUBLISHED_NOT)
             log_warn(
                 "a newer version of a function is published already; this worker's is kept out",
-                "fn", registry_at(i)->id, LOG_END);
+                "fn", fn, LOG_END);
+        else if (code == PUBLISHED_OVER)
+            log_info("a function of the same version was published with other rules or settings; "
+                     "this worker's replace them",
+                     "fn", fn, LOG_END);
     }
 }
 
@@ -67,7 +76,7 @@ static bool publish_all(const struct conf *c, struct kv *kv, struct err *e)
         free(texts[i]);
     free(texts);
     if (r != NULL)
-        tell_kept_out(r);
+        tell_others(r);
     return r != NULL;
 }
 

@@ -75,6 +75,7 @@ static int run(struct ctl *c)
 {
     struct err e;
     struct ingest in;
+    const struct ingest *all = &in;
     int code = EXIT_FINE;
     const char *durable = ctl_option(c, "durable");
     durable = durable != NULL ? durable : c->conf.console_durable;
@@ -87,7 +88,7 @@ static int run(struct ctl *c)
         ingest_name(&in, NULL);
         bool ok = in.count == 0 ||
                   (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, NULL, c->db, &e)
-                                                    : ingest_to_redis(&in, c->kv, &e));
+                                                    : ingest_to_redis(&all, 1, c->kv, &e));
         code = ok ? tell(c, &in, durable) : ctl_fail(c, &e);
     }
     ingest_release(&in);

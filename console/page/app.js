@@ -8,9 +8,11 @@ import {fill, h, icon} from "./lib/dom.js";
 import {connect, disconnect, isLive, onLink} from "./lib/stream.js";
 import {button, failed} from "./lib/ui.js";
 import {analytics} from "./screens/analytics.js";
+import {audit} from "./screens/audit.js";
 import {bulk} from "./screens/bulk.js";
 import {event, events} from "./screens/events.js";
 import {functions, oneFunction} from "./screens/functions.js";
+import {limits} from "./screens/limits.js";
 import {login} from "./screens/login.js";
 import {missing} from "./screens/missing.js";
 import {overview} from "./screens/overview.js";
@@ -24,6 +26,7 @@ const SCREENS = [
     ["overview", "/", "Overview", overview], ["runs", "/runs", "Runs", runs], ["events", "/events", "Events", events],
     ["functions", "/functions", "Functions", functions], ["videos", "/videos", "Videos", videos], ["bulk", "/bulk", "Bulk operations", bulk],
     ["analytics", "/analytics", "Analytics", analytics], ["workers", "/workers", "Workers", workers], ["rejected", "/rejected", "Rejected", rejected],
+    ["limits", "/limits", "Limits", limits], ["audit", "/audit", "Audit", audit],
 ];
 const ROUTES = [
     ...SCREENS.map(([key, path, title, show]) => ({key, path, title, show})),
@@ -188,7 +191,7 @@ async function ping() {
     }
 }
 setInterval(() => {
-    if (state.me !== null && !isLive())
+    if (state.me !== null && !isLive() && !document.hidden)
         ping();
 }, 3000);
 

@@ -35,7 +35,9 @@ end
 -- `member`: a queue or a line
 local function set_tag(name, member, tag)
   redis.call('ZADD', p .. ':blocked:' .. name, exact(tag), member)
-  crowded[name] = true
+  if crowded[name] == false then
+    crowded[name] = true
+  end
 end
 
 local function leave(name, member)
@@ -43,13 +45,15 @@ local function leave(name, member)
   crowded[name] = nil
 end
 
+-- Who stands first, without its tag: Redis takes its time to write a score.
 local function head_of(name)
-  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, 0, 1, 'WITHSCORES')
-  crowded[name] = first[1] ~= nil
-  if first[1] == nil then
-    return nil
-  end
-  return { member = first[1], tag = tonumber(first[2]), alone = first[3] == nil }
+  local first = redis.call('ZRANGE', p .. ':blocked:' .. name, '0', '1')
+  return first[1] and { member = first[1], queue = first[1], alone = first[2] == nil, tag = nil }
+end
+
+local function tag_of(name, head)
+  head.tag = head.tag or tonumber(redis.call('ZSCORE', p .. ':blocked:' .. name, head.member))
+  return head.tag
 end
 
 local function is_crowded(name)
@@ -68,8 +72,8 @@ local function newcomers_tag(limit, owner)
     local turns = redis.call('ZMSCORE', p .. ':vt:' .. limit.name, LAST_SERVED, owner)
     return math.max(tonumber(turns[1] or '0') + NEWCOMER, tonumber(turns[2] or '0'))
   end
-  local head = head_of(limit.name)
-  return head and head.tag + NEWCOMER or 0
+  local tag = redis.call('ZRANGE', p .. ':blocked:' .. limit.name, '0', '0', 'WITHSCORES')[2]
+  return tag and tonumber(tag) + NEWCOMER or 0
 end
 
 -- A queue or a line begins to wait behind the limit.
@@ -92,7 +96,7 @@ end
 
 -- The order of a queue's first run, nil when it has none.
 local function order_of_first(queue)
-  return redis.call('ZRANGE', p .. ':wait:' .. queue, 0, 0, 'WITHSCORES')[2]
+  return redis.call('ZRANGE', p .. ':wait:' .. queue, '0', '0', 'WITHSCORES')[2]
 end
 
 -- The queue takes its place in its line: it has another first run by now, or none (`order` nil) and leaves. Returns whether
@@ -124,23 +128,23 @@ end
 -- The first limit whose room is not for newcomers: it came free in this call and belongs to those who stand behind it, who are
 -- looked at when the call ends. Else a run whose branches begin one after another would keep its place for ever.
 local function first_promised(limits)
-  for _, limit in ipairs(limits) do
-    if given_back[limit.name] and is_crowded(limit.name) then
+  for i = 1, #limits do
+    local limit = limits[i]
+    if freed[limit.name] and is_crowded(limit.name) then
       return limit
     end
   end
   return nil
 end
 
--- Admits the run now or puts it behind the others of its queue; `fields` (name, value…) go into its hash either way.
--- Returns true when admitted.
+-- Admits the run now or puts it behind the others of its queue. `order` is the text that its hash has as `seq`; `fields` (name,
+-- value…) go into its hash either way. Returns true when admitted.
 local function admit_or_wait(id, fn, key, order, begun, fields)
-  local limits, full, waiting = limits_of(fn, key), nil, nil
   local queue = fn .. (begun and '+:' or ':') .. key
-  if #limits > 0 then
-    waiting = redis.call('ZCARD', p .. ':wait:' .. queue)
-  end
-  if waiting == nil or waiting == 0 then -- else it waits behind the others, whatever there is room for
+  local waiting = text_of(fn) ~= '' and redis.call('ZCARD', p .. ':wait:' .. queue)
+  local limits, full
+  if not waiting or waiting == 0 then -- else it waits behind the others, whatever there is room for
+    limits = limits_of(fn, key)
     full = first_full(limits, fn, begun) or first_promised(limits)
     waiting = waiting or full and redis.call('ZCARD', p .. ':wait:' .. queue) or 0
   end
@@ -154,22 +158,22 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
       fields[#fields + 1] = limits.text
     end
   else
-    redis.call('ZADD', p .. ':wait:' .. queue, exact(order), id)
+    redis.call('ZADD', p .. ':wait:' .. queue, order, id)
   end
   if #fields > 0 then
     redis.call('HSET', p .. ':run:' .. id, unpack(fields))
   end
   if not admitted and waiting == 0 then
-    stand(full, queue, exact(order), owner_of(key))
+    stand(full, queue, order, limits.owner)
   elseif not admitted and line_of(queue) then
-    redis.call('ZADD', p .. ':line:' .. line_of(queue), 'XX', 'LT', exact(order), queue)
+    redis.call('ZADD', p .. ':line:' .. line_of(queue), 'XX', 'LT', order, queue)
   end
   return admitted
 end
 
 -- A run that was admitted, and that no worker works on, goes back to waiting when its function is paused by now: returns
--- whether it is so. What it gives back is noted in `freed`.
-local function put_back(id, fn, freed)
+-- whether it is so.
+local function put_back(id, fn)
   if not control('pause/', fn) then
     return false
   end
@@ -180,59 +184,61 @@ local function put_back(id, fn, freed)
     return false
   end
   redis.call('HSET', run_key, 'entry', '')
-  release_slots(id, limits_held(fn, key, run[3]), freed)
-  admit_or_wait(id, fn, key, tonumber(run[2]), begun, {})
+  release_slots(id, limits_held(fn, key, run[3]))
+  admit_or_wait(id, fn, key, run[2], begun, {})
   return true
 end
 
 -- The queue's next run is admitted; the queue, or its line, then stands a turn later, or nowhere when it is empty.
 local function serve(name, own, head, fn, owner, limits)
   local wait_key = p .. ':wait:' .. head.queue
-  local runs = redis.call('ZRANGE', wait_key, 0, 1, 'WITHSCORES')
+  local runs = head.line and redis.call('ZRANGE', wait_key, '0', '1', 'WITHSCORES') or redis.call('ZRANGE', wait_key, '0', '1')
   local id, next_order = runs[1], runs[4]
+  local stays = runs[2] ~= nil
   if id ~= nil then
     redis.call('ZREM', wait_key, id)
     take_slots(id, limits)
     redis.call('HSET', p .. ':run:' .. id, 'entry', make_ready(id, fn), 'limits', limits.text)
   end
-  local turn = head.tag + 1
+  local turn
   if not own then
-    turn = head.tag + 1 / tonumber(control('weight/', owner) or 1)
-    redis.call('ZADD', p .. ':vt:' .. name, exact(turn), owner, exact(head.tag), LAST_SERVED)
+    local tag = tag_of(name, head)
+    turn = tag + 1 / tonumber(control('weight/', owner) or 1)
+    redis.call('ZADD', p .. ':vt:' .. name, exact(turn), owner, exact(tag), LAST_SERVED)
   end
-  local stays = next_order ~= nil
   if head.line then
     stays = place_in_line(head.line, head.queue, next_order)
   end
   if not stays then
     leave(name, head.member)
   elseif not (own and head.alone) then -- alone among an owner's own it keeps its place
-    set_tag(name, head.member, turn + BEHIND)
+    set_tag(name, head.member, (turn or tag_of(name, head) + 1) + BEHIND)
   end
   return id ~= nil
 end
 
 local function find_limit(limits, name)
-  for _, limit in ipairs(limits) do
-    if limit.name == name then
-      return limit
+  for i = 1, #limits do
+    if limits[i].name == name then
+      return limits[i]
     end
   end
   return nil
 end
 
--- Of the limits that the queue needs beside the one it stands behind: the one it has to go to, nil when it may be served.
-local function next_stop(limits, name, fn, begun)
+-- Of the limits that the queue needs beside `mine`, which it stands behind: the one it has to go to, nil when it may be served.
+local function next_stop(limits, mine, fn, begun)
   local full = first_full(limits, fn, begun)
   if full ~= nil then
     return full
   end
-  local passed = find_limit(limits, name) == nil
-  for _, limit in ipairs(limits) do
+  local passed = mine == nil
+  for i = 1, #limits do
+    local limit = limits[i]
     if passed and is_crowded(limit.name) then
       return limit
     end
-    passed = passed or limit.name == name
+    passed = passed or limit == mine
   end
   return nil
 end
@@ -271,11 +277,10 @@ local function first_behind(name)
   local head = head_of(name)
   while head ~= nil do
     if string.sub(head.member, 1, 1) ~= '\n' then
-      head.queue = head.member
       return head
     end
     head.line = string.sub(head.member, 2)
-    head.queue = redis.call('ZRANGE', p .. ':line:' .. head.line, 0, 0)[1]
+    head.queue = redis.call('ZRANGE', p .. ':line:' .. head.line, '0', '0')[1]
     if head.queue ~= nil then
       return head
     end
@@ -298,11 +303,11 @@ local function look_behind(name)
   if begun then
     fn = string.sub(fn, 1, -2)
   end
-  local limits, owner = limits_of(fn, key), owner_of(key)
-  local mine = find_limit(limits, name)
+  local limits = limits_of(fn, key)
+  local owner, mine = limits.owner, find_limit(limits, name)
   local own = mine == nil or mine.own -- behind a limit that the function has no more, turns go round the queues
   local turns = mine == nil or not own
-  local stop = next_stop(limits, name, fn, begun)
+  local stop = next_stop(limits, mine, fn, begun)
   if stop ~= nil and stop.name == name then
     if stop.cap then
       wake_for_budget(stop)
@@ -313,8 +318,8 @@ local function look_behind(name)
     move_on(name, head, stop, owner)
     return 'moved', turns, stop.name
   end
-  local turn = own and head.tag or turn_of(name, owner)
-  if turn > head.tag and redis.call('ZCARD', p .. ':blocked:' .. name) > 1 then
+  local turn = not own and turn_of(name, owner)
+  if turn and turn > tag_of(name, head) and redis.call('ZCARD', p .. ':blocked:' .. name) > 1 then
     set_tag(name, head.member, turn) -- another queue of this owner had the owner's turn meanwhile
     return 'moved', turns
   end
@@ -325,17 +330,11 @@ local function look_behind(name)
   return 'served', turns, nil, served
 end
 
--- Hands free room to waiting queues. `freed` is name -> true; at most `budget` queues are looked at, and a limit that
--- could not be finished is left in <p>:unsettled for the next turn of the timers. Returns the number admitted.
-local function admit_waiting(freed, budget)
-  local names, open, admitted = {}, {}, 0
-  given_back = {}
-  for name in pairs(freed) do
-    names[#names + 1] = name
-    open[name] = true
-  end
-  table.sort(names)
-  local at = 1
+-- Hands the room that came free to waiting queues. At most `budget` queues are looked at, and a limit that could not be finished
+-- is left in <p>:unsettled for the next turn of the timers. Returns the number admitted.
+local function admit_waiting(budget)
+  local names, admitted, at = freed, 0, 1
+  freed = {}
   while at <= #names do
     local name, went_on, with_turns = names[at], 'served', false
     at = at + 1
@@ -347,12 +346,12 @@ local function admit_waiting(freed, budget)
       if served then
         admitted = admitted + 1
       end
-      if stop and not open[stop] then
+      if stop and not names[stop] then
         names[#names + 1] = stop
-        open[stop] = true
+        names[stop] = true
       end
     end
-    open[name] = nil
+    names[name] = nil
     if went_on then
       redis.call('SADD', p .. ':unsettled', name)
     end

@@ -3,7 +3,7 @@
 local function start_branch(parent, index, fn, key, order, at)
   redis.call('SADD', p .. ':branches:' .. parent, index)
   admit_or_wait(parent .. '.' .. index, fn, key, order, true, {
-    'fn', fn, 'key', key, 'seq', exact(order), 'at', at, 'parent_run', parent, 'branch', index,
+    'fn', fn, 'key', key, 'seq', order, 'at', at, 'parent_run', parent, 'branch', index,
   })
 end
 
@@ -11,12 +11,12 @@ local function start_branches(id, fn, total, width)
   local run = redis.call('HMGET', p .. ':run:' .. id, 'key', 'seq', 'at')
   local first = math.min(total, math.max(width, 1))
   if total <= 0 then
-    admit_or_wait(id, fn, run[1], tonumber(run[2]), true, {})
+    admit_or_wait(id, fn, run[1], run[2], true, {})
     return
   end
   redis.call('HSET', p .. ':run:' .. id, 'fan_left', total, 'fan_next', first, 'fan_total', total)
   for index = 0, first - 1 do
-    start_branch(id, index, fn, run[1], tonumber(run[2]), run[3])
+    start_branch(id, index, fn, run[1], run[2], run[3])
   end
 end
 
@@ -31,9 +31,9 @@ local function end_branch(id, parent)
   local left, next_index = redis.call('HINCRBY', run_key, 'fan_left', -1), tonumber(run[6])
   if next_index < tonumber(run[7]) then
     redis.call('HSET', run_key, 'fan_next', next_index + 1)
-    start_branch(parent, next_index, run[1], run[2], tonumber(run[3]), run[4])
+    start_branch(parent, next_index, run[1], run[2], run[3], run[4])
   elseif left <= 0 then
     redis.call('HDEL', run_key, 'fan_left', 'fan_next', 'fan_total')
-    admit_or_wait(parent, run[1], run[2], tonumber(run[3]), true, {})
+    admit_or_wait(parent, run[1], run[2], run[3], true, {})
   end
 end

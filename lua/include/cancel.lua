@@ -22,10 +22,10 @@ local function note_start(id, idle_ms)
   redis.call('HSETNX', p .. ':run:' .. id, 'st', string.format('%d', now_ms - idle_ms))
 end
 
--- The run holds no lease any more. What it held is noted in `freed`.
-local function end_cancelled(id, run, reason, freed)
+-- The run holds no lease any more.
+local function end_cancelled(id, run, reason)
   local run_key = p .. ':run:' .. id
-  release_slots(id, limits_held(run.fn, run.key, run.limits), freed)
+  release_slots(id, limits_held(run.fn, run.key, run.limits))
   if run.parent_run then
     end_branch(id, run.parent_run)
     return
@@ -58,7 +58,7 @@ local function place_of(run)
   return lease_of(run) and 'leased' or 'ready'
 end
 
-local function cancel_one(id, run, reason, freed)
+local function cancel_one(id, run, reason)
   local place = place_of(run)
   if place == 'leased' then
     redis.call('HSET', p .. ':run:' .. id, 'cancel', reason)
@@ -70,11 +70,11 @@ local function cancel_one(id, run, reason, freed)
     leave_queue(id, run.fn, run.key or '')
     unlisten(id, 'w')
   end
-  end_cancelled(id, run, reason, freed)
+  end_cancelled(id, run, reason)
   return CANCELLED
 end
 
-local function cancel_run(id, reason, freed)
+local function cancel_run(id, reason)
   local run = read_run(id)
   if not run.fn then
     return NOT_HERE
@@ -87,10 +87,10 @@ local function cancel_run(id, reason, freed)
       local branch = id .. '.' .. index
       local its = read_run(branch)
       if its.fn then
-        cancel_one(branch, its, reason, freed)
+        cancel_one(branch, its, reason)
       end
     end
     redis.call('DEL', p .. ':branches:' .. id)
   end
-  return cancel_one(id, run, reason, freed)
+  return cancel_one(id, run, reason)
 end

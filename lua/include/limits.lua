@@ -6,8 +6,9 @@
 -- never a counter, so that it can be audited and releasing twice is harmless.
 -- A run remembers the template it was admitted by, and gives back what that one names: a function's limits may change
 -- while its runs are under way, and those who wait behind a limit that is no more are let go by its last holders.
+-- What every run passes is written for few instructions: lists are walked by number, tables made as large as they get.
 local templates, lists, texts, used = {}, {}, {}, {}
-local given_back = {} -- limits of which this call gave slots back that nobody has got yet
+local freed = {} -- limits of which this call gave slots back that nobody has got yet: in that order, and name -> true
 
 -- Where a queue stands first when several are full, and which way it may move: what fewer share comes first.
 local function rank_of(limit)
@@ -65,6 +66,29 @@ local function maximum_of(limit, name)
   return limit.cap or limit.max
 end
 
+local function list_limits(text, key)
+  local owner, template, parts = owner_of(key), templates[text], nil
+  local list = { nil, text = text, owner = owner }
+  for i = 1, #template do
+    local limit = template[i]
+    local name, own = limit.name, limit.part == 1
+    if own then
+      name = limit.base .. owner
+    elseif limit.part then
+      parts = parts or parts_of(key)
+      name = limit.base .. (parts[limit.part] or '')
+    end
+    local its = { name = name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil }
+    if limit.cap then
+      its.cap, its.reserve, its.owner = its.max, limit.reserve, owner
+    elseif limit.shared then
+      its.shared = true
+    end
+    list[i] = its
+  end
+  return list
+end
+
 -- The template's limits for the key, those first that fewer share.
 local function limits_in(text, key)
   local of_text = lists[text]
@@ -74,31 +98,19 @@ local function limits_in(text, key)
   end
   local list = of_text[key]
   if list == nil then
-    local parts
-    list = { text = text }
-    for i, limit in ipairs(templates[text]) do
-      local name = limit.name
-      if limit.part then
-        parts = parts or parts_of(key)
-        name = limit.base .. (parts[limit.part] or '')
-      end
-      local its = { name = name, max = maximum_of(limit, name), own = limit.part == 1 }
-      its.alone = limit.part ~= nil and not its.own
-      if limit.cap then
-        its.cap, its.reserve, its.owner = its.max, limit.reserve, owner_of(key)
-      elseif limit.shared then
-        its.shared = true
-      end
-      list[i] = its
-    end
+    list = list_limits(text, key)
     of_text[key] = list
   end
   return list
 end
 
-local function limits_of(fn, key)
+local function text_of(fn)
   texts[fn] = texts[fn] or redis.call('HGET', p .. ':limits', fn) or ''
-  return limits_in(texts[fn], key)
+  return texts[fn]
+end
+
+local function limits_of(fn, key)
+  return limits_in(text_of(fn), key)
 end
 
 -- The limits whose slots the run may hold; a run whose hash was deleted by hand at least those without a key.
@@ -138,9 +150,9 @@ local function first_full(limits, fn, begun)
   if is_paused(fn, begun) then
     return { name = paused_name(fn, begun), max = 0, own = true }
   end
-  for _, limit in ipairs(limits) do
-    if is_full(limit) then
-      return limit
+  for i = 1, #limits do
+    if is_full(limits[i]) then
+      return limits[i]
     end
   end
   return nil
@@ -149,23 +161,43 @@ end
 -- Returns how many of the slots the run did not hold before.
 local function take_slots(id, limits)
   local taken = 0
-  for _, limit in ipairs(limits) do
-    local before = holders(limit.name)
-    used[limit.name] = before + redis.call('SADD', p .. ':slots:' .. limit.name, id)
-    taken = taken + used[limit.name] - before
+  for i = 1, #limits do
+    local name = limits[i].name
+    local before = holders(name)
+    local added = redis.call('SADD', p .. ':slots:' .. name, id)
+    used[name] = before + added
+    taken = taken + added
   end
   return taken
 end
 
--- Gives back every slot of the run and notes in `freed` (name -> true) where room came free.
-local function release_slots(id, limits, freed)
-  for _, limit in ipairs(limits) do
-    local removed = redis.call('SREM', p .. ':slots:' .. limit.name, id)
-    if removed > 0 then
-      if used[limit.name] ~= nil then
-        used[limit.name] = used[limit.name] - 1
-      end
-      freed[limit.name], given_back[limit.name] = true, true
+local function note_freed(name)
+  if not freed[name] then
+    freed[name] = true
+    freed[#freed + 1] = name
+  end
+end
+
+local function release_slot(id, name)
+  if redis.call('SREM', p .. ':slots:' .. name, id) > 0 then
+    if used[name] ~= nil then
+      used[name] = used[name] - 1
+    end
+    note_freed(name)
+  end
+end
+
+-- What the owner's runs alone use is handed out last: who has to go on from there to a limit that others use comes there when
+-- those have been served who stood there before.
+local function release_slots(id, limits)
+  for i = 1, #limits do
+    if not limits[i].own then
+      release_slot(id, limits[i].name)
+    end
+  end
+  for i = 1, #limits do
+    if limits[i].own then
+      release_slot(id, limits[i].name)
     end
   end
 end

@@ -15,7 +15,7 @@ local function resume_run(id, step, name, json, body)
   if body ~= '' then
     history_add('lines', '', body)
   end
-  return admit_or_wait(id, run[1], run[2], tonumber(run[3]), true, {})
+  return admit_or_wait(id, run[1], run[2], run[3], true, {})
 end
 
 -- A parked run's time has come. Returns true when it was admitted.
@@ -24,7 +24,7 @@ local function wake(id)
   local run = redis.call('HMGET', run_key,
     'fn', 'key', 'seq', 'done', 'st', 'begun', 'collect', 'wait', 'invoke', 'throttle', 'ends',
     'parent_run')
-  local fn, key, order, step = run[1], run[2], tonumber(run[3]), run[8]
+  local fn, key, order, step = run[1], run[2], run[3], run[8]
   if not fn or run[4] then
     return false
   end

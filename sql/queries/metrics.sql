@@ -28,6 +28,10 @@ from chronos.runs
 where function_id = 'canary' and status = 'completed'
     and accepted_at > now() - interval '1 day' and finished_at > now() - interval '1 day'
 
+-- name: metrics_rebuild :one
+-- When live runs were last rebuilt from here; 0 = never.
+select coalesce((select value::double precision / 1000 from chronos.meta where key = 'redis_rebuilt_ms'), 0) as rebuilt
+
 -- name: metrics_owners_near_budget :one
 -- Owners that have used four fifths of an hour's budget. $1 USD per hour, 0 = no budget
 select count(*) as owners

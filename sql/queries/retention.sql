@@ -35,3 +35,23 @@ select chronos.drop_partition($1::text)
 -- $1 days to keep by table, as JSON
 select count(*) as held, min(day) as oldest
 from chronos.held_partitions($1::jsonb)
+
+-- name: delete_old_audit :one
+-- Every hour, until it deletes fewer than it may. Rows of operators are few, so they are in no partitions: the oldest by id,
+-- which are the oldest by time, are looked at.
+-- $1 days to keep, $2 most rows
+with oldest as materialized (
+    select id, at
+    from chronos.audit
+    order by id
+    limit $2::integer
+),
+deleted as (
+    delete from chronos.audit a
+    using oldest o
+    where a.id = o.id
+        and o.at < now() - $1::integer * interval '1 day'
+    returning a.id
+)
+select count(*) as deleted
+from deleted

@@ -1,4 +1,6 @@
-"""python3 -m tests.bench [--only noop,idle] [--json FILE] (make bench)"""
+"""python3 -m tests.bench [--only noop,idle] [--seconds N] [--json FILE] (make bench)
+
+Ends with 1 when something could not be measured, and when the soak found something that grows."""
 
 import argparse
 import json
@@ -12,12 +14,12 @@ import time
 from ops.stack import StackError, repository
 from ops.stack.sessions import session_folder
 
-from . import analytics, backlog, bulk, latency, memory, observability, profile, scheduling, text, tracing, videos
+from . import analytics, backlog, bulk, http, latency, memory, observability, profile, scheduling, soak, text, tracing, videos
 from .bench import Bench
 from .resp import RespError
 
 PARTS = ("noop", "three", "idle", "half", "limits", "admission", "timers", "slots", "cron", "kill", "analytics", "bulk", "hour", "speech",
-         "observability", "tracing", "profile", "memory", "text")
+         "observability", "tracing", "http", "profile", "soak", "memory", "text")
 WITHOUT_SERVERS = {"text"}
 REPETITIONS = 3
 NOOP_RUNS, THREE_RUNS = 50000, 20000
@@ -151,6 +153,16 @@ def measure_observability(bench, figures, count):
     progress(f"metrics on against off: {figures['observability']}")
 
 
+def measure_soak(bench, figures, seconds):
+    figures["soak"] = soak.measure(bench, seconds)
+    progress(f"soak: {'flat' if figures['soak']['flat'] else 'not flat'}")
+
+
+def measure_http(bench, figures, _):
+    for name, value in http.measure(bench, REPETITIONS, progress).items():
+        figures[name] = spread(value) if isinstance(value, list) else value
+
+
 def measure_profile(bench, figures, _):
     figures["profile"] = profile.measure(bench)
 
@@ -172,7 +184,8 @@ MEASURES = {"noop": (measure_noop, NOOP_RUNS), "three": (measure_three, THREE_RU
             "bulk": (measure_bulk, 0), "hour": (measure_hour, 0), "speech": (measure_speech, 0),
             "tracing": (measure_tracing, NOOP_RUNS),
             "observability": (measure_observability, NOOP_RUNS),
-            "profile": (measure_profile, 0), "memory": (measure_memory, 0), "text": (measure_text, 0)}
+            "http": (measure_http, 0), "profile": (measure_profile, 0), "soak": (measure_soak, soak.SECONDS),
+            "memory": (measure_memory, 0), "text": (measure_text, 0)}
 
 
 # ---- output ----
@@ -188,10 +201,12 @@ def show(value):
 
 def print_table(figures):
     for name, value in figures.items():
-        if name not in ("machine", "profile", "bounded_by"):
+        if name not in ("machine", "profile", "soak", "bounded_by"):
             print(f"{name:<34} {show(value)}")
     if "bounded_by" in figures:
         print(f"\nbounded by: {figures['bounded_by']}")
+    if "soak" in figures:
+        print(f"\n{soak.show(figures['soak'])}")
     for daemon, top in (figures.get("profile") or {}).items():
         print(f"\ntop functions of the {daemon}, percent of its samples")
         for percent, function, library in top:
@@ -202,6 +217,7 @@ def parse():
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), help="of " + ",".join(PARTS))
     parser.add_argument("--json", default=os.path.join(repository(), "build", "bench.json"))
+    parser.add_argument("--seconds", type=int, default=soak.SECONDS, help="of the soak")
     args = parser.parse_args()
     args.parts = args.only.split(",")
     unknown = set(args.parts) - set(PARTS)
@@ -227,7 +243,7 @@ def main():
             for part in PARTS:
                 if part in args.parts:
                     run, count = MEASURES[part]
-                    run(bench, figures, count)
+                    run(bench, figures, args.seconds if part == "soak" else count)
         except (KeyboardInterrupt, StackError, RespError, RuntimeError) as e:
             print(str(e) or "interrupted", file=sys.stderr)
             return 1
@@ -238,7 +254,7 @@ def main():
         json.dump(figures, f, indent=2)
         f.write("\n")
     print(f"\n{time.monotonic() - begin:.0f} s; also in {os.path.relpath(args.json)}")
-    return 0
+    return 0 if figures.get("soak", {"flat": True})["flat"] else 1
 
 
 if __name__ == "__main__":

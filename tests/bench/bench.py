@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.parse
 
 from ops.stack import Stack, wait_until
 
@@ -21,6 +22,7 @@ class Bench:
         self.redis = None
         self.scheduler = None
         self.worker = None
+        self.console = None
 
     def start_servers(self):
         self.stack.start_redis()
@@ -43,11 +45,19 @@ class Bench:
             if worker:
                 self.worker.wait_ready()
 
+    def start_console(self, **settings):
+        """A console that refuses nobody for being fast. Waits until it is ready."""
+        self.console = self.stack.start_console(CHRONOS_CONSOLE_RATE=1000000, **settings)
+
+    @property
+    def console_port(self):
+        return urllib.parse.urlsplit(self.console.url).port
+
     def stop_daemons(self):
-        for daemon in (self.worker, self.scheduler):
+        for daemon in (self.console, self.worker, self.scheduler):
             if daemon is not None:
                 daemon.stop()
-        self.scheduler = self.worker = None
+        self.scheduler = self.worker = self.console = None
 
     def close(self):
         if self.redis is not None:

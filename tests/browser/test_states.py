@@ -38,8 +38,7 @@ def test_the_console_goes_away_and_comes_back(page, world, console):
     port = d.url.rpartition(":")[2]
     page.open("/runs", base=d.url).title("Runs")
     page.wait_text("Live", "#link")
-    page.find(".grid-foot [role=status]")
-    shown = page.text(".grid")
+    shown = page.wait(lambda: "Loading" not in page.text(".grid") and page.text(".grid"), "the runs, or that there are none")
     for text in ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"):
         page.expect_error(text)
     d.stop()
@@ -72,3 +71,37 @@ def test_nothing_is_there_yet(page, world):
     page.expect_error("404")
     page.open("/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV").wait_text("Not found")
     page.open("/nowhere").wait_text("There is nothing at this address")
+
+
+# ---- more pages than a browser has connections to one host, which is six ----
+
+def test_many_pages_one_after_the_other(page):
+    """Those that one can go back to do not keep their connection."""
+    page.driver.set_page_load_timeout(20)  # a page that waits for a connection waits for nearly a minute
+    try:
+        for _ in range(8):
+            page.open("/workers").title("Workers")
+            page.wait_text("Live", css="#link")
+    finally:
+        page.driver.set_page_load_timeout(300)
+
+
+def test_many_tabs(page):
+    """Those that nobody sees give theirs back, and hear again when they are seen."""
+    driver = page.driver
+    first = driver.current_window_handle
+    page.open("/runs").title("Runs")
+    tabs = []
+    try:
+        for _ in range(8):
+            driver.switch_to.new_window("tab")
+            tabs.append(driver.current_window_handle)
+            page.open("/workers").title("Workers")
+        driver.switch_to.window(tabs[0])
+        page.wait_text("Live", css="#link")
+    finally:
+        for tab in tabs:
+            driver.switch_to.window(tab)
+            driver.close()
+        driver.switch_to.window(first)
+    page.wait_text("Live", css="#link")

@@ -209,3 +209,18 @@ class RedisLog:
 
 def play_folder(folder):
     return RedisLog().play(read_folder(folder))
+
+
+def entries_left(folder, stream):
+    """Ids of a stream's entries that nobody has removed."""
+    left = set()
+    for words in read_folder(folder):
+        verb = words[0].upper()
+        if verb in (b"FLUSHALL", b"FLUSHDB"):
+            left.clear()
+        elif len(words) > 2 and words[1] == stream.encode():
+            if verb == b"XADD":
+                left.add(words[2].decode())
+            elif verb == b"XDEL":
+                left -= {word.decode() for word in words[2:]}
+    return left

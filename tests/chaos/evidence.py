@@ -31,6 +31,7 @@ class Evidence:
         self.events, self.runs, self.steps, self.ledger = [], [], [], []
         self.rejected = collections.Counter()  # entry -> rows
         self.rejected_fields = {}  # entry -> fields as bytes
+        self.lost_entries = set()  # that were in the stream when Redis lost it
         self.effects = collections.Counter()  # (run, step) -> rows
         self.happenings = []
         self.lives, self.stops = [], []
@@ -134,6 +135,7 @@ def collect(world, sender, actor, watch, sampler):
     e.events, e.runs, e.steps = world.rows(EVENTS), world.rows(RUNS), world.rows(STEPS)
     e.ledger = world.rows("select run_id, step from chronos.step_ledger")
     e.rejected = collections.Counter(r["stream_id"] for r in world.rows("select stream_id from chronos.rejected_events"))
+    e.lost_entries = world.lost_entries
     e.rejected_fields = archived(world.stack.redis_url)
     e.effects = collections.Counter((r["run"], r["step"]) for r in world.rows(EFFECTS))
     e.happenings = world.happenings()

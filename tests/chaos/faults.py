@@ -2,14 +2,19 @@
 
 `weight`: how often it comes compared with others. `targets`: what it can be done to. `span`: least and most seconds."""
 
+import contextlib
+import os
 import shutil
 import signal
 import time
 
 import redis
 
+from chaos import aof
 from chaos.world import BEHIND_PROXIES, LEASE_S, SCHEDULERS, WORKERS
 from ops.stack.redis_server import SETTINGS
+
+EVENTS = "chronos:events"
 
 
 class Fault:
@@ -146,7 +151,11 @@ class FlushRedis(Fault):
     weight, targets, span = 2, ("redis",), (1.5, 3.0)
 
     def strike(self, world, target):
-        world.redis.flushall()
+        raw = world.new_redis(decode_responses=False)  # not all that is sent is text
+        with contextlib.closing(raw), raw.pipeline(transaction=True) as together:
+            together.xrange(EVENTS)
+            together.flushall()
+            world.lost_entries |= {entry.decode() for entry, _ in together.execute()[0]}
 
     def heal(self, world, target):
         pass
@@ -157,6 +166,7 @@ class WipeRedis(FlushRedis):
 
     def strike(self, world, target):
         world.stack.redis.kill()
+        world.lost_entries |= aof.entries_left(os.path.join(world.stack.redis.dir, "appendonlydir"), EVENTS)
         shutil.rmtree(world.stack.redis.dir)
         world.stack.redis.start()
 

@@ -32,8 +32,8 @@ def find_intervals(happenings, lives, functions):
     def close(key, at, how):
         life, begin = open_at.pop(key)
         pauses = life.pauses if life else []
-        hasty = [p for p in pauses if p[0] <= begin < p[1] + (NOTICE_S if p[1] - p[0] > SHORT_S else 0)]
-        stopped = hasty or [p for p in pauses if begin < p[0] < at]
+        stopped = [p for p in pauses if begin < p[0] < at or
+                   p[0] <= begin < p[1] + (NOTICE_S if p[1] - p[0] > SHORT_S else 0)]
         if stopped:
             slept, woke = stopped[0][0], max(begin, stopped[-1][1])
             zombies.append(Zombie(key[1], key[2], key[0], slept, woke, at - woke, how))

@@ -103,3 +103,66 @@ def test_a_run_that_fails_again_since_its_end_was_lost_is_told_once(lost):
     lost.wait_for_function("test-handler")
     lost.wait_quiet()
     assert len(told(lost, "failed")) == 1 and len(lost.run_ids("test-handler")) == 1
+
+
+def test_events_wait_for_the_functions_that_redis_has_lost(engine):
+    engine.start()
+    engine.run("test/echo")
+    together = engine.redis.pipeline(transaction=True)
+    together.delete("chronos:functions")
+    together.xadd("chronos:events", {"name": "test/nobody-listens"})  # which makes the scheduler look for functions again
+    together.xadd("chronos:events", {"name": "test/echo"})
+    entry = together.execute()[-1]
+    engine.daemon("worker-1").stop()
+    engine.daemon("worker-1").start()
+    assert engine.wait_for_run(entry)["function_id"] == "test-echo"
+
+
+# ---- the event of an end that was not lost, or was lost alone ----
+
+@contextlib.contextmanager
+def failed_and_handled(engine):
+    """A run has failed and its handler has ended, both in Postgres and no more in Redis, while the event between them is only
+    in its stream; the scheduler is dead, and Redis was started again. Gives that entry's id."""
+    engine.start()
+    engine.daemon("worker-1").stop()
+    entry = recorded(engine, "test/permanent", {"creatorId": "c"})
+    with nothing_recorded(engine, "events"):
+        engine.daemon("worker-1").start()
+        engine.wait_for_run(entry, "test-permanent", "failed")
+        engine.wait_for_function("test-handler")
+        engine.wait_until(lambda: not engine.keys("run:*"), 20, "the runs to leave Redis")
+        engine.daemon("scheduler-1").kill()
+        engine.stack.redis.kill()
+        engine.stack.redis.start()
+        [(event, fields)] = engine.redis.xrange(engine.home("c") + ":events")
+        assert fields["name"] == "inngest/function.failed"
+        yield event
+
+
+def find_forgotten(engine):
+    """By a scheduler that has seen nothing of it."""
+    engine.daemon("scheduler-1").start()
+    servers = "select value from chronos.meta where key = 'redis_servers'"
+    engine.wait_until(lambda: engine.value(servers) == engine.redis.info("server")["run_id"], 20, "the look for what was forgotten")
+
+
+def expect_handled_once(engine):
+    engine.wait_quiet()
+    assert len(told(engine, "failed")) == 1
+    assert len(engine.happenings(function="test-handler", what="handled")) == 1
+
+
+def test_a_failure_that_is_on_its_way_is_not_sent_again(whole):
+    with failed_and_handled(whole):
+        find_forgotten(whole)
+    expect_handled_once(whole)
+    assert not whole.daemon("scheduler-1").log_contains("code=end-event-lost")
+
+
+def test_a_failure_that_was_lost_after_it_was_handled_is_not_handled_again(whole):
+    with failed_and_handled(whole) as event:
+        whole.redis.xdel(whole.home("c") + ":events", event)
+        find_forgotten(whole)
+    expect_handled_once(whole)
+    assert whole.daemon("scheduler-1").log_contains("code=end-event-lost")

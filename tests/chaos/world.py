@@ -78,6 +78,7 @@ class World(Engine):
         self.videos = []
         self.transcribed = []
         self.first_tick_ms = 0
+        self.lost_entries = set()  # of events that were lost with Redis before they were recorded
         self.asked = {}  # creator -> events that were acknowledged
 
     # ---- starting ----
@@ -230,6 +231,10 @@ class World(Engine):
         db = self.clients.pop("db", None)
         if db is not None:
             db.close()
+
+    def unfinished(self):
+        """Also what was sent in SQL and is not known to be recorded: Redis may have lost it, and it is sent again."""
+        return super().unfinished() or ("the outbox has rows" if self.value("select exists (select from chronos.outbox)") else "")
 
     def stop_proxies(self):
         for proxy in self.proxies.values():

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import make_engine
 from harness.fixtures import finish, new_database, start_redis
+from keys import new_key
 from test_server import is_error
 from web import Web
 
@@ -244,6 +245,64 @@ def test_reprocessing_by_id_and_by_creator(app):
     for body, field in (({}, "videoIds"), ({"videoIds": ["x"]}, "videoIds[0]"), ({"videoIds": [video], "reason": 1}, "reason")):
         assert is_error(app.post("/api/admin/reprocess-embeddings", body), 400, "invalid_input")["field"] == field
     is_error(app.post("/api/admin/reprocess-embeddings", {"creatorId": str(uuid.uuid4())}), 404, "creator_not_found")
+
+
+# ---- who did it ----
+def audit(app, **which):
+    """Rows of the audit log, newest first."""
+    return app.get("/v1/audit?" + urllib.parse.urlencode(which)).data
+
+
+def test_changes_of_the_front_end_are_in_the_audit_log(app):
+    creator = app.creator()
+    videos = [app.video(creator, f"audited {i}", "completed", TRANSCRIPT) for i in range(2)]
+    key, hashed = new_key("admin", "front-end")
+    console = app.engine.stack.start_console("console-audited", CHRONOS_ADMIN_KEYS=hashed)
+    try:
+        w, shown = Web(app.engine, console), {"Authorization": f"Bearer {key}"}
+        done = w.post("/api/bulk/export", {"creator_id": creator, "video_ids": videos, "token": "not of interest"}, **shown)
+        operation = done.json["data"]["operation_id"]
+        w.post("/api/admin/reprocess-embeddings", {"videoIds": videos[:1]}, **shown)
+        w.post("/api/admin/reprocess-embeddings", {"creatorId": creator}, **shown)
+        failed = app.video(creator, "broken", "failed", TRANSCRIPT)
+        assert w.post(f"/api/video/{failed.upper()}/retry", **shown).status == 200
+    finally:
+        console.stop()
+    row = audit(app, target=operation)[0]
+    assert (row["who"], row["from"], row["action"]) == ("admin:front-end", "127.0.0.1", "bulk.export")
+    assert row["details"] == {"creator_id": creator, "video_count": 2} and row["request_id"] == done.headers["X-Request-Id"]
+    by_creator, by_id = [r for r in audit(app, action="videos.reprocess", who="admin:front-end") if r["who"] == "admin:front-end"]
+    assert (by_creator["target"], by_creator["details"]) == (creator, {"video_count": 2})
+    assert (by_id["target"], by_id["details"]) == (None, {"video_count": 1, "videos": videos[:1]})
+    assert [(r["action"], r["details"]) for r in audit(app, target=failed)] == [("video.retry", {"event": "video/transcription.completed"})]
+
+
+def test_all_stuck_ones_are_one_row_and_none_is_no_row(app):
+    stuck = {app.video(app.creator(), "stuck", "embedding", TRANSCRIPT, age_minutes=20) for _ in range(2)}
+    app.post("/api/admin/retry-all-stuck")
+    rows = audit(app, action="videos.retry_stuck")
+    assert stuck <= set(rows[0]["details"]["videos"])
+    assert app.post("/api/admin/retry-all-stuck").json["results"] == []
+    assert audit(app, action="videos.retry_stuck") == rows
+
+
+def test_what_was_refused_is_not_in_the_audit_log(app):
+    before = audit(app)
+    creator = app.creator()
+    is_error(app.post("/api/bulk/delete", {"creator_id": creator, "video_ids": ["x"]}), 400, "invalid_input")
+    is_error(app.post(f"/api/video/{app.video(creator)}/retry"), 400, "not_retryable")
+    is_error(app.post("/api/admin/reprocess-embeddings", {"creatorId": creator}), 404, "not_found")
+    assert audit(app) == before
+
+
+def test_a_change_that_cannot_be_noted_is_not_made(app):
+    creator = app.creator()
+    app.rows("alter table chronos.audit add constraint no_bulk check (action <> 'bulk.delete') not valid")
+    try:
+        assert app.post("/api/bulk/delete", {"creator_id": creator, "video_ids": [app.video(creator)]}).status >= 400
+    finally:
+        app.rows("alter table chronos.audit drop constraint no_bulk")
+    assert app.rows("select from public.bulk_operations where creator_id = %s", creator) == []
 
 
 # ---- search ----

@@ -1,7 +1,10 @@
 """POST /e/<key> by hand: what is accepted, what is refused, and when it is durable."""
 
 import base64
+import http.client
 import json
+import os
+import signal
 import time
 import uuid
 
@@ -145,6 +148,48 @@ def test_a_full_redis_refuses_and_says_so(console, yard):
     finally:
         yard.configure_redis("maxmemory", "0")
     assert w.post("/e/key", {"name": "test/echo"}).status == 200
+
+
+def script_calls(e):
+    return sum(s["calls"] for name, s in e.redis.info("commandstats").items() if name.startswith("cmdstat_evalsha"))
+
+
+def send_only(w, path, body):
+    """A connection whose answer is not read yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", w.port, timeout=20)
+    connection.request("POST", path, body if isinstance(body, str) else json.dumps(body))
+    return connection
+
+
+def test_what_comes_while_redis_is_slow_goes_there_together_and_each_gets_its_own_answer(make_stack, database):
+    from web import Web
+    e = make_stack(database_url=database, environment={"CHRONOS_PARTITIONS": "1"})
+    e.stack.start_redis()
+    e.stack.start_scheduler().stop()  # it has fixed the number of partitions; from now on nobody else calls scripts
+    w = Web(e, e.stack.start_console(CHRONOS_CONSOLE_THREADS=4))
+    assert w.post("/e/key", {"name": "test/echo"}).status == 200
+    before = script_calls(e)
+    sent = [("/e/key", {"name": "test/echo", "data": {"n": n}}, 200) for n in range(40)]
+    sent[7:7] = [("/e/key", "{", 400), ("/e/key", {"name": "inngest/x"}, 400), ("/e/key?durable=paper", {"name": "test/echo"}, 400),
+                 ("/e/key", [], 200), ("/v1/events", [{"name": "test/echo", "data": {"n": n}} for n in (100, 101)], 200),
+                 ("/e/key", {"name": "test/echo", "data": {"n": 102, "text": "x" * 5000}}, 200)]
+    os.kill(e.stack.redis.process.pid, signal.SIGSTOP)
+    try:
+        waiting = [send_only(w, path, body) for path, body, _ in sent]
+        assert w.get("/health").status == 200
+    finally:
+        os.kill(e.stack.redis.process.pid, signal.SIGCONT)
+    answers = [c.getresponse() for c in waiting]
+    bodies = [json.loads(a.read()) for a in answers]
+    for c in waiting:
+        c.close()
+    assert [a.status for a in answers] == [status for _, _, status in sent]
+    entries = {fields["eid"]: json.loads(fields["data"]).get("n") for _, fields in e.redis.xrange("{c0}:events")}
+    for (_, body, status), answer in zip(sent, bodies):
+        wanted = [] if status != 200 else [x["data"]["n"] for x in (body if isinstance(body, list) else [body])]
+        assert [entries.pop(i) for i in answer["ids"]] == wanted
+    assert list(entries.values()) == [None], "nothing came twice, or from what was refused"
+    assert script_calls(e) - before < 20
 
 
 def test_discovery(web, console):

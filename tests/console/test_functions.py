@@ -88,6 +88,9 @@ def test_limits(api):
     assert api.post("/v1/limits", {"name": "fn/test-limited", "owner": creator, "max": None}).status == 200
     assert limit(api, "fn/test-limited", creator)["set"] is None
     assert api.post("/v1/weights", {"owner": creator, "weight": 2.5}).status == 200
+    assert [w["weight"] for w in api.get("/v1/weights").data if w["owner"] == creator] == [2.5]
+    assert api.post("/v1/weights", {"owner": creator, "weight": None}).status == 200
+    assert creator not in [w["owner"] for w in api.get("/v1/weights").data]
     assert api.post("/v1/budgets", {"owner": creator, "usd": 12.5}).status == 200
     assert api.engine.value("select value from chronos.controls where name = %s", "budget:" + creator) == "12500000"
     workers = api.get("/v1/workers").data

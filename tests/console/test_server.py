@@ -1,5 +1,6 @@
 """The server itself: what every request gets, and clients that misbehave."""
 
+import re
 import threading
 import time
 
@@ -149,3 +150,20 @@ def test_files_of_the_page_are_part_of_it(web):
     assert (again.status, again.body) == (304, b"")
     assert web.get("/robots.txt/").status == 404 and web.get("/page/robots.txt").status == 404
     assert web.post("/robots.txt").status == 404
+
+
+def test_files_of_the_page_are_kept_by_browsers_until_there_is_another_release(web):
+    page = web.get("/")
+    assert page.headers["Cache-Control"] == "no-cache" and web.get("/", If_None_Match=page.headers["ETag"]).status == 304
+    names = re.findall(r'(?:src|href)="(/[^"]+)"', page.body.decode())
+    release = names[0].split("/")[1]
+    assert len(names) == 4 and all(n.startswith(f"/{release}/") for n in names)
+    for name in [*names, f"/{release}/lib/dom.js"]:
+        plain, kept = web.get(name[len(release) + 1:]), web.get(name)
+        assert kept.body == plain.body and kept.headers["Content-Type"] == plain.headers["Content-Type"]
+        assert "immutable" in kept.headers["Cache-Control"] and plain.headers["Cache-Control"] == "no-cache"
+    other = web.get(f"/v-{'0' * 16}/app.js")
+    assert other.body == web.get("/app.js").body and other.headers["Cache-Control"] == "no-cache", "of another release: not to be kept"
+    assert web.get(f"/{release}/").headers["Cache-Control"] == "no-cache", "the page itself never is"
+    for path in ("/v-0/app.js", f"/{release}app.js", f"/{release}/nothing.js", f"/{release}/v1/me"):
+        is_error(web.get(path), 404, "not_found")

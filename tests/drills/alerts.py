@@ -1,5 +1,6 @@
 """A Prometheus that scrapes every second and keeps the alerts of ops/prometheus, in a copy in which time runs faster: what
-an alert waits for and the windows it looks back over are seconds. Its figures and thresholds are those of operation."""
+an alert waits for, the windows it looks back over and the time for which news are new are seconds. Its figures and other
+thresholds are those of operation."""
 
 import os
 import re
@@ -8,14 +9,17 @@ from ops.stack import wait_until
 from ops.stack.prometheus_server import PrometheusServer
 
 FOR = "1s"
-WINDOWS = {"m": "5s", "h": "20s", "d": "20s"}  # by the unit of the one in operation; half an hour counts as hours
+NEWS_S = 30
+WINDOWS = {"m": "10s", "h": "20s", "d": "20s"}  # by the unit of the one in operation; half an hour counts as hours
 
 
 def shorten(text):
-    """The rules with every `for` and every window of minutes and more made short."""
+    """The rules with every `for`, every window and offset of minutes and more, and every age of a minute and more that is news,
+    made short."""
     text = re.sub(r"^( +for): .*$", rf"\1: {FOR}", text, flags=re.MULTILINE)
-    text = text.replace("[30m]", "[1h]")
-    return re.sub(r"\[\d+([mhd])\]", lambda m: f"[{WINDOWS[m[1]]}]", text)
+    text = text.replace("[30m]", "[1h]").replace("offset 30m", "offset 1h")
+    text = re.sub(r"(\[|offset )\d+([mhd])", lambda m: m[1] + WINDOWS[m[2]], text)
+    return re.sub(r"(time\(\) - .* <) \d+$", rf"\1 {NEWS_S}", text, flags=re.MULTILINE)
 
 
 class Alerts(PrometheusServer):
@@ -40,6 +44,11 @@ class Alerts(PrometheusServer):
 
     def wait_firing(self, name, deadline=90):
         wait_until(lambda: name in self.firing(), deadline, f"{name} to fire", interval=0.5, logs=[],
+                   seen=lambda: f"firing: {sorted(self.firing())}")
+
+    def wait_fired(self, name, deadline=90):
+        """Also when it is over already."""
+        wait_until(lambda: self.ever_fired(name), deadline, f"{name} to fire", interval=0.5, logs=[],
                    seen=lambda: f"firing: {sorted(self.firing())}")
 
     def wait_clear(self, name, deadline=90):

@@ -84,7 +84,10 @@ class Sentinel:
     def wait_demoted(self):
         """The old primary follows the new one, and has given up what it had beyond it."""
         def follows():
-            told = self.client_of(self.primary).info("replication")
+            try:
+                told = self.client_of(self.primary).info("replication")
+            except redis.exceptions.ConnectionError:
+                return False  # Sentinel cuts all connections when it demotes
             return told["role"] == "slave" and told["master_link_status"] == "up"
 
         wait_until(follows, 60, "the old primary to follow", logs=[self.process.log])

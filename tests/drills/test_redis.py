@@ -22,8 +22,8 @@ def test_redis_full(drill):
 
 @pytest.mark.quick
 def test_redis_emptied(drill):
-    """There is no alert for it: what Postgres knows is started again, and that is told in the log."""
+    """What Postgres knows is started again, and that is told."""
     drill.load([kind for kind in KINDS if kind not in NOT_AFTER_LOSS])
-    drill.strike(FlushRedis(), "redis")
+    drill.strike(FlushRedis(), "redis", "ChronosRedisLostData")
     drill.wait_for_work()
     drill.check_loss()

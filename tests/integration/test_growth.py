@@ -41,6 +41,21 @@ def test_old_days_leave_table_by_table_but_for_what_is_live(engine):
     assert engine.log_contains("partition=\\S*events_")
 
 
+@pytest.mark.parametrize("settings, left", [
+    ({}, [300, 20, 0]),
+    ({"CHRONOS_RETENTION_AUDIT_DAYS": 30}, [20, 0]),
+    ({"CHRONOS_RETENTION_AUDIT_DAYS": 0, "CHRONOS_RETENTION_DAYS": 10}, [0]),
+])
+def test_who_changed_what_leaves_in_time(engine, settings, left):
+    """More rows than are deleted at once."""
+    for days, rows in ((400, 2500), (300, 1), (20, 1), (0, 1)):
+        engine.rows("insert into chronos.audit (at, who, from_address, action, target)"
+                    " select now() - %s * interval '1 day', 'w', '', 'a', %s from generate_series(1, %s)", days, days, rows)
+    engine.stack.start_scheduler(**settings)
+    engine.wait_until(lambda: engine.log_contains("rows of who changed what were past their time"), 20, "the old rows to leave")
+    assert [int(r["target"]) for r in engine.rows("select target from chronos.audit order by id")] == left
+
+
 def test_partitions_are_made_ahead_by_any_number_of_schedulers(engine):
     for table in ("events", "runs"):
         engine.rows("select to_char(now() + interval '3 days', 'YYYYMMDD')")

@@ -476,6 +476,17 @@ def test_an_older_manifest_does_not_replace_a_newer_one(engine):
     assert engine.log_contains("newer version of a function is published already.*test-noop")
 
 
+def test_other_settings_of_the_same_version_replace_what_is_published_and_it_is_told(engine):
+    engine.start(workers=0)
+    first = engine.stack.start_worker()
+    second = engine.stack.start_worker()
+    told = "same version was published with other rules or settings"
+    assert not first.log_contains(told) and not second.log_contains(told)
+    third = engine.stack.start_worker(CHRONOS_LIMITS="test-keyed=7")
+    assert third.log_contains(told + ".*test-keyed") and not third.log_contains(told + ".*test-noop")
+    assert json.loads(engine.redis.hget("chronos:functions", "test-keyed"))["limits"][0]["max"] == 7
+
+
 def test_what_the_operator_sets_is_published(engine):
     engine.start(CHRONOS_BUDGET_USD_PER_HOUR="2.5", CHRONOS_LIMITS="test-keyed=7,test-keyed/2=4")
     paid = json.loads(engine.redis.hget("chronos:functions", "test-paid"))

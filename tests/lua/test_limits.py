@@ -137,14 +137,15 @@ def test_a_limit_that_has_filled_up_again_is_waited_for_again(p):
     assert p.ready("f") == ["r2"] and slots(p) == {"own:k": {"r2"}, "all": {"r2"}}
 
 
-def test_who_is_through_one_limit_goes_behind_those_who_wait_for_the_next(p):
-    """Else whoever's own limit frees would pass them."""
-    seeded(p, "1 own:$\n2 all\n", **{"ready:f": {"entries": [], "workers": {}}})
+@pytest.mark.parametrize("own, other", [("own", "all"), ("fn/f", "other")])
+def test_who_is_through_one_limit_goes_behind_those_who_wait_for_the_next(p, own, other):
+    """Else whoever's own limit frees would pass them, however the limits are called."""
+    seeded(p, f"1 {own}:$\n2 {other}\n", **{"ready:f": {"entries": [], "workers": {}}})
     p.enqueue(run("a1", "f", "a"), run("b1", "f", "b"), run("a2", "f", "a"), run("c1", "f", "c"))
-    assert blocked(p) == {"own:a": ["f:a"], "all": ["f:c"]}
+    assert blocked(p) == {f"{own}:a": ["f:a"], other: ["f:c"]}
     assert finish(p, "a1") == "a1"
     assert p.ready("f") == ["b1", "c1"]
-    assert blocked(p) == {"all": ["f:a"]}
+    assert blocked(p) == {other: ["f:a"]}
 
 
 # ---- what a run remembers ----

@@ -34,9 +34,15 @@ def test_an_older_one_is_kept_out_and_the_others_are_not(p, published):
 
 
 def test_the_same_version_is_written_again(p, published):
-    publish(p, ("f", 3, manifest(3, retries=1)))
-    assert publish(p, ("f", 3, manifest(3, retries=2))) == [0]
-    assert published() == {"f": manifest(3, retries=2)}
+    publish(p, ("f", 3, manifest(3)))
+    assert publish(p, ("f", 3, manifest(3))) == [0]
+    assert published() == {"f": manifest(3)}
+
+
+def test_of_two_that_differ_in_the_same_version_the_last_stays_and_it_is_told(p, published):
+    publish(p, ("f", 3, manifest(3, retries=1)), ("g", 1, manifest(1)))
+    assert publish(p, ("f", 3, manifest(3, retries=2)), ("g", 1, manifest(1))) == [2, 0]
+    assert published() == {"f": manifest(3, retries=2), "g": manifest(1)}
 
 
 def test_ten_is_newer_than_nine(p, published):

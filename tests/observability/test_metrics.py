@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 
 from conftest import Samples, get, promtool, samples, total
 from ops.stack import repository
@@ -100,6 +101,35 @@ def test_counters_agree_with_the_archive(running_alone):
     assert s.sum("chronos_events_total", outcome="accepted") >= 31
     assert w.sum("chronos_worker_threads") == 32
     assert w.sum("chronos_late_commits_refused_total") == 0
+
+
+def test_what_alerts_ask_for_is_there_before_it_happens(running_alone):
+    """Growth is seen only of what was there before."""
+    c = running_alone
+    c.wait_until(lambda: samples(c, "scheduler-1").sum("chronos_leases_expired_total", function="test-noop") == 0,
+                 20, "the scheduler to know the functions")
+    w, s = samples(c, "worker-1"), samples(c, "scheduler-1")
+    for outcome in ("completed", "failed"):
+        assert w.sum("chronos_runs_finished_total", function="test-noop", outcome=outcome) == 0
+    assert w.sum("chronos_runs_started_total", function="test-noop") == 0
+    assert w.sum("chronos_run_queue_wait_seconds_bucket", function="test-noop", le="30") == 0
+    for outcome in ("accepted", "duplicate", "unmatched", "rejected"):
+        assert s.sum("chronos_events_total", outcome=outcome) is not None
+    assert s.sum("chronos_cron_ticks_total", function="test-ticking", result="missed") == 0
+    for daemon in (w, s):
+        for store in ("redis", "postgres"):
+            assert daemon.sum(f"chronos_{store}_errors_total", **{"class": "unavailable"}) == 0
+
+
+def test_a_rebuild_is_shown(running_alone):
+    c = running_alone
+    name = "chronos_redis_last_rebuild_timestamp_seconds"
+    c.wait_until(lambda: samples(c, "scheduler-1").sum("chronos_sampler_last_success_timestamp_seconds", source="postgres"),
+                 20, "the figures of postgres")
+    assert samples(c, "scheduler-1").sum(name) == 0
+    began = time.time()
+    c.redis.flushall()
+    c.wait_until(lambda: samples(c, "scheduler-1").sum(name) >= began, 60, "the rebuild to be shown")
 
 
 def test_figures_of_state_follow_what_is_there(running_alone):

@@ -286,6 +286,12 @@ static void test_a_killed_idle_connection_is_not_noticed(void **state)
     }
 }
 
+static void assert_jit(struct db *db, const char *value)
+{
+    auto_result *r = PQexec(db->conn, "show jit");
+    assert_string_equal(PQgetvalue(r, 0, 0), value);
+}
+
 static void assert_option(struct db *db, const char *keyword, const char *expected)
 {
     PQconninfoOption *options = PQconninfo(db->conn), *o = options;
@@ -319,15 +325,17 @@ static void test_limits_of_a_session(void **state)
     assert_int_equal(db->patience_ms, 90000);
     assert_string_equal(PQparameterStatus(db->conn, "client_encoding"), "UTF8");
     assert_string_equal(PQparameterStatus(db->conn, "TimeZone"), "UTC");
+    assert_jit(db, "off");
     assert_int_equal(ask("select count(*) from pg_stat_activity where application_name = 'test_db'"
                          " and datname = current_database()"),
                      1);
 
     char url[1200];
-    (void)snprintf(url, sizeof(url), "%s options='-c statement_timeout=200ms'", test_url);
+    (void)snprintf(url, sizeof(url), "%s options='-c statement_timeout=200ms -c jit=on'", test_url);
     struct db *strict = db_new(url, "test_db");
     assert_ok(db_begin(strict, &e), &e);
     assert_int_equal(strict->patience_ms, 30200);
+    assert_jit(strict, "on");
     db_rollback(strict);
     db_free(strict);
 }

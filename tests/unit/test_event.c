@@ -29,13 +29,15 @@ static void test_orders_are_not_taken_from_the_public_door(void **state)
     struct event ev;
     struct err e;
     READ(&ev, PUBLIC, &e, "name", "a/b", "data", "{}", "fn", "f", "eid", RUN, "at", "5", "parent",
-         "0\nrun\nstep", "to", "0\nrun\nstep", "retry_of", RUN, "skip", "no", "from", "outbox");
+         "0\nrun\nstep", "to", "0\nrun\nstep", "retry_of", RUN, "skip", "no", "again", "1", "from",
+         "outbox");
     assert_true(ok);
     assert_null(ev.orders.fn);
     assert_null(ev.orders.parent);
     assert_null(ev.orders.to);
     assert_null(ev.orders.retry_of);
     assert_null(ev.orders.skip);
+    assert_null(ev.orders.again);
     assert_false(ev.named);
     assert_string_not_equal(ev.id, RUN);
     assert_int_equal(ev.received_ms, 1700000000123);
@@ -48,11 +50,12 @@ static void test_an_entry_of_the_engine_says_what_is_to_be_done(void **state)
     struct event ev;
     struct err e;
     READ(&ev, ENGINE, &e, "name", "inngest/scheduled.timer", "data", "{\"n\":1}", "fn", "f", "eid",
-         RUN, "at", "1650000000000", "skip", "missed", "replay_of", "x");
+         RUN, "at", "1650000000000", "skip", "missed", "replay_of", "x", "again", "1");
     assert_true(ok);
     assert_string_equal(ev.orders.fn, "f");
     assert_string_equal(ev.orders.skip, "missed");
     assert_string_equal(ev.orders.replay_of, "x");
+    assert_string_equal(ev.orders.again, "1");
     assert_null(ev.orders.parent);
     assert_true(ev.named);
     assert_string_equal(ev.id, RUN);

@@ -92,6 +92,19 @@ static void test_a_value_falls_into_the_bucket_whose_edge_it_does_not_pass(void 
     assert_shows("chronos_run_queue_wait_seconds_count{function=\"edge\"} 4\n");
 }
 
+static void test_a_series_is_there_before_anything_is_noted(void **state)
+{
+    (void)state;
+    metric_show(METRIC_LEASES_EXPIRED, "early");
+    metric_show(METRIC_QUEUE_WAIT, "early");
+    assert_shows("chronos_leases_expired_total{function=\"early\"} 0\n");
+    assert_shows("chronos_run_queue_wait_seconds_bucket{function=\"early\",le=\"30\"} 0\n");
+    assert_shows("chronos_run_queue_wait_seconds_count{function=\"early\"} 0\n");
+    metric_add(METRIC_LEASES_EXPIRED, 2, "early");
+    metric_show(METRIC_LEASES_EXPIRED, "early");
+    assert_shows("chronos_leases_expired_total{function=\"early\"} 2\n");
+}
+
 static void test_a_gauge_that_is_not_set_any_more_goes(void **state)
 {
     (void)state;
@@ -151,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_noted_before_somebody_can_ask),
         cmocka_unit_test(test_what_threads_count_is_added_up_and_outlives_them),
         cmocka_unit_test(test_a_value_falls_into_the_bucket_whose_edge_it_does_not_pass),
+        cmocka_unit_test(test_a_series_is_there_before_anything_is_noted),
         cmocka_unit_test(test_a_gauge_that_is_not_set_any_more_goes),
         cmocka_unit_test(test_a_metric_with_too_many_series_takes_no_more),
         cmocka_unit_test(test_gauges_may_be_read_when_they_are_asked_for),

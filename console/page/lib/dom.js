@@ -64,6 +64,7 @@ const PATHS = {
     events: "M13 3L5 14h6l-1 7 8-11h-6z", functions: "M9 4H7a2 2 0 0 0-2 2v4l-2 2 2 2v4a2 2 0 0 0 2 2h2M15 4h2a2 2 0 0 1 2 2v4l2 2-2 2v4a2 2 0 0 1-2 2h-2",
     videos: "M3 6h13v12H3zM16 10l5-3v10l-5-3", bulk: "M4 4h12v12H4zM8 20h12V8", analytics: "M4 20V10M10 20V4M16 20v-7M21 20H3",
     workers: "M5 5h14v6H5zM5 13h14v6H5zM8.5 8h.1M8.5 16h.1", rejected: "M12 4l9 16H3zM12 10v4M12 17h.1",
+    limits: "M4 18a8 8 0 1 1 16 0M12 18l4-6", audit: "M6 3h9l4 4v14H6zM9 11h7M9 15h7M9 7h3",
     sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M19 5l-1.4 1.4M6.4 17.6L5 19",
     auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18", download: "M12 4v11M7 11l5 5 5-5M5 20h14", search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5L20 20",
     out: "M14 4h5v16h-5M10 8l-4 4 4 4M6 12h10", copy: "M8 8h11v12H8zM5 16V4h11", up: "M6 15l6-6 6 6",

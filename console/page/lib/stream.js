@@ -1,9 +1,13 @@
 /* What happens, as it happens: one EventSource for the whole page, and who wants to hear of what. The browser connects again by itself;
- * while it cannot, screens ask for what they show from time to time. */
+ * while it cannot, screens ask for what they show from time to time.
+ *
+ * A browser has six connections to a host for all its tabs, and keeps those of pages that one can go back to. So a page that nobody sees gives
+ * its own back, or the next ones would wait for it; when it is seen again it connects, and what it shows is loaded again. */
 
 const TYPES = ["run", "event", "workers", "overview", "reset"];
 const listeners = new Map(); /* type → set of functions */
-let source = null, opened = false, timer = null, pause = 1000;
+const UNSEEN_MS = 5000; /* changing quickly between two tabs is not worth a new connection */
+let source = null, opened = false, wanted = false, timer = null, unseen = null, pause = 1000;
 let tell = () => {};
 
 export function onLink(f) {
@@ -29,8 +33,10 @@ function deliver(type, data) {
 }
 
 export function connect() {
-    clearTimeout(timer);
-    source?.close();
+    wanted = true;
+    close();
+    if (document.hidden)
+        return;
     source = new EventSource("/v1/stream");
     source.onopen = () => {
         const again = !opened;
@@ -62,9 +68,29 @@ export function connect() {
         source.addEventListener(t, take);
 }
 
-export function disconnect() {
+function close() {
     clearTimeout(timer);
     source?.close();
     source = null;
     opened = false;
 }
+
+export function disconnect() {
+    wanted = false;
+    close();
+}
+
+function seen() {
+    clearTimeout(unseen);
+    if (wanted && source === null)
+        connect();
+}
+
+document.addEventListener("visibilitychange", () => {
+    if (document.hidden)
+        unseen = setTimeout(close, UNSEEN_MS);
+    else
+        seen();
+});
+window.addEventListener("pagehide", close);
+window.addEventListener("pageshow", seen);

@@ -61,6 +61,7 @@ bool heard_find(const struct heard *h, const char *key, bool *ret_found, struct 
     return true;
 }
 
+/* It was paid for, perhaps after minutes in which the connection was idle: that it is gone is no reason to pay again. */
 bool heard_keep(const struct heard *h, const char *key, const struct transcript *part,
                 struct err *e)
 {
@@ -69,6 +70,12 @@ bool heard_keep(const struct heard *h, const char *key, const struct transcript 
     (void)snprintf(cost, sizeof(cost), "%.17g", part->cost_usd);
     auto_json *json = captions_to_json(&part->captions);
     auto_free char *segments = js_dump(json, NULL);
-    return DB_EXEC(h->db, e, "keep_heard_part", h->video_id, key, h->run_id, segments,
-                   part->language, duration, cost);
+    bool kept = false;
+    for (int tries = 0; !kept && tries < 2; tries++) {
+        kept = DB_EXEC(h->db, e, "keep_heard_part", h->video_id, key, h->run_id, segments,
+                       part->language, duration, cost);
+        if (!kept && e->code != ERR_UNAVAILABLE)
+            break;
+    }
+    return kept;
 }

@@ -1,6 +1,7 @@
 #include "feed.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ struct feed_stream {
     char head[HEAD_SIZE]; /* before anything else: hello, or reset */
     size_t head_len, head_sent;
     bool aside; /* the connection is suspended */
+    bool gone;  /* so is the client: it is not counted any more */
 };
 
 struct feed {
@@ -217,6 +219,24 @@ void feed_free(struct feed *f)
 
 /* ---- streams ---- */
 
+/* libmicrohttpd does not look at a connection that is set aside, so it learns of a client that has gone when there is something to tell.
+ * When many come back at once, their old streams must not take the new ones' places until then. The lock is held. */
+static void forget_gone(struct feed *f)
+{
+    for (struct feed_stream *s = f->streams; s != NULL; s = s->next) {
+        if (!s->aside)
+            continue;
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct pollfd p = {.fd = info->connect_fd, .events = POLLRDHUP};
+        if (poll(&p, 1, 0) == 1) {
+            s->gone = true;
+            f->count--;
+            wake(s);
+        }
+    }
+}
+
 /* "<epoch>-<place>" of the last message that it got. Where it goes on, if all since is still there. */
 static bool find_place(const struct feed *f, const char *last, uint64_t *ret)
 {
@@ -246,6 +266,8 @@ struct feed_stream *feed_open(struct feed *f, struct MHD_Connection *connection,
     *s = (struct feed_stream){.feed = f, .connection = connection, .topics = topics};
     (void)snprintf(s->run, sizeof(s->run), "%s", run);
     (void)pthread_mutex_lock(&f->lock);
+    if (f->count >= f->conf->console_streams)
+        forget_gone(f);
     bool room = !f->ending && f->count < f->conf->console_streams;
     if (room) {
         bool goes_on = last != NULL && find_place(f, last, &s->place);
@@ -274,7 +296,7 @@ void feed_close(struct feed_stream *s)
     *s->back = s->next;
     if (s->next != NULL)
         s->next->back = s->back;
-    f->count--;
+    f->count -= !s->gone;
     f->left_ms = mono_ms();
     (void)pthread_mutex_unlock(&f->lock);
     free(s);
@@ -327,8 +349,8 @@ ssize_t feed_read(struct feed_stream *s, char *buf, size_t size)
 {
     struct feed *f = s->feed;
     (void)pthread_mutex_lock(&f->lock);
-    size_t n = f->ending ? 0 : take(s, buf, size);
-    bool over = f->ending;
+    bool over = f->ending || s->gone;
+    size_t n = over ? 0 : take(s, buf, size);
     if (n == 0 && !over) {
         s->aside = true;
         MHD_suspend_connection(s->connection);

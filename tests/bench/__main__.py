@@ -150,7 +150,7 @@ def measure_tracing(bench, figures, count):
 
 def measure_observability(bench, figures, count):
     figures["observability"] = observability.measure(bench, count, REPETITIONS)
-    progress(f"metrics on against off: {figures['observability']}")
+    progress(f"watched against not: {figures['observability']}")
 
 
 def measure_soak(bench, figures, seconds):

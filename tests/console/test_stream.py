@@ -181,6 +181,17 @@ def test_many_streams_take_no_thread_and_are_all_told(console):
         s.close()
 
 
+def test_who_comes_back_at_once_finds_the_place_that_was_left(console):
+    w = console(CHRONOS_CONSOLE_STREAMS=5)
+    for _ in range(3):
+        streams = [Stream(w, "?topics=event") for _ in range(5)]
+        for s in streams:
+            assert s.status == 200 and s.next()[0] == "hello"
+        is_error(w.get("/v1/stream"), 503, "busy")
+        for s in streams:
+            s.close()
+
+
 def test_who_reads_too_slowly_is_told_to_ask_again(console):
     """The ring has 4,096 places."""
     w = console()

@@ -242,6 +242,7 @@ static void measure_schedule(const struct schedule *s, int64_t last_ms, int64_t 
                              int64_t wait_ms)
 {
     metric_show(METRIC_CRON_TICKS, s->fn, "missed");
+    metric_show(METRIC_CRON_LATENESS, s->fn);
     metric_set(METRIC_CRON_LAST, (double)last_ms / 1000, s->fn);
     if (wait_ms >= 0)
         metric_set(METRIC_CRON_NEXT, (double)(now_ms + wait_ms) / 1000, s->fn);

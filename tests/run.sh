@@ -3,7 +3,7 @@
 #
 #   ONLY=pattern   only suites, test programs or tests whose name contains it
 #   BUILD=0        with what is built already
-#   JOBS=n         so many tests of a suite at a time, where they do not measure; twice the processors unless told
+#   JOBS=n         so many tests of a suite at a time, where they do not measure; one more than processors unless told
 #
 # The last line is the sum: "N passed, N failed", and ", N skipped" when there were any. A suite that crashes, hangs
 # or cannot be built is one failure. Succeeds only when something passed and nothing failed.
@@ -11,7 +11,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 only=${ONLY:-}
-jobs=${JOBS:-$((2 * $(nproc)))}
+jobs=${JOBS:-$(($(nproc) + 1))}
 python=${PYTHON:-/usr/bin/python3}
 work=$(mktemp -d)
 sums=$work/sums # a line for each suite or program: passed, failed, skipped, its name
@@ -168,8 +168,9 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     trap interrupted INT TERM
     run_unit
     # mostly waiting for something to happen: several at a time, each with servers of its own
-    lane integration providers sql ctl deploy
-    lane functions observability console lua fuzz sandbox harness logs
+    lane integration
+    lane functions observability console
+    lane providers sql ctl deploy lua fuzz sandbox harness logs
     join_lanes
     CHRONOS_TEST_VARIANT=release run_pytest browser -n "$jobs" --dist loadfile tests/browser
     run_pytest chaos -n "$jobs" --dist loadfile --ignore=tests/chaos/test_promises.py tests/chaos

@@ -22,7 +22,8 @@ export PYTHONDONTWRITEBYTECODE=1
 # Most tests have a database of their own, which is a thousand files: in memory, where there is room, they cost a fraction.
 room=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
 if [ -z "${CHRONOS_RUN_DIR:-}" ] && [ "${room:-0}" -gt $((8 << 20)) ]; then
-    export CHRONOS_RUN_DIR=/dev/shm/chronos-tests-$(id -u)
+    CHRONOS_RUN_DIR=/dev/shm/chronos-tests-$(id -u)
+    export CHRONOS_RUN_DIR
 fi
 
 # count PASSED FAILED SKIPPED NAME

@@ -136,9 +136,9 @@ static void bulk_status(struct request *r)
 static void bulk_list(struct request *r)
 {
     char most[24];
-    if (page_size(r, most))
-        ANSWER(r, "api_bulk_list", request_query(r, "creator_id"), request_query(r, "before"),
-               most);
+    const char *creator;
+    if (page_size(r, most) && request_uuid(r, "creator_id", &creator))
+        ANSWER(r, "api_bulk_list", creator, request_query(r, "before"), most);
 }
 
 /* ---- dashboards ---- */
@@ -154,9 +154,10 @@ static void dashboard(struct request *r)
 static void video_list(struct request *r)
 {
     char most[24];
-    if (page_size(r, most))
-        ANSWER(r, "api_video_list", request_query(r, "creatorId"), request_query(r, "status"),
-               request_query(r, "search"), request_query(r, "before"), most);
+    const char *creator;
+    if (page_size(r, most) && request_uuid(r, "creatorId", &creator))
+        ANSWER(r, "api_video_list", creator, request_query(r, "status"), request_query(r, "search"),
+               request_query(r, "before"), most);
 }
 
 static void video_status(struct request *r)
@@ -281,7 +282,7 @@ static json_t *found_chunk(const PGresult *found, int i)
 
 static void search(struct request *r)
 {
-    const char *question = request_query(r, "q");
+    const char *question = request_query(r, "q"), *creator;
     long long most;
     double threshold = 0;
     if (question == NULL || strspn(question, " \t") == strlen(question) ||
@@ -291,7 +292,8 @@ static void search(struct request *r)
         return;
     }
     if (!request_number(r, "limit", 1, MAX_FOUND, 10, &most) ||
-        !number_within(r, "threshold", -1, 1, &threshold))
+        !number_within(r, "threshold", -1, 1, &threshold) ||
+        !request_uuid(r, "creator_id", &creator))
         return;
     auto_free char *vector = vector_of(r, question);
     if (vector == NULL)
@@ -300,8 +302,7 @@ static void search(struct request *r)
     (void)snprintf(count, sizeof(count), "%lld", most);
     (void)snprintf(least, sizeof(least), "%.9g", threshold);
     struct err e;
-    auto_result *found =
-        DB_QUERY(r->db, &e, "search_chunks", vector, count, least, request_query(r, "creator_id"));
+    auto_result *found = DB_QUERY(r->db, &e, "search_chunks", vector, count, least, creator);
     if (found == NULL) {
         reply_failure(r, &e);
         return;

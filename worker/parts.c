@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "buf.h"
-#include "heard.h"
+#include "heard_parts.h"
 
 enum { MAX_TEXT_BYTES = 64 << 20, MAX_THREADS = 64, STACK_BYTES = 512 * 1024 };
 

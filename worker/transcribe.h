@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "heard.h"
+#include "heard_parts.h"
 #include "http.h"
 #include "provider.h"
 #include "services.h"

@@ -1,5 +1,5 @@
--- Parts of a recording that speech recognition has answered (worker/heard.c). They leave when a
--- transcript is published.
+-- Parts of a recording that speech recognition has answered (worker/heard_parts.c). They leave when a transcript is
+-- published.
 
 -- name: heard_part :maybe
 -- Before a part is sent. What another run has paid for costs this one nothing.

@@ -1,4 +1,5 @@
-/* heard.h: what speech recognition has answered for the parts of a recording, until a transcript of the video is published.
+/* heard_parts.h: what speech recognition has answered for the parts of a recording, until a transcript of the video is
+ * published.
  *
  * A part that was paid for is not paid for again, whatever became of the attempt that did: of the next part, of the worker, of
  * the run. Only a run that has lost the video to a newer one may pay twice: when that one publishes, all parts leave. Parts are

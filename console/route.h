@@ -35,6 +35,7 @@ extern const struct route routes_health[];
 extern const struct route routes_login[];
 extern const struct route routes_overview[];
 extern const struct route routes_runs[];
+extern const struct route routes_search[];
 extern const struct route routes_stream[];
 
 /* The first of the table, then the next; NULL after the last. */

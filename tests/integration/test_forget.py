@@ -42,7 +42,7 @@ def make_traces(engine, creator):
     ids = {"creatorId": str(creator), "videoId": str(video["id"])}
     engine.run("test/tx", {**ids, "ms": 1})
     engine.run("test/echo", {"creatorId": str(creator), "about": str(creator)}, id=f"key-{creator}")
-    engine.run("test/permanent", ids, status="failed")
+    engine.run("test/permanent", ids, function="test-permanent", status="failed")
     engine.send_raw({"name": "test/echo", "data": f"not JSON of {creator}"})
     engine.run("test/echo", {"creatorId": "another", "also": [str(creator)]})  # about several
     engine.rows("insert into public.usage_metrics (creator_id, date, ai_credits_used, transcription_minutes)"

@@ -105,14 +105,15 @@ CREATE FUNCTION chronos.api_bulk_list(creator text, before text, most integer) R
         select o.*
         from public.bulk_operations o
         where (creator is null or o.creator_id = chronos.to_uuid(creator))
-            and (before is null or o.created_at < before::timestamptz)
-        order by o.created_at desc, o.id
+            and (before is null or (o.created_at, o.id) < (select x.at, x.id from chronos.api_place(before) x))
+        order by o.created_at desc, o.id desc
         limit most
     )
     select chronos.api_ok(jsonb_build_object(
         'success', true,
-        'data', coalesce((select jsonb_agg(chronos.api_bulk(p.id) order by p.created_at desc, p.id) from page p), '[]'),
-        'next', (select min(p.created_at) from page p having count(*) = most)))
+        'data', coalesce((select jsonb_agg(chronos.api_bulk(p.id) order by p.created_at desc, p.id desc) from page p), '[]'),
+        'next', (select chronos.api_cursor(p.created_at, p.id) from page p
+                 where (select count(*) from page) = most order by p.created_at, p.id limit 1)))
 $$;
 CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answer
     LANGUAGE sql STABLE
@@ -122,6 +123,9 @@ CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answ
          from chronos.api_bulk(chronos.to_uuid(operation)) found where found is not null),
         chronos.api_refuse(404, 'not_found', 'id', 'there is no operation with this id'))
 $$;
+CREATE FUNCTION chronos.api_cursor(at timestamp with time zone, id uuid) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || ',' || id $$;
 CREATE FUNCTION chronos.api_dashboard(creator text, starts text, ends text) RETURNS chronos.api_answer
     LANGUAGE plpgsql
     AS $$
@@ -205,6 +209,13 @@ $_$;
 CREATE FUNCTION chronos.api_ok(body jsonb) RETURNS chronos.api_answer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select (200, null, null, null, body)::chronos.api_answer $$;
+CREATE FUNCTION chronos.api_place(api_cursor text) RETURNS TABLE(at timestamp with time zone, id uuid)
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$
+    select split_part(api_cursor, ',', 1)::timestamptz,
+           case when strpos(api_cursor, ',') > 0 then split_part(api_cursor, ',', 2)
+               else '00000000-0000-0000-0000-000000000000' end::uuid
+$$;
 CREATE FUNCTION chronos.api_refuse(status integer, code text, field text, message text) RETURNS chronos.api_answer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select (status, code, field, message, null)::chronos.api_answer $$;
@@ -384,16 +395,17 @@ CREATE FUNCTION chronos.api_video_list(creator text, state text, looked_for text
             and (creator is null or v.creator_id = chronos.to_uuid(creator))
             and (state is null or v.status = any (string_to_array(state, ',')))
             and (looked_for is null or strpos(lower(v.title), lower(looked_for)) > 0)
-            and (before is null or v.created_at < before::timestamptz)
-        order by v.created_at desc, v.id
+            and (before is null or (v.created_at, v.id) < (select x.at, x.id from chronos.api_place(before) x))
+        order by v.created_at desc, v.id desc
         limit most
     )
     select chronos.api_ok(jsonb_build_object(
         'success', true,
         'data', coalesce((select jsonb_agg(to_jsonb(p) || jsonb_build_object(
             'created_at', chronos.api_time(p.created_at), 'updated_at', chronos.api_time(p.updated_at),
-            'progress', chronos.video_progress(p.status)) order by p.created_at desc, p.id) from page p), '[]'),
-        'next', (select min(p.created_at) from page p having count(*) = most)))
+            'progress', chronos.video_progress(p.status)) order by p.created_at desc, p.id desc) from page p), '[]'),
+        'next', (select chronos.api_cursor(p.created_at, p.id) from page p
+                 where (select count(*) from page) = most order by p.created_at, p.id limit 1)))
 $$;
 CREATE FUNCTION chronos.api_video_status(video text) RETURNS chronos.api_answer
     LANGUAGE sql STABLE

@@ -30,17 +30,24 @@ fetch 500 from live_runs
 
 -- name: open_untold_ends :exec
 -- Runs that failed or were cancelled without an event of it, each with the events that it began with, as in live_runs. It
--- ended after they were accepted, which is what bounds where they are looked for.
+-- ended after they were accepted, which is what bounds where they are looked for. The event of a run's end has the run's time or
+-- a later one: with a beginning, only the partitions since then are looked through, and of those only the events of ends.
 declare untold_ends no scroll cursor for
-with untold as (
+with ends as materialized (
+    select told.name, told.data ->> 'run_id' as run_id
+    from chronos.events told
+    where told.name in ('inngest/function.failed', 'inngest/function.cancelled')
+        and told.accepted_at >= coalesce(chronos.time_of_id(nullif(current_setting('chronos.live_since'), '')), '-infinity')
+),
+untold as materialized (
     select r.id, r.accepted_at, r.function_id, r.status, r.error_code, r.error_message, r.finished_at
     from chronos.runs r
     where r.status in ('failed', 'cancelled')
         and r.id >= current_setting('chronos.live_since')
         and not exists (
-            select from chronos.events told
-            where told.name = 'inngest/function.' || r.status
-                and told.data ->> 'run_id' = r.id
+            select from ends
+            where ends.name = 'inngest/function.' || r.status
+                and ends.run_id = r.id
         )
 )
 select u.id as run_id, u.function_id, u.status, u.error_code, u.error_message, e.id, e.name, e.data, e."user", e.v, e.traceparent,

@@ -4,6 +4,7 @@
 #   ONLY=pattern   only suites, test programs or tests whose name contains it
 #   BUILD=0        with what is built already
 #   JOBS=n         so many tests of a suite at a time, where they do not measure; one more than processors unless told
+#   CHRONOS_RUN_DIR=folder   where servers and daemons keep their data; in memory unless told, where there is room
 #
 # The last line is the sum: "N passed, N failed", and ", N skipped" when there were any. A suite that crashes, hangs
 # or cannot be built is one failure. Succeeds only when something passed and nothing failed.
@@ -21,7 +22,8 @@ export PYTHONDONTWRITEBYTECODE=1
 # Most tests have a database of their own, which is a thousand files: in memory, where there is room, they cost a fraction.
 room=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
 if [ -z "${CHRONOS_RUN_DIR:-}" ] && [ "${room:-0}" -gt $((8 << 20)) ]; then
-    export CHRONOS_RUN_DIR=/dev/shm/chronos-tests
+    CHRONOS_RUN_DIR=/dev/shm/chronos-tests-$(id -u)
+    export CHRONOS_RUN_DIR
 fi
 
 # count PASSED FAILED SKIPPED NAME
@@ -68,7 +70,7 @@ run_unit()
         [[ $program == *.o || $program == *.d || ! -x $program ]] && continue
         # by the name of the program, or of a test in its source
         if [[ -n $only && unit != *"$only"* && ${program##*/} != *"$only"* ]] &&
-            ! grep -qsE "\\b(test_)?\\w*$only" "tests/unit/${program##*/}.c"; then
+            ! grep -qsE "^static void test_\\w*$only" "tests/unit/${program##*/}.c"; then
             continue
         fi
         run_cmocka "$program"
@@ -90,7 +92,7 @@ run_pytest()
         grep -oE "[0-9]+ $1" <<<"$summary" | awk '{n += $1} END {print n + 0}'
     }
     bad=$(($(number_of failed) + $(number_of error)))
-    [ "$status" -eq 5 ] && return # nothing was selected
+    [ "$status" -eq 5 ] && [ -n "$only" ] && return # nothing of it was asked for
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     count "$(number_of '(passed|xfailed)')" "$bad" "$(number_of skipped)" "$name (status $status)"
     {

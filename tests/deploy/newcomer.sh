@@ -14,14 +14,15 @@ if ! command -v debootstrap >/dev/null; then
     echo "debootstrap is not installed: apt-get install debootstrap" >&2
     exit 1
 fi
-if [ ! -e "$root.base/etc/debian_version" ]; then
+if [ ! -e "$root.base" ]; then
     echo "making a bare Debian 12"
-    mkdir -p "$root.base"
-    debootstrap --variant=minbase bookworm "$root.base" "$mirror" >"$root.log" 2>&1 || {
+    rm -rf "$root.new"
+    mkdir -p "$root.new"
+    debootstrap --variant=minbase bookworm "$root.new" "$mirror" >"$root.log" 2>&1 || {
         tail "$root.log" >&2
-        rm -rf "$root.base"
         exit 1
     }
+    mv "$root.new" "$root.base" # whole or not at all
 fi
 rm -rf "$root"
 cp -a "$root.base" "$root"

@@ -5,7 +5,7 @@ set -euo pipefail
 type_in()
 {
     printf '\n# %s\n' "$*"
-    bash -c "$*"
+    bash -c "$*" </dev/null
 }
 
 export DEBIAN_FRONTEND=noninteractive

@@ -454,6 +454,22 @@ CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURN
             else '[]'
         end || jsonb_build_array(entry)))
 $$;
+CREATE FUNCTION chronos.blot_audit(creator text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    blot constant text := 'forgotten';
+    held text := '%' || replace(replace(replace(creator, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    n bigint;
+begin
+    update chronos.audit
+    set target = replace(target, creator, blot),
+        details = replace(details::text, creator, blot)::jsonb
+    where target like held or details::text like held;
+    get diagnostics n = row_count;
+    return jsonb_build_object('audit_blotted', n);
+end
+$$;
 CREATE FUNCTION chronos.cancel(run text, reason text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1215,7 +1231,7 @@ begin
     if not found then
         return 0;
     end if;
-    counts := chronos.erase_history(who);
+    counts := chronos.erase_history(who) || chronos.blot_audit(who);
     if who ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
         months := chronos.accounts_of(who::uuid);
         counts := counts || chronos.erase_application_data(who::uuid, gen_random_uuid());
@@ -1530,21 +1546,9 @@ CREATE FUNCTION chronos.is_day_live(day date) RETURNS boolean
     SET "TimeZone" TO 'UTC'
     AS $$
     select exists (
-        select from chronos.events e
-        cross join lateral unnest(e.run_ids) as r (run_id)
-        where e.outcome = 'accepted'
-            and e.accepted_at >= day::timestamptz
-            and e.accepted_at < (day + 1)::timestamptz
-            and not exists (
-                select from chronos.runs done
-                where done.id = r.run_id
-                    and done.accepted_at = e.accepted_at
-            )
-            and (left(r.run_id, 10) = left(e.id, 10)
-                or not exists (
-                    select from chronos.runs done
-                    where done.id = r.run_id
-                ))
+        select from chronos.live_runs l
+        where l.accepted_at >= day::timestamptz
+            and l.accepted_at < (day + 1)::timestamptz
     )
 $$;
 CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text) RETURNS boolean
@@ -2216,6 +2220,18 @@ CREATE TABLE chronos.heard_parts (
     cost_usd double precision NOT NULL,
     heard_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE VIEW chronos.live_runs AS
+ SELECT r.run_id,
+    r.function_id,
+    e.id AS event_id,
+    e.accepted_at
+   FROM (chronos.events e
+     CROSS JOIN LATERAL UNNEST(e.run_ids, e.function_ids) r(run_id, function_id))
+  WHERE ((e.outcome = 'accepted'::text) AND (NOT (EXISTS ( SELECT
+           FROM chronos.runs done
+          WHERE ((done.id = r.run_id) AND (done.accepted_at = e.accepted_at))))) AND (("left"(r.run_id, 10) = "left"(e.id, 10)) OR (NOT (EXISTS ( SELECT
+           FROM chronos.runs done
+          WHERE (done.id = r.run_id))))));
 CREATE TABLE chronos.meta (
     key text NOT NULL,
     value text

@@ -1,6 +1,5 @@
 """Logging in, the console being away, light and dark, and when a screen loads what it shows."""
 
-import urllib.parse
 import uuid
 
 from console.keys import new_key
@@ -120,15 +119,6 @@ def run_echo(world):
 
 def wait_shown(page, owner):
     page.wait(lambda: any(owner in e.get_attribute("title") for e in page.all(".grid-row [title]")), "the run in the table")
-
-
-def test_a_screen_is_loaded_once_at_its_start(page, world):
-    page.open("/runs?function=test-echo").title("Runs")
-    page.wait_text("Live", css="#link")
-    page.find(".grid-foot [role=status]")
-    wait_shown(page, run_echo(world))
-    _, urls = page.logs()
-    assert [urllib.parse.urlsplit(u).path for u in urls].count("/v1/runs") == 1
 
 
 def test_what_came_while_nobody_looked_is_shown(page, world):

@@ -4,13 +4,13 @@
  * A browser has six connections to a host for all its tabs, and keeps those of pages that one can go back to. So a page that nobody sees gives
  * its own back, or the next ones would wait for it; when it is seen again it connects, and what it shows is loaded again.
  *
- * A stream begins with "hello", or with "reset" when messages are lost. "connected" is heard after a time in which nothing could be heard, and
- * not at the first connection: what is shown then has just been asked for. */
+ * A stream begins with "hello", or with "reset" when messages are lost. "connected" is heard after a time in which nothing could be heard,
+ * which the beginning is too: what happens between a screen's first load and the stream's begin is told by nobody. */
 
 const TYPES = ["run", "event", "workers", "overview"];
 const listeners = new Map(); /* type → set of functions */
 const UNSEEN_MS = 5000; /* changing quickly between two tabs is not worth a new connection */
-let source = null, opened = false, wanted = false, missed = false, timer = null, unseen = null, pause = 1000;
+let source = null, opened = false, wanted = false, missed = true, timer = null, unseen = null, pause = 1000;
 let tell = () => {};
 
 export function onLink(f) {
@@ -86,7 +86,8 @@ function close() {
 }
 
 export function disconnect() {
-    wanted = missed = false;
+    wanted = false;
+    missed = true;
     close();
 }
 

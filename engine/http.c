@@ -147,6 +147,30 @@ void http_set_trace(struct http *h, const struct trace *trace, const char *span_
     h->parent_span = span_id;
 }
 
+struct http *http_split(struct http *h)
+{
+    struct http *helper = http_new();
+    http_set_cancel(helper, h->is_cancelled, h->cancel_arg);
+    http_set_trace(helper, h->trace, h->parent_span);
+    if (h->guard.enter != NULL)
+        h->guard.split(h->guard.arg, helper);
+    return helper;
+}
+
+void http_settle(struct http *helper, const struct err *e)
+{
+    if (helper->guard.enter != NULL)
+        helper->guard.settle(helper->guard.arg, e);
+}
+
+void http_merge(struct http *h, struct http *helper, bool is_outcome)
+{
+    http_charge(h, http_take_charges(helper));
+    if (h->guard.enter != NULL)
+        h->guard.merge(h->guard.arg, helper->guard.arg, is_outcome);
+    http_free(helper);
+}
+
 void http_response_release(struct http_response *r)
 {
     buf_release(&r->body);

@@ -85,8 +85,6 @@ void http_free(struct http *h); /* accepts NULL */
 void http_set_cancel(struct http *h, bool (*is_cancelled)(void *arg), void *arg);
 bool http_is_cancelled(const struct http *h);
 
-bool http_is_cancelled(const struct http *h);
-
 /* What answers have cost since the last http_take_charges, in USD: a client notes it as soon as the service has said it, so
  * that it is known also when nothing comes of the answer. */
 void http_charge(struct http *h, double usd);
@@ -99,12 +97,25 @@ struct http_guard {
                   struct err *e);                            /* false: not to be sent */
     void (*tick)(void *arg);                                 /* ten times a second meanwhile */
     void (*leave)(void *arg, const struct http_response *r); /* NULL: there was no answer */
+    /* Around http_split, http_settle and http_merge. */
+    void (*split)(void *arg, struct http *helper); /* sets a guard of the helper's own */
+    void (*settle)(void *arg, const struct err *e);
+    void (*merge)(void *arg, void *helper_arg, bool is_outcome); /* helper_arg is not used again */
 };
 void http_set_guard(struct http *h, const struct http_guard *g); /* copied; NULL = none */
 
 /* What the requests from now on belong to: `traceparent` goes with each that is to a configured base, and to no other host.
  * Borrowed until the next call; NULL = nothing. */
 void http_set_trace(struct http *h, const struct trace *trace, const char *span_id);
+
+/* A client for a thread that does a part of what h is used for: with the same cancellation and trace, which are borrowed as
+ * h's are, and a guard of its own. Called in h's thread, as is http_merge. */
+struct http *http_split(struct http *h);
+/* In the helper's thread: it has sent its last request. e is what that one failed with, NULL when it went well. */
+void http_settle(struct http *helper, const struct err *e);
+/* After http_settle, or when nothing was sent: what the helper was charged is h's, and with is_outcome also what its last
+ * request failed with. Frees the helper. */
+void http_merge(struct http *h, struct http *helper, bool is_outcome);
 
 /* Hosts of configured base URLs, allowed although they may resolve to private addresses. Copied. Process-wide,
  * to be called at start before threads exist. */

@@ -39,15 +39,17 @@ struct breaker {
     char who[WHO_SIZE];
     char service[SERVICE_SIZE]; /* of the last request; "" = none in this step */
     char key[KEY_SIZE];
-    bool is_open;    /* entered and its outcome is not told yet */
-    bool is_refused; /* the last request was not sent, `hold` says why */
+    bool is_open; /* entered and its outcome is not told yet */
+    bool is_held; /* the last request was not sent, or a helper's has failed: `hold` says why */
     bool is_probe;
     long status;             /* of the answer that is not told yet; 0 = there was none */
     int64_t renew_ms;        /* monotonic */
-    enum err_code paused_by; /* of is_refused: the class by which the service was paused */
+    enum err_code paused_by; /* of is_held: the class by which the service was paused */
     struct hold hold;
     bool has_changed;
+    int64_t changed_ms; /* by Redis' clock */
     struct service_change change;
+    unsigned helpers; /* that it has had */
 };
 
 struct breakers *breakers_new(const char *redis_url, const char *worker_id, bool may_hold,
@@ -122,6 +124,7 @@ static void note_change(struct breaker *b, int code, bool was_probe, const char 
     if (code != BEGAN && code != ENDED && !(code == PAUSED && was_probe))
         return;
     b->has_changed = true;
+    b->changed_ms = b->hold.now_ms;
     b->change = (struct service_change){.since_ms = b->hold.since_ms,
                                         .until_ms = b->hold.now_ms + b->hold.delay_ms};
     if (code != ENDED)
@@ -203,7 +206,7 @@ static bool refuse(struct breaker *b, enum err_code code, struct err *e)
     const char *reason = b->hold.reason; /* the client puts its service's name in front */
     if (strncmp(reason, b->service, n) == 0 && strncmp(reason + n, ": ", 2) == 0)
         reason += n + 2;
-    b->is_refused = true;
+    b->is_held = true;
     (void)err_set(e, code, "%s", reason);
     e->retry_after_ms = b->hold.delay_ms;
     return false;
@@ -247,7 +250,7 @@ static bool on_enter(void *arg, const struct http_request *req, struct err *e)
     if (b->is_open)
         tell_by_status(b);
     set_key(b, req);
-    b->is_refused = false;
+    b->is_held = false;
     b->status = 0;
     int code = b->all->may_hold ? ask_enter(b) : GO;
     if (code == PAUSED)
@@ -281,17 +284,65 @@ static void on_leave(void *arg, const struct http_response *r)
         (void)tell(b, "ok", 0, "");
 }
 
+/* ---- helpers ---- */
+
+static struct breaker *watch(struct breakers *all, struct http *h);
+
+static void on_split(void *arg, struct http *helper)
+{
+    struct breaker *b = arg, *its = watch(b->all, helper);
+    (void)snprintf(its->who, sizeof(its->who), "%s.%u", b->who, b->helpers++);
+}
+
+/* At once and not when it is merged: the other helpers may be under way for minutes. */
+static void on_settle(void *arg, const struct err *e)
+{
+    struct breaker *b = arg;
+    struct hold hold;
+    breaker_end(b, e, &hold);
+    b->hold = hold;
+}
+
+static void on_merge(void *arg, void *helper_arg, bool is_outcome)
+{
+    struct breaker *b = arg, *its = helper_arg;
+    if (is_outcome) {
+        if (b->is_open)
+            tell_by_status(b);
+        b->is_held = true;
+        b->hold = its->hold;
+    }
+    if (its->has_changed && (!b->has_changed || its->changed_ms >= b->changed_ms)) {
+        b->has_changed = true;
+        b->changed_ms = its->changed_ms;
+        b->change = its->change;
+    }
+    breaker_free(its);
+}
+
 /* ---- the thread's ---- */
 
-struct breaker *breaker_new(struct breakers *all, struct http *h, int number)
+static struct breaker *watch(struct breakers *all, struct http *h)
 {
     struct breaker *b = calloc(1, sizeof(*b));
     if (b == NULL)
         abort();
     b->all = all;
     b->http = h;
+    http_set_guard(h, &(struct http_guard){.arg = b,
+                                           .enter = on_enter,
+                                           .tick = on_tick,
+                                           .leave = on_leave,
+                                           .split = on_split,
+                                           .settle = on_settle,
+                                           .merge = on_merge});
+    return b;
+}
+
+struct breaker *breaker_new(struct breakers *all, struct http *h, int number)
+{
+    struct breaker *b = watch(all, h);
     (void)snprintf(b->who, sizeof(b->who), "%s/%d", all->worker_id, number);
-    http_set_guard(h, &(struct http_guard){b, on_enter, on_tick, on_leave});
     return b;
 }
 
@@ -305,7 +356,7 @@ void breaker_free(struct breaker *b)
 
 void breaker_begin(struct breaker *b)
 {
-    b->is_open = b->is_refused = false;
+    b->is_open = b->is_held = false;
     b->service[0] = '\0';
     b->hold = (struct hold){0};
 }
@@ -343,6 +394,6 @@ void breaker_end(struct breaker *b, const struct err *e, struct hold *ret)
         tell_by_class(b, e, ret);
     else if (b->is_open)
         tell_by_status(b);
-    else if (b->is_refused && e != NULL && e->code != ERR_STOPPING)
+    else if (b->is_held && e != NULL && e->code != ERR_STOPPING)
         *ret = b->hold;
 }

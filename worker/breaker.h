@@ -10,6 +10,8 @@
  *     (leave)        an answer is told at once; anything else waits for its class, which only the client can tell
  *   breaker_end      the step has ended; its error, if any, is the class of the last request
  *
+ * Threads that help with a step (http_split) have one each; the outcome of the one that the step fails with is the step's.
+ *
  * What a service says of its allowance is kept in the process: requests beyond it wait for its renewal.
  * When Redis cannot be asked, everything goes on as if there were no breaker. */
 #pragma once

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "buf.h"
-#include "heard.h"
+#include "heard_parts.h"
 
 enum { MAX_TEXT_BYTES = 64 << 20, MAX_THREADS = 64, STACK_BYTES = 512 * 1024 };
 
@@ -17,6 +17,15 @@ struct answer {
     bool was_heard; /* by an earlier attempt */
 };
 
+/* A thread that takes parts. */
+struct asker {
+    struct job *job;
+    struct http *http;
+    pthread_t id;
+    bool has_failed;
+    struct err err;
+};
+
 struct job {
     const struct transcriber *with;
     const struct audio_part *parts;
@@ -24,34 +33,14 @@ struct job {
     struct answer *answers;
     double found_usd; /* what earlier attempts paid and did not account for */
     atomic_size_t next;
-    atomic_bool failed;
-    pthread_mutex_t lock;       /* guards err and charges_usd */
-    struct err err;             /* of the first failure */
-    double charges_usd;         /* of the threads that have ended */
-    pthread_mutex_t heard_lock; /* one connection for all */
+    _Atomic(struct asker *) first; /* to fail; NULL = none */
+    pthread_mutex_t heard_lock;    /* one connection for all */
 };
-
-/* For the calls of all threads: the step is over, or another part has failed. */
-static bool is_over(void *arg)
-{
-    struct job *j = arg;
-    return atomic_load(&j->failed) || j->with->is_cancelled(j->with->arg);
-}
 
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
-}
-
-static void fail(struct job *j, const struct err *e)
-{
-    pthread_mutex_lock(&j->lock);
-    if (!atomic_load(&j->failed)) {
-        j->err = *e;
-        atomic_store(&j->failed, true);
-    }
-    pthread_mutex_unlock(&j->lock);
 }
 
 /* ---- what was heard before ---- */
@@ -101,30 +90,30 @@ static bool take_part(struct job *j, struct http *http, size_t i, struct err *e)
     return true;
 }
 
-static void take_parts(struct job *j, struct http *http)
+/* When one part has failed no other is begun. Those under way are paid for whatever becomes of them: their answers are
+ * waited for and kept. */
+static void take_parts(struct asker *a)
 {
-    struct err e;
+    struct job *j = a->job;
+    struct asker *none = NULL;
     size_t i;
-    while (!atomic_load(&j->failed) && (i = atomic_fetch_add(&j->next, 1)) < j->count)
-        if (!take_part(j, http, i, &e))
-            fail(j, &e);
+    while (atomic_load(&j->first) == NULL && (i = atomic_fetch_add(&j->next, 1)) < j->count)
+        if (!take_part(j, a->http, i, &a->err)) {
+            a->has_failed = true;
+            (void)atomic_compare_exchange_strong(&j->first, &none, a);
+            break;
+        }
+    http_settle(a->http, a->has_failed ? &a->err : NULL);
 }
 
 static void *run_thread(void *arg)
 {
-    struct job *j = arg;
-    struct http *http = http_new();
-    http_set_cancel(http, is_over, j);
-    take_parts(j, http);
-    pthread_mutex_lock(&j->lock);
-    j->charges_usd += http_take_charges(http);
-    pthread_mutex_unlock(&j->lock);
-    http_free(http);
+    take_parts(arg);
     return NULL;
 }
 
 /* Signals are the main thread's, as in every thread of the daemon. Returns how many there are: fewer are slower, no failure. */
-static size_t start_threads(struct job *j, pthread_t *threads, size_t wanted)
+static size_t start_threads(struct asker *askers, size_t wanted)
 {
     pthread_attr_t attr;
     sigset_t all, before;
@@ -133,7 +122,7 @@ static size_t start_threads(struct job *j, pthread_t *threads, size_t wanted)
     (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (n < wanted && pthread_create(&threads[n], &attr, run_thread, j) == 0)
+    while (n < wanted && pthread_create(&askers[n].id, &attr, run_thread, &askers[n]) == 0)
         n++;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attr);
@@ -171,38 +160,38 @@ static bool join(struct job *j, struct transcript *ret, struct err *e)
     return true;
 }
 
-static void ask(struct job *j)
+/* The caller's thread is the last of them, with a client like the others. */
+static bool ask(struct job *j, struct err *e)
 {
-    pthread_t threads[MAX_THREADS];
+    struct asker askers[MAX_THREADS] = {0};
     const struct transcriber *t = j->with;
     size_t most = (size_t)t->services->transcribe_parallel;
     most = most < 1 ? 1 : most > MAX_THREADS ? MAX_THREADS : most;
-    size_t n = start_threads(j, threads, (most < j->count ? most : j->count) - 1);
-    take_parts(j, t->http);
+    size_t n = most < j->count ? most : j->count;
     for (size_t i = 0; i < n; i++)
-        (void)pthread_join(threads[i], NULL);
-    http_charge(t->http, j->charges_usd + j->found_usd);
+        askers[i] = (struct asker){.job = j, .http = http_split(t->http)};
+    size_t started = start_threads(askers, n - 1);
+    take_parts(&askers[n - 1]);
+    for (size_t i = 0; i < started; i++)
+        (void)pthread_join(askers[i].id, NULL);
+    const struct asker *first = atomic_load(&j->first);
+    for (size_t i = 0; i < n; i++)
+        http_merge(t->http, askers[i].http, &askers[i] == first);
+    http_charge(t->http, j->found_usd);
+    if (first != NULL)
+        *e = first->err;
+    return first == NULL;
 }
 
 bool parts_transcribe(const struct transcriber *t, const struct audio_part *parts, size_t count,
                       struct transcript *ret, struct err *e)
 {
-    struct job j = {.with = t,
-                    .parts = parts,
-                    .count = count,
-                    .lock = PTHREAD_MUTEX_INITIALIZER,
-                    .heard_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct job j = {
+        .with = t, .parts = parts, .count = count, .heard_lock = PTHREAD_MUTEX_INITIALIZER};
     j.answers = calloc(count, sizeof(*j.answers));
     if (j.answers == NULL)
         abort();
-    bool ok = find_heard(&j, e);
-    if (ok)
-        ask(&j);
-    if (ok && atomic_load(&j.failed)) {
-        *e = j.err;
-        ok = false;
-    }
-    ok = ok && join(&j, ret, e);
+    bool ok = find_heard(&j, e) && ask(&j, e) && join(&j, ret, e);
     for (size_t i = 0; i < count; i++)
         transcript_release(&j.answers[i].said);
     free(j.answers);

@@ -101,8 +101,9 @@ static bool transcribe_file(const struct transcriber *t, const struct workspace 
     return true;
 }
 
-bool transcribe_upload(const struct transcriber *t, const char *storage_path,
-                       struct transcript *ret, struct err *e)
+/* A file in the storage bucket of uploads. */
+static bool transcribe_upload(const struct transcriber *t, const char *storage_path,
+                              struct transcript *ret, struct err *e)
 {
     struct workspace w = {.fd = -1};
     if (!workspace_open(&w, t->services, e))

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "heard.h"
+#include "heard_parts.h"
 #include "http.h"
 #include "provider.h"
 #include "services.h"
@@ -27,10 +27,6 @@ struct transcriber {
  * *ret_took_ms is how long it took. */
 bool transcribe_video(const struct transcriber *t, const struct video *v, struct transcript *ret,
                       int64_t *ret_took_ms, struct err *e) MUST_CHECK;
-
-/* A file in the storage bucket of uploads. */
-bool transcribe_upload(const struct transcriber *t, const char *storage_path,
-                       struct transcript *ret, struct err *e) MUST_CHECK;
 
 /* The language preferred by an event: NULL when it names none; false when it is no language code. */
 bool transcribe_language(const json_t *data, const char **ret, struct err *e) MUST_CHECK;

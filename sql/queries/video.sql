@@ -58,10 +58,6 @@ where id = $1::uuid
 -- video was deleted while the provider was asked.
 -- $1 video id, $2 run id, $3 text, $4 segments, $5 language, $6 method, $7 duration in seconds, $8 cost,
 -- $9 processing time ms
-with done as (
-    delete from chronos.heard_parts
-    where video_id = $1::uuid
-)
 insert into chronos.transcripts (
     video_id, segments, language, method, duration_seconds, updated_at, text, run_id, cost_usd,
     processing_time_ms

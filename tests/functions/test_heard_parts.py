@@ -107,6 +107,23 @@ def test_a_run_after_one_that_failed_pays_for_what_is_left(bare, sandbox, undist
 
 
 @pytest.mark.usefixtures("undisturbed")
+def test_a_run_that_lost_the_video_leaves_what_another_one_paid_for(bare, sandbox):
+    sandbox.add_fault(SPEECH, contains=LAST, status=503)
+    video = make_video(bare)
+    entry = p.extract(bare, video)
+    bare.wait_until(lambda: heard(bare, video) == 1, 60, "the first part to be heard")
+    bare.rows("""update public.videos set metadata = jsonb_set(metadata, '{processing_run}', '"newer"') where id = %s""",
+              video["id"])
+    bare.insert("chronos.heard_parts", {"video_id": video["id"], "key": "its own", "run_id": "newer", "segments": "[]",
+                                        "duration_seconds": 600, "cost_usd": FIRST_USD})
+    sandbox.clear_faults()
+    run = bare.wait_for_run(entry, p.EXTRACT, "completed", 120)
+    assert p.result_of(bare, run, "save-transcript") == {"superseded": True}
+    assert bare.value("select cost_usd from chronos.heard_parts where video_id = %s and run_id = 'newer'",
+                      video["id"]) == FIRST_USD
+
+
+@pytest.mark.usefixtures("undisturbed")
 def test_another_recording_is_heard_anew(bare, sandbox):
     sandbox.add_fault(SPEECH, contains=LAST, status=400,
                       body={"error": {"message": "This part cannot be heard", "type": "invalid_request_error"}})

@@ -7,6 +7,9 @@ import pipeline as p
 QUOTA = {"error": {"message": "You exceeded your current quota, please check your plan and billing details.",
                    "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}}
 VIDEOS = 12
+SPEECH = "POST /openai/v1/audio/transcriptions"
+SECONDS = 2000  # a recording of four parts, which are sent at the same time
+PARTS = [f"part{n:03d}.ogg" for n in range(4)]
 
 
 @pytest.fixture
@@ -51,6 +54,16 @@ def explain(chronos, run):
     program = chronos.daemon("scheduler-1")
     text = program.run("--explain", run)
     return dict(line.split(None, 1) for line in text.splitlines() if " " in line)
+
+
+def make_recording(chronos, seconds=SECONDS):
+    return chronos.make_video("upload", storage_path=p.upload_recording(chronos, seconds))
+
+
+def asked(chronos):
+    """What speech recognition was asked: the part's name when it was heard, else the status."""
+    log = chronos.sandbox.requests(provider="openai", path="/audio/")["requests"]
+    return [r["note"]["file"]["name"] if r["status"] == 200 else r["status"] for r in log]
 
 
 def expect_no_attempt_used(chronos, videos):
@@ -158,3 +171,43 @@ def test_without_the_setting_every_failure_uses_an_attempt(own):
     run = own.wait_for_run(p.extract(own, video), p.EXTRACT, "completed", 30)
     assert run["attempts"] == 3
     assert services(own) == {}
+
+
+@pytest.mark.parametrize("failing, fault", [(PARTS[0], {"status": 429, "body": QUOTA}), (PARTS[3], {"status": 503})])
+def test_a_part_is_waited_for_and_those_sent_with_it_are_kept(own, failing, fault):
+    start(own)
+    others = [part for part in PARTS if part != failing]
+    own.sandbox.add_fault(SPEECH, contains=failing, times=1, **fault)
+    for part in others:
+        own.sandbox.add_fault(SPEECH, contains=part, times=1, delay_ms=1500)
+    video = make_recording(own)
+    p.extract(own, video)
+    own.wait_until(lambda: held(own), 60, "the run to wait for the service")
+    kept = own.value("select count(*) from chronos.heard_parts where video_id = %s", video["id"])
+    assert kept == len(others), "what was under way was thrown away"
+    for key in own.redis.scan_iter("chronos:service:*"):
+        own.redis.delete(key)
+    p.wait_for_embeddings(own, video, deadline=90)
+    assert sorted(map(str, asked(own))) == sorted([*PARTS, str(fault["status"])])
+    expect_no_attempt_used(own, [video])
+
+
+def test_one_part_asks_whether_the_service_is_back(own):
+    start(own)
+    own.sandbox.add_fault(SPEECH, times=1, status=503)
+    short = make_recording(own, 20)
+    p.extract(own, short)
+    p.wait_for_embeddings(own, short)
+    (key,) = own.redis.scan_iter("chronos:service:whisper:*")
+    own.redis.hset(key, mapping={"until": 1, "since": 1, "kind": "stopped", "reason": "Whisper: no credit left"})  # it is due
+    before = len(asked(own))
+    own.sandbox.add_fault(SPEECH, status=429, body=QUOTA, delay_ms=500)
+    video = make_recording(own)
+    p.extract(own, video)
+    own.wait_until(lambda: int(own.redis.hget(key, "until")) > 1, 60, "the probe to fail")
+    own.wait_until(lambda: held(own), 60, "the run to wait for the service")
+    assert len(asked(own)) == before + 1, "a paused service was asked by more than its probe"
+    own.sandbox.clear_faults()
+    own.redis.delete(key)
+    p.wait_for_embeddings(own, video, deadline=90)
+    expect_no_attempt_used(own, [short, video])

@@ -8,7 +8,7 @@
  * The transcript itself never travels in step results: extract-transcript leaves it in chronos.transcripts, and
  * save-transcript moves it into the video. An uploaded file is downloaded inside extract-transcript: a file on one
  * worker's disk is no use as the result of a step that another worker may follow. What speech recognition has answered for a
- * part of it is kept in chronos.heard_parts until the whole is done. */
+ * part of it is kept in chronos.heard_parts until the whole is published. */
 #include <string.h>
 
 #include <math.h>
@@ -173,6 +173,8 @@ static json_t *save_transcript(struct step *s)
     bool touched;
     if (!video_ids(s->data, &ids, &s->err) ||
         !VIDEO_UPDATE(s->db, &s->err, &touched, "publish_transcript", ids.video, s->run_id, text))
+        return step_error(s);
+    if (touched && !DB_EXEC(s->db, &s->err, "drop_heard_parts_of_video", ids.video))
         return step_error(s);
     if (!touched)
         step_log(s, "a newer extraction has taken the video over, or it was deleted");

@@ -323,7 +323,7 @@ static bool extract(const struct job *j, const char *list, struct err *e)
         "-dn",
         "-map_metadata",
         "-1",
-        "-fflags", /* the same sound gives the same bytes: heard.h */
+        "-fflags", /* the same sound gives the same bytes: heard_parts.h */
         "+bitexact",
         "-flags:a",
         "+bitexact",

@@ -1,4 +1,5 @@
--- Parts of a recording that speech recognition has answered (worker/heard.c). save_transcript_of_run takes them away.
+-- Parts of a recording that speech recognition has answered (worker/heard_parts.c). They leave when a transcript is
+-- published.
 
 -- name: heard_part :maybe
 -- Before a part is sent. What another run has paid for costs this one nothing.
@@ -17,6 +18,13 @@ from public.videos v
 where v.id = $1::uuid
 for key share
 on conflict (video_id, key) do nothing
+
+-- name: drop_heard_parts_of_video :exec
+-- With publish_transcript, and not as soon as a run has its transcript: a run that has lost the video must not take away what
+-- the one that has it by now has paid for.
+-- $1 video id
+delete from chronos.heard_parts
+where video_id = $1::uuid
 
 -- name: drop_heard_parts :exec
 -- Every hour: of videos that got no transcript.

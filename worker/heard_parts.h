@@ -1,7 +1,9 @@
-/* heard.h: what speech recognition has answered for the parts of a recording, until the whole of it is a transcript.
+/* heard_parts.h: what speech recognition has answered for the parts of a recording, until a transcript of the video is
+ * published.
  *
  * A part that was paid for is not paid for again, whatever became of the attempt that did: of the next part, of the worker, of
- * the run. Parts are told apart by what is sent (the sound, the model, the language asked for), not by their number. */
+ * the run. Only a run that has lost the video to a newer one may pay twice: when that one publishes, all parts leave. Parts are
+ * told apart by what is sent (the sound, the model, the language asked for), not by their number. */
 #pragma once
 
 #include "db.h"

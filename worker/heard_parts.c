@@ -1,4 +1,4 @@
-#include "heard.h"
+#include "heard_parts.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

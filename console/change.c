@@ -5,6 +5,13 @@
 #include "audit.h"
 #include "js.h"
 
+bool change_end(struct desk *d, const char *action, const char *target, const json_t *details,
+                long long *ret_audit, struct err *e)
+{
+    bool ok = *action == '\0' || audit_write(d, action, target, details, ret_audit, e);
+    return ok && db_commit(d->db, e);
+}
+
 static bool make(struct desk *d, change_fn *change, const void *what, const char *action,
                  const char *target, json_t *details, long long *ret_id, long long *ret_audit,
                  struct err *e)
@@ -16,7 +23,7 @@ static bool make(struct desk *d, change_fn *change, const void *what, const char
         (void)snprintf(id, sizeof(id), "%lld", *ret_id);
         (void)json_object_set_new(details, "outbox_id", json_string(id));
     }
-    return audit_write(d, action, target, details, ret_audit, e) && db_commit(d->db, e);
+    return change_end(d, action, target, details, ret_audit, e);
 }
 
 json_t *change_make(struct desk *d, change_fn *change, const void *what, const char *action,

@@ -9,3 +9,8 @@ typedef bool change_fn(struct desk *d, const void *what, long long *ret_id, stru
 /* Makes the change and writes `action` on `target`. Returns {done, id?, audit_id}; `done` is a sentence, `details` is taken over. */
 json_t *change_make(struct desk *d, change_fn *change, const void *what, const char *action,
                     const char *target, json_t *details, const char *done, struct err *e);
+
+/* The same for what was changed in a transaction that is open already: writes `action` on `target`, and commits. "": nothing was
+ * changed, and there is no row. */
+bool change_end(struct desk *d, const char *action, const char *target, const json_t *details,
+                long long *ret_audit, struct err *e);

@@ -99,7 +99,9 @@ static bool find_failures(struct desk *d, json_t *figures, int64_t first_ms, str
 static json_t *count(struct desk *d, struct err *e)
 {
     int64_t first = (wall_ms() / 60000 - (MINUTES - 1)) * 60000;
-    auto_result *r = DB_QUERY(d->db, e, "list_functions");
+    char since[24];
+    (void)snprintf(since, sizeof(since), "%lld", (long long)first);
+    auto_result *r = DB_QUERY(d->db, e, "counted_functions", since);
     if (r == NULL)
         return NULL;
     auto_json *ids = json_array();

@@ -7,20 +7,14 @@
 #include <sys/random.h>
 
 #include "clock.h"
+#include "event_rules.h"
 #include "js.h"
 #include "key.h"
 
 enum {
-    MAX_NAME_BYTES = 256,
-    MAX_ID_BYTES = 512,
-    MAX_USER_BYTES = 65536,
-    MAX_LEVELS = 100,
     ENTROPY = 10,
     DAY_MS = 24 * 3600 * 1000,
 };
-
-static const int64_t FIRST_TS_MS = 315532800000; /* 1980 */
-static const int64_t LAST_TS_MS = 4102444800000; /* 2100 */
 
 /* ---- reading ---- */
 
@@ -112,7 +106,7 @@ static bool read_event(struct ingest *in, size_t i, const json_t *j, long max, s
     }
     return (read_name(ev, j, e) || refuse(in, i, "name", e)) &&
            (read_data(ev, optional(j, "data"), max, e) || refuse(in, i, "data", e)) &&
-           (read_text(&ev->id, optional(j, "id"), MAX_ID_BYTES, e) || refuse(in, i, "id", e)) &&
+           (read_text(&ev->id, optional(j, "id"), MAX_KEY_BYTES, e) || refuse(in, i, "id", e)) &&
            (read_ts(ev, optional(j, "ts"), e) || refuse(in, i, "ts", e)) &&
            (read_user(ev, optional(j, "user"), e) || refuse(in, i, "user", e)) &&
            (read_text(&ev->v, optional(j, "v"), MAX_NAME_BYTES, e) || refuse(in, i, "v", e));

@@ -34,7 +34,8 @@ void ingest_release(struct ingest *in);
  * again. Without a seed, or with one that is no seed or a day off, they are new. */
 void ingest_name(struct ingest *in, const char *seed);
 
-/* All events of all of them are in Redis, or none: as durable as its append-only file is. */
+/* All events of all of them are in Redis, or none: as durable as its append-only file is. What the console answers in one bundle, of up to
+ * MOST_BUNDLED requests (route.h), fails together. */
 bool ingest_to_redis(const struct ingest *const all[], size_t count, struct kv *kv, struct err *e);
 
 /* All of them are committed in chronos.outbox; their ids are those that the outbox gives them. */

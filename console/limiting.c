@@ -180,24 +180,13 @@ static void add_owners(struct table *t, const struct live *l, size_t rules)
 
 /* ---- what is used ---- */
 
-static int first_partition(const struct table *t, const char *owner)
-{
-    return owner != NULL ? id_partition(owner, strlen(owner), t->partitions) : 0;
-}
-
 /* An owner's is in its partition; what all share, or what is counted by another key, may be in any. */
-static int last_partition(const struct table *t, const json_t *row)
+static void partitions_of(const struct table *t, const json_t *row, int *from, int *to)
 {
     const char *owner = js_str(row, "owner"), *per = js_str(row, "per");
-    return owner != NULL && per != NULL && strcmp(per, "owner") == 0 ? first_partition(t, owner)
-                                                                     : t->partitions - 1;
-}
-
-static int start_partition(const struct table *t, const json_t *row)
-{
-    const char *owner = js_str(row, "owner"), *per = js_str(row, "per");
-    return owner != NULL && per != NULL && strcmp(per, "owner") == 0 ? first_partition(t, owner)
-                                                                     : 0;
+    bool is_owners = owner != NULL && per != NULL && strcmp(per, "owner") == 0;
+    *from = is_owners ? id_partition(owner, strlen(owner), t->partitions) : 0;
+    *to = is_owners ? *from : t->partitions - 1;
 }
 
 /* The rule of what is counted for each is held by nobody. */
@@ -243,16 +232,19 @@ static bool pull_used(struct desk *d, json_t *row, struct err *e)
 static bool ask_used(struct table *t, struct desk *d, struct err *e)
 {
     size_t i;
+    int from, to;
     json_t *row;
     bool ok = true;
     json_array_foreach (t->list, i, row) {
-        for (int p = start_partition(t, row); is_held(row) && p <= last_partition(t, row); p++) {
+        partitions_of(t, row, &from, &to);
+        for (int p = from; is_held(row) && p <= to; p++) {
             if (!push_used(d, row, p, e))
                 return false;
         }
     }
     json_array_foreach (t->list, i, row) {
-        for (int p = start_partition(t, row); is_held(row) && p <= last_partition(t, row); p++)
+        partitions_of(t, row, &from, &to);
+        for (int p = from; is_held(row) && p <= to; p++)
             ok = pull_used(d, row, e) && ok;
     }
     return ok;

@@ -8,8 +8,8 @@
 #include "static.h"
 
 static const struct route *const groups[] = {
-    routes_health,   routes_events,      routes_login, routes_runs,   routes_functions,
-    routes_overview, routes_application, routes_files, routes_stream,
+    routes_health,   routes_events,      routes_login,  routes_runs,  routes_functions,
+    routes_overview, routes_application, routes_search, routes_files, routes_stream,
 };
 
 const struct route *route_next(const struct route *r)

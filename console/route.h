@@ -7,7 +7,7 @@
 
 #include "request.h"
 
-enum { MOST_TOGETHER = 64 };
+enum { MOST_BUNDLED = 64 };
 
 struct route {
     const char *method;
@@ -20,10 +20,10 @@ struct route {
     bool cross_site; /* may be called by pages of other sites, as it takes no cookie */
     const char
         *name_of_data; /* the schema of a good answer in openapi.json; NULL = none in particular */
-    /* Answers up to MOST_TOGETHER requests that came at about the same time, of any routes with the same function, in one round trip to a store. NULL =
-     * one by one. may_join says of which requests that is true; it is asked before any of them is answered. */
-    void (*handle_together)(struct request *const requests[], size_t n);
-    bool (*may_join)(const struct request *r);
+    /* Answers a bundle: up to MOST_BUNDLED requests that came at about the same time, of any routes with the same function, in one round trip to a
+     * store. NULL = one by one. may_bundle says of which requests that is true; it is asked before any of them is answered. */
+    void (*handle_bundle)(struct request *const requests[], size_t n);
+    bool (*may_bundle)(const struct request *r);
 };
 
 /* Rows end with one without a method. */
@@ -35,6 +35,7 @@ extern const struct route routes_health[];
 extern const struct route routes_login[];
 extern const struct route routes_overview[];
 extern const struct route routes_runs[];
+extern const struct route routes_search[];
 extern const struct route routes_stream[];
 
 /* The first of the table, then the next; NULL after the last. */

@@ -1,24 +1,19 @@
-/* routes_application.c: what the application's own front end asks for: bulk operations, dashboards, videos, search.
+/* routes_application.c: what the application's own front end asks for: bulk operations, dashboards, videos.
  *
  * The answers are made by Postgres, one function each (sql/queries/application.sql); their shapes are those that the front
  * end knows. Whoever calls with an admin key acts for any creator: the application stands in front and knows its users. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
-#include "audit.h"
+#include "change.h"
 #include "clock.h"
 #include "console.h"
 #include "db.h"
-#include "hash_embedder.h"
-#include "http.h"
 #include "js.h"
-#include "provider.h"
 #include "route.h"
-#include "vector_text.h"
 
-enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500, MAX_FOUND = 100, MAX_QUESTION = 2000 };
+enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500 };
 
 /* ---- answers that are made by Postgres ---- */
 
@@ -54,32 +49,28 @@ static void answer(struct request *r, const PGresult *found, struct err *e)
 
 /* ---- changes, which leave a row that says who made them ---- */
 
-/* What that row says. The target is borrowed of what was asked or told; details are taken over. */
+/* What that row says. The target is borrowed of what was asked or told; details are owned. */
 struct entry {
-    char action[32]; /* "": there is no row, as nothing was changed */
+    char action[32]; /* "": nothing was changed */
     const char *target;
     json_t *details;
 };
 
 typedef struct entry entry_fn(const struct request *r, const json_t *asked, const json_t *told);
 
-static bool write_entry(struct request *r, struct entry t, struct err *e)
-{
-    long long id;
-    struct desk d = api_desk(r);
-    bool ok = *t.action == '\0' || audit_write(&d, t.action, t.target, t.details, &id, e);
-    json_decref(t.details);
-    return ok;
-}
-
 /* Ends the transaction that `found` is of; one that is still open after the answer is undone. */
 static void answer_change(struct request *r, const PGresult *found, entry_fn *entry,
                           const json_t *asked, struct err *e)
 {
+    long long id;
+    struct desk d = api_desk(r);
     json_t *told = body_of(r, found, e);
     if (told == NULL)
         return;
-    if (write_entry(r, entry(r, asked, told), e) && db_commit(r->db, e)) {
+    struct entry t = entry(r, asked, told);
+    bool ok = change_end(&d, t.action, t.target, t.details, &id, e);
+    json_decref(t.details);
+    if (ok) {
         reply_json(r, (int)db_int(found, 0, "status", 500), told);
         return;
     }
@@ -227,91 +218,6 @@ static void reprocess(struct request *r)
         CHANGE(r, entry_of_reprocess, asked, "api_reprocess", text);
 }
 
-/* ---- search ---- */
-
-static bool number_within(struct request *r, const char *name, double low, double high,
-                          double *value)
-{
-    const char *text = request_query(r, name);
-    char *end = NULL;
-    if (text == NULL)
-        return true;
-    *value = strtod(text, &end);
-    if (end != text && *end == '\0' && *value >= low && *value <= high)
-        return true;
-    reply_error(r, 400, "invalid_input", name, "%s must be a number from %g to %g", name, low,
-                high);
-    return false;
-}
-
-/* The vector of the question, as text; NULL (and answered) on failure. The caller frees. */
-static char *vector_of(struct request *r, const char *question)
-{
-    float *v = calloc(EMBED_DIMENSIONS, sizeof(*v));
-    auto_buf text = BUF_INIT((size_t)EMBED_DIMENSIONS * 24);
-    struct err e;
-    long tokens;
-    double cost;
-    char model[128];
-    if (v == NULL)
-        abort();
-    struct http *http = http_new();
-    bool ok = embed_texts(http, &r->console->conf->services, &question, 1, v, &tokens, &cost, model,
-                          sizeof(model), &e);
-    http_free(http);
-    bool fits = ok && vector_add_text(&text, v, EMBED_DIMENSIONS);
-    free(v);
-    if (fits)
-        return buf_take(&text);
-    reply_error(r, 503, "search_unavailable", "q", "the question cannot be read now: %s",
-                ok ? "its vector is too long" : e.msg);
-    return NULL;
-}
-
-static json_t *found_chunk(const PGresult *found, int i)
-{
-    return js_pack("{s:s, s:s, s:s, s:s?, s:s, s:f, s:f, s:f}", "chunk_id",
-                   db_text(found, i, "chunk_id"), "video_id", db_text(found, i, "video_id"),
-                   "title", db_text(found, i, "title"), "source_type",
-                   db_text(found, i, "source_type"), "chunk_text", db_text(found, i, "chunk_text"),
-                   "start_time_seconds", atof(db_text(found, i, "start_time_seconds")),
-                   "end_time_seconds", atof(db_text(found, i, "end_time_seconds")), "similarity",
-                   atof(db_text(found, i, "similarity")));
-}
-
-static void search(struct request *r)
-{
-    const char *question = request_query(r, "q");
-    long long most;
-    double threshold = 0;
-    if (question == NULL || strspn(question, " \t") == strlen(question) ||
-        strlen(question) > MAX_QUESTION) {
-        reply_error(r, 400, "invalid_input", "q", "q must hold a question of at most %d bytes",
-                    MAX_QUESTION);
-        return;
-    }
-    if (!request_number(r, "limit", 1, MAX_FOUND, 10, &most) ||
-        !number_within(r, "threshold", -1, 1, &threshold))
-        return;
-    auto_free char *vector = vector_of(r, question);
-    if (vector == NULL)
-        return;
-    char count[24], least[32];
-    (void)snprintf(count, sizeof(count), "%lld", most);
-    (void)snprintf(least, sizeof(least), "%.9g", threshold);
-    struct err e;
-    auto_result *found =
-        DB_QUERY(r->db, &e, "search_chunks", vector, count, least, request_query(r, "creator_id"));
-    if (found == NULL) {
-        reply_failure(r, &e);
-        return;
-    }
-    json_t *list = json_array();
-    for (int i = 0; i < PQntuples(found); i++)
-        (void)json_array_append_new(list, found_chunk(found, i));
-    reply_json(r, 200, js_pack("{s:b, s:o}", "success", true, "data", list));
-}
-
 /* ---- health ---- */
 
 /* Can work be accepted, and how long does it take? */
@@ -351,8 +257,6 @@ const struct route routes_application[] = {
      .name_of_data = "VideoStatus"},
     {"POST", "/api/video/{id}/retry", ACCESS_ADMIN, retry_video, "Starts one video again",
      .name_of_data = "VideoRetried"},
-    {"GET", "/api/video/search", ACCESS_READ, search, "Searches by meaning through what was said",
-     .name_of_data = "SearchResults"},
     {"GET", "/api/admin/stuck-videos", ACCESS_READ, stuck_videos,
      "Videos that nobody works on though their status says so", .name_of_data = "StuckVideos"},
     {"POST", "/api/admin/retry-all-stuck", ACCESS_ADMIN, retry_stuck, "Starts all of them again",

@@ -28,7 +28,7 @@ static bool is_for_redis(const struct request *r)
 }
 
 /* Not large ones: to read those takes longer than a round trip, and several threads can. */
-static bool may_join(const struct request *r)
+static bool may_bundle(const struct request *r)
 {
     return is_for_redis(r) && r->body.len <= SMALL_BODY;
 }
@@ -101,11 +101,11 @@ static void answer(struct arrival *a, bool kept, const struct err *e)
     reply_header(r, "X-Chronos-Durable", asked_durable(r));
 }
 
-/* The good ones of several requests in one call of Redis; none of those is answered before it has all. */
-static void send_together(struct request *const requests[], size_t n)
+/* The good ones of several requests in one call of Redis: it has all of them, or they fail together. */
+static void send_bundle(struct request *const requests[], size_t n)
 {
-    struct arrival arrivals[MOST_TOGETHER];
-    const struct ingest *good[MOST_TOGETHER] = {NULL};
+    struct arrival arrivals[MOST_BUNDLED];
+    const struct ingest *good[MOST_BUNDLED] = {NULL};
     size_t count = 0;
     struct err e;
     for (size_t i = 0; i < n; i++) {
@@ -125,7 +125,7 @@ static void send_events(struct request *r)
     struct arrival a;
     struct err e;
     if (is_for_redis(r)) {
-        send_together(&r, 1);
+        send_bundle(&r, 1);
         return;
     }
     if (read_arrival(&a, r))
@@ -161,12 +161,12 @@ static void discover(struct request *r)
 const struct route routes_events[] = {
     {"POST", "/e/{key}", ACCESS_EVENT, send_events,
      "Takes one event or an array of them, all or none", .cross_site = true,
-     .name_of_data = "Accepted", .handle_together = send_together, .may_join = may_join},
+     .name_of_data = "Accepted", .handle_bundle = send_bundle, .may_bundle = may_bundle},
     {"OPTIONS", "/e/{key}", ACCESS_PUBLIC, allow_pages,
      "Says whether pages of other sites may send events", .quick = true, .cross_site = true},
     {"POST", "/v1/events", ACCESS_ADMIN, send_events,
      "The same with an admin key, for the console's own page", .name_of_data = "Accepted",
-     .handle_together = send_together, .may_join = may_join},
+     .handle_bundle = send_bundle, .may_bundle = may_bundle},
     {"GET", "/dev", ACCESS_PUBLIC, discover, "How the SDK finds a server for development",
      .quick = true, .name_of_data = "Dev"},
     {0},

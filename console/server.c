@@ -207,6 +207,15 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *l
     return x->dropped > MOST_DROPPED ? MHD_NO : MHD_YES;
 }
 
+static void refuse(struct request *r)
+{
+    if (atomic_load(&r->console->draining))
+        reply_error(r, 503, "shutting_down", NULL, "the console is shutting down");
+    else
+        reply_error(r, 503, "busy", NULL, "too many requests are waiting; try again");
+    reply_header(r, "Retry-After", "1");
+}
+
 static enum MHD_Result handle(struct exchange *x)
 {
     struct request *r = &x->request;
@@ -218,8 +227,7 @@ static enum MHD_Result handle(struct exchange *x)
     atomic_store(&x->stage, ANSWERING);
     MHD_suspend_connection(r->connection);
     if (!threads_submit(x->server->threads, r)) {
-        reply_error(r, 503, "busy", NULL, "too many requests are waiting; try again");
-        reply_header(r, "Retry-After", "1");
+        refuse(r);
         on_answer(r);
     }
     return MHD_YES;
@@ -316,7 +324,9 @@ struct server *server_start(struct console *c, const char *address, struct err *
         (void)err_set(e, ERR_UNAVAILABLE, "libmicrohttpd could not be started: %s",
                       strerror(errno));
     if (s->daemon == NULL) {
-        threads_stop(s->threads);
+        if (s->threads != NULL)
+            threads_end(s->threads);
+        threads_free(s->threads);
         if (c->feed != NULL)
             feed_end(c->feed);
         feed_free(c->feed);
@@ -356,9 +366,10 @@ void server_stop(struct server *s, int64_t drain_ms)
     if (fd >= 0)
         (void)close(fd);
     wait_idle(s, end);
-    threads_stop(
-        s->threads); /* whatever was handed to them is answered: no connection stays set aside */
+    /* Whatever was handed to them is answered: no connection stays set aside. What comes after is refused. */
+    threads_end(s->threads);
     MHD_stop_daemon(s->daemon);
+    threads_free(s->threads);
     feed_free(s->console->feed);
     atomic_store(&s->stopping, true);
     (void)pthread_join(s->watcher, NULL);

@@ -9,7 +9,7 @@
 
 enum {
     MOST_WAITING = 4096,
-    BYTES_TOGETHER = 65536, /* of bodies: one script call must not hold Redis up */
+    BYTES_BUNDLED = 65536, /* of bodies: one script call must not hold Redis up */
 };
 
 struct ring {
@@ -22,9 +22,9 @@ struct threads {
     void (*done)(struct request *r);
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    struct ring single, joined; /* the second: of those that may be answered together */
-    bool answering_joined;      /* some thread does */
-    bool joined_next;           /* whose turn it is when both wait */
+    struct ring alone, bundled; /* the second: of those that may be answered in bundles */
+    bool answering_bundle;      /* some thread does */
+    bool bundle_next;           /* whose turn it is when both wait */
     bool stopping;
     int started;
     pthread_t ids[];
@@ -50,52 +50,54 @@ static struct request *take_first(struct ring *ring)
     return r;
 }
 
-static bool is_joined(const struct request *r)
+static bool is_bundled(const struct request *r)
 {
-    return r->route->handle_together != NULL && r->route->may_join(r);
+    return r->route->handle_bundle != NULL && r->route->may_bundle(r);
 }
 
-static size_t take_together(struct ring *ring, struct request *taken[MOST_TOGETHER])
+static size_t take_bundle(struct ring *ring, struct request *taken[MOST_BUNDLED])
 {
     size_t n = 0, bytes = 0;
     do {
         taken[n] = take_first(ring);
         bytes += taken[n++]->body.len;
-    } while (n < MOST_TOGETHER && ring->count > 0 &&
-             bytes + first(ring)->body.len <= BYTES_TOGETHER &&
-             first(ring)->route->handle_together == taken[0]->route->handle_together);
+    } while (n < MOST_BUNDLED && ring->count > 0 &&
+             bytes + first(ring)->body.len <= BYTES_BUNDLED &&
+             first(ring)->route->handle_bundle == taken[0]->route->handle_bundle);
     return n;
 }
 
 /* One thread at a time: what comes while it waits for a store is its next bundle, and one round trip again. */
-static bool may_take_joined(const struct threads *t)
+static bool may_take_bundle(const struct threads *t)
 {
-    return t->joined.count > 0 && !t->answering_joined;
+    return t->bundled.count > 0 && !t->answering_bundle;
 }
 
 /* How many were taken; 0: it is over. */
-static size_t take(struct threads *t, struct request *taken[MOST_TOGETHER], bool *ret_joined)
+static size_t take(struct threads *t, struct request *taken[MOST_BUNDLED], bool *ret_bundle)
 {
     size_t n = 0;
     (void)pthread_mutex_lock(&t->lock);
-    while (t->single.count == 0 && !may_take_joined(t) && !t->stopping)
+    while (t->alone.count == 0 && !may_take_bundle(t) && !t->stopping)
         (void)pthread_cond_wait(&t->changed, &t->lock);
-    *ret_joined = may_take_joined(t) && (t->joined_next || t->single.count == 0);
-    if (*ret_joined) {
-        t->answering_joined = true;
-        n = take_together(&t->joined, taken);
-    } else if (t->single.count > 0) {
-        taken[n++] = take_first(&t->single);
+    *ret_bundle = may_take_bundle(t) && (t->bundle_next || t->alone.count == 0);
+    if (*ret_bundle) {
+        t->answering_bundle = true;
+        n = take_bundle(&t->bundled, taken);
+    } else if (t->alone.count > 0) {
+        taken[n++] = take_first(&t->alone);
     }
-    t->joined_next = !*ret_joined;
+    t->bundle_next = !*ret_bundle;
     (void)pthread_mutex_unlock(&t->lock);
     return n;
 }
 
-static void end_joined(struct threads *t)
+/* No signal: this thread looks at what waits before it sleeps, and if it takes another request, whoever was woken for
+ * that one finds the bundle. */
+static void end_bundle(struct threads *t)
 {
     (void)pthread_mutex_lock(&t->lock);
-    t->answering_joined = false;
+    t->answering_bundle = false;
     (void)pthread_mutex_unlock(&t->lock);
 }
 
@@ -109,7 +111,7 @@ static void answer(struct threads *t, struct request *taken[], size_t n, struct 
         taken[i]->db = db;
     }
     if (n > 1)
-        taken[0]->route->handle_together(taken, n);
+        taken[0]->route->handle_bundle(taken, n);
     else
         taken[0]->route->handle(taken[0]);
     if (db_in_transaction(db))
@@ -127,15 +129,15 @@ static void *answer_requests(void *arg)
     struct err e;
     struct kv *kv = kv_new(t->conf->redis_url, &e); /* parsed before, at the start */
     struct db *db = db_new(t->conf->database_url, "chronos-console");
-    struct request *taken[MOST_TOGETHER];
+    struct request *taken[MOST_BUNDLED];
     size_t n;
-    bool joined;
+    bool bundle;
     if (kv == NULL)
         abort();
-    while ((n = take(t, taken, &joined)) > 0) {
+    while ((n = take(t, taken, &bundle)) > 0) {
         answer(t, taken, n, kv, db);
-        if (joined)
-            end_joined(t);
+        if (bundle)
+            end_bundle(t);
     }
     db_free(db);
     kv_free(kv);
@@ -154,7 +156,8 @@ struct threads *threads_start(const struct conf *c, void (*done)(struct request 
     (void)pthread_cond_init(&t->changed, NULL);
     for (; (size_t)t->started < n; t->started++) {
         if (pthread_create(&t->ids[t->started], NULL, answer_requests, t) != 0) {
-            threads_stop(t);
+            threads_end(t);
+            threads_free(t);
             return err_null(e, ERR_UNAVAILABLE, "no thread could be started");
         }
     }
@@ -163,28 +166,32 @@ struct threads *threads_start(const struct conf *c, void (*done)(struct request 
 
 bool threads_submit(struct threads *t, struct request *r)
 {
-    struct ring *ring = is_joined(r) ? &t->joined : &t->single;
+    struct ring *ring = is_bundled(r) ? &t->bundled : &t->alone;
     (void)pthread_mutex_lock(&t->lock);
     bool room = ring->count < MOST_WAITING && !t->stopping;
     if (room) {
         put(ring, r);
-        if (ring == &t->single || may_take_joined(t))
+        if (ring == &t->alone || may_take_bundle(t))
             (void)pthread_cond_signal(&t->changed);
     }
     (void)pthread_mutex_unlock(&t->lock);
     return room;
 }
 
-void threads_stop(struct threads *t)
+void threads_end(struct threads *t)
 {
-    if (t == NULL)
-        return;
     (void)pthread_mutex_lock(&t->lock);
     t->stopping = true;
     (void)pthread_cond_broadcast(&t->changed);
     (void)pthread_mutex_unlock(&t->lock);
     for (int i = 0; i < t->started; i++)
         (void)pthread_join(t->ids[i], NULL);
+}
+
+void threads_free(struct threads *t)
+{
+    if (t == NULL)
+        return;
     (void)pthread_cond_destroy(&t->changed);
     (void)pthread_mutex_destroy(&t->lock);
     free(t);

@@ -14,6 +14,7 @@ enum { KEY_SIZE = 256, PREFIX_SIZE = 16, MAX_PARTITIONS = 256 };
 #define KEY_OFFERS      "chronos:offers"
 #define KEY_SHARED      "chronos:shared"
 #define KEY_SERVICE     "chronos:service:" /* and "<name>:<account>" */
+#define KEY_CAME        "chronos:came:"    /* and an event's id */
 #define GROUP_SCHEDULER "scheduler"
 #define GROUP_WORKERS   "workers"
 

@@ -1,5 +1,6 @@
 #!lua
--- accept_events: events that came over HTTP enter the engine's stream, all of a request or none. Promise 1.
+-- accept_events: events that came over HTTP enter the engine's stream, all of a call or none. Promise 1.
+-- A call brings one request's events, or those of a bundle of up to 64 requests (console/threads.h), which fail together.
 -- Refused when Redis is full (no allow-oom): new work waits at the door, old work goes on.
 -- Called again with the same ids it adds the entries again; routing starts nothing twice, by `eid`.
 --

@@ -6,21 +6,14 @@
 #include <string.h>
 
 #include "buf.h"
+#include "event_rules.h"
 #include "js.h"
 #include "waiter.h"
 
 enum {
-    MAX_NAME_BYTES = 256,
-    MAX_KEY_BYTES = 512,
-    MAX_USER_BYTES = 65536,
-    MAX_LEVELS =
-        100, /* a failure's event holds the event that failed, deeper and deeper: js_parse has room for that */
     INTERNAL_TIMES = 8, /* and it is larger: written out anew, with the spellings that were added */
     INPUT_MAX_BYTES = 512u << 20,
 };
-
-static const int64_t FIRST_TS_MS = 315532800000; /* 1980 */
-static const int64_t LAST_TS_MS = 4102444800000; /* 2100 */
 
 /* The old application writes snake_case, the documented API camelCase. Steps read camelCase; both are kept in what they see. */
 static const struct {

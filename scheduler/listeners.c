@@ -11,7 +11,7 @@
 
 enum { ROWS_MAX_BYTES = 512 << 20, LISTENER_FIELDS = 4 };
 
-bool listeners_may_hear(const struct routed *x)
+static bool may_be_heard(const struct routed *x)
 {
     return routed_may_start(x) && x->ev.orders.fn == NULL;
 }
@@ -157,7 +157,7 @@ static size_t find_name(const struct kv_args *names, const char *name)
 static void add_names(struct kv_args *names, const struct routed *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (listeners_may_hear(&list[i]) && find_name(names, list[i].ev.name) == (size_t)names->n)
+        if (may_be_heard(&list[i]) && find_name(names, list[i].ev.name) == (size_t)names->n)
             kv_adds(names, list[i].ev.name);
     }
 }
@@ -180,7 +180,7 @@ static bool tell_partition(struct telling *t, const struct kv_args *names, struc
         return true;
     for (size_t i = 0; i < t->n; i++) {
         struct routed *x = &t->list[i];
-        size_t at = listeners_may_hear(x) ? find_name(names, x->ev.name) : heard->elements;
+        size_t at = may_be_heard(x) ? find_name(names, x->ev.name) : heard->elements;
         if (at < heard->elements && !tell_event(t, x, heard->element[at], e))
             return false;
     }

@@ -23,6 +23,3 @@ struct match {
 enum { LISTENERS_AT_ONCE = 64 };
 bool listeners_hear(struct kv *kv, const char *prefix, const struct match *matches, size_t n,
                     struct err *e);
-
-/* Can the event be heard at all? Not what is for one function only. */
-bool listeners_may_hear(const struct routed *x);

@@ -7,6 +7,7 @@
 #include "id.h"
 #include "key.h"
 #include "log.h"
+#include "seen.h"
 #include "trace.h"
 #include "watcher.h"
 
@@ -219,13 +220,6 @@ static bool find_entries(struct watcher *w, const PGresult *rows, int n, bool *g
     return ok;
 }
 
-/* Routing takes an event that came before for a repeated one; this one came and was lost. */
-static bool forget_coming(struct watcher *w, const char *event, struct err *e)
-{
-    auto_reply *r = kv_cmd(w->kv, e, "DEL chronos:came:%s", event);
-    return r != NULL;
-}
-
 /* An entry that is gone may have been recorded since we asked Postgres, or be in the hands of somebody who is about to: only
  * what is missing twice was lost. */
 static bool sort_out(struct watcher *w, const PGresult *rows, int n, const bool *gone,
@@ -244,7 +238,7 @@ static bool sort_out(struct watcher *w, const PGresult *rows, int n, const bool 
                           : gone[i]                       ? &missed
                                                           : &there;
         list_add(to, db_text(rows, i, "id"));
-        if (to == &lost && !forget_coming(w, db_text(rows, i, "event_id"), e))
+        if (to == &lost && !seen_forget(w->kv, db_text(rows, i, "event_id"), e))
             return false;
     }
     (void)snprintf(later, sizeof(later), "%d", NEXT_LOOK_MS);

@@ -11,7 +11,7 @@
 
 enum { IDS_MAX_BYTES = 1 << 20, OUTCOME_SKIPPED = 5 };
 
-/* ---- results ---- */
+/* ---- by id ---- */
 
 static struct live *find_run(struct putback *p, const char *run)
 {

@@ -145,18 +145,9 @@ static bool take_row(struct rebuild *b, const PGresult *rows, int row, struct er
     return true;
 }
 
-/* The first ten characters of an id are its time, and sort by it. */
-static void first_id(int64_t ms, char out[ID_SIZE])
-{
-    id_derive(ms, "", "", out);
-    out[10] = '\0';
-}
-
 static bool read_live_runs(struct rebuild *b, struct err *e)
 {
-    char since[ID_SIZE];
-    first_id(b->since_ms, since);
-    if (!DB_EXEC(b->db, e, "set_live_since", since) || !DB_EXEC(b->db, e, "open_live_runs"))
+    if (!DB_EXEC(b->db, e, "open_live_runs"))
         return false;
     for (;;) {
         auto_result *rows = DB_QUERY(b->db, e, "fetch_live_runs");
@@ -186,18 +177,20 @@ static bool restore_runs(struct rebuild *b, struct err *e)
 
 /* ---- the whole ---- */
 
-static bool restore_ends(struct rebuild *b, struct err *e)
+/* For all looks that go by a run's id. Its first ten characters are its time, and it sorts by it. */
+static bool bound_looks(struct rebuild *b, struct err *e)
 {
     char since[ID_SIZE];
-    first_id(b->since_ms, since);
-    return untold_send(b->conf, b->kv, b->db, &b->functions, since, e);
+    id_derive(b->since_ms, "", "", since);
+    since[10] = '\0';
+    return DB_EXEC(b->db, e, "set_live_since", since);
 }
 
 static bool restore(struct rebuild *b, struct err *e)
 {
     return restore_functions(b, e) && restore_seen(b, e) &&
-           remember_starts(b->conf, b->kv, b->db, &b->functions, e) && restore_runs(b, e) &&
-           restore_ends(b, e);
+           remember_starts(b->conf, b->kv, b->db, &b->functions, e) && bound_looks(b, e) &&
+           restore_runs(b, e) && untold_send(b->conf, b->kv, b->db, &b->functions, e);
 }
 
 static void tell(const struct rebuild *b, const char *what)

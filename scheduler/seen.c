@@ -25,7 +25,7 @@ static bool push_seen(struct routing *r, const struct routed *x, struct err *e)
 {
     const struct event *ev = &x->ev;
     long long ms = r->conf->dedupe_ms;
-    return (!is_named(x) || kv_pushf(r->kv, e, "SET chronos:came:%s %s/%s NX GET PX %lld", ev->id,
+    return (!is_named(x) || kv_pushf(r->kv, e, "SET " KEY_CAME "%s %s/%s NX GET PX %lld", ev->id,
                                      ev->stream, ev->entry_id, ms)) &&
            (!has_key(x) || kv_pushf(r->kv, e, "SET chronos:seen:%b %s NX GET PX %lld", ev->key,
                                     strlen(ev->key), ev->id, ms));
@@ -71,6 +71,12 @@ bool seen_drop(struct routing *r, struct routed *list, size_t n, struct err *e)
             ok = judge(r, &list[i], ok ? e : &later) && ok;
     }
     return ok;
+}
+
+bool seen_forget(struct kv *kv, const char *event, struct err *e)
+{
+    auto_reply *r = kv_cmd(kv, e, "DEL " KEY_CAME "%s", event);
+    return r != NULL;
 }
 
 /* ---- runs ---- */

@@ -8,11 +8,15 @@
 #include "key.h"
 #include "live.h"
 #include "log.h"
+#include "seen.h"
 
-enum { ENTRIES_AT_ONCE = 100, ID_TEXT = 48 };
+enum { ENTRIES_AT_ONCE = 100, PAGES_TILL_SIGN = 100, ID_TEXT = 48 };
 
 struct ended {
-    struct live run; /* with the events that it began with; empty: there is none */
+    char id[ID_SIZE]; /* "" = there is none */
+    struct live run;  /* with the events that it began with */
+    bool unreadable;  /* not with all of them; why */
+    struct err why;
     char function[128], status[16];
     char *error_code, *error_message;
 };
@@ -43,15 +47,14 @@ struct untold {
 };
 
 /* What handlers get from a worker (outcome.c) and from the scripts (cancel.lua). NULL: the input cannot be read back. */
-static json_t *data_of(struct ended *x)
+static json_t *data_of(struct ended *x, struct err *e)
 {
     char function_id[sizeof(x->function) + 16];
     size_t len;
-    struct err e;
     (void)snprintf(function_id, sizeof(function_id), "chronos-%s", x->function);
     auto_free char *text = live_input(&x->run, &len);
-    auto_json *input = js_parse(text, len, &e);
-    json_t *data = js_pack("{s:s, s:s}", "function_id", function_id, "run_id", x->run.run);
+    auto_json *input = js_parse(text, len, e);
+    json_t *data = js_pack("{s:s, s:s}", "function_id", function_id, "run_id", x->id);
     if (input == NULL || data == NULL) {
         json_decref(data);
         return NULL;
@@ -83,10 +86,16 @@ static void note_coming(struct untold *u, const redisReply *entry, const char *s
     event_release(&ev);
 }
 
+/* A stream may be long. The rebuild's transaction counts as given up when Postgres hears nothing of it meanwhile. */
+static bool give_sign(struct untold *u, int pages, struct err *e)
+{
+    return pages % PAGES_TILL_SIGN != 0 || DB_EXEC(u->db, e, "ping");
+}
+
 static bool read_stream(struct untold *u, const char *stream, struct err *e)
 {
     char after[ID_TEXT] = "-";
-    for (;;) {
+    for (int pages = 1; give_sign(u, pages, e); pages++) {
         auto_reply *page =
             kv_cmd(u->kv, e, "XRANGE %s %s + COUNT %d", stream, after, ENTRIES_AT_ONCE);
         if (page == NULL)
@@ -98,6 +107,7 @@ static bool read_stream(struct untold *u, const char *stream, struct err *e)
         (void)snprintf(after, sizeof(after), "(%s",
                        page->element[page->elements - 1]->element[0]->str);
     }
+    return false;
 }
 
 /* Once: the rows tell of one moment, and the events of the ends that they tell of were sent before. */
@@ -132,32 +142,25 @@ static bool is_lost(struct untold *u, const char *id, bool *ret_lost, struct err
 
 /* ---- sending ---- */
 
-/* An event that is neither in Postgres nor in Redis may have left the mark that it was seen. */
-static bool forget_seen(struct untold *u, const char *id, struct err *e)
-{
-    auto_reply *r = kv_cmd(u->kv, e, "DEL chronos:came:%s", id);
-    return r != NULL;
-}
-
-/* Its handler may have begun, and even ended. */
+/* Its handler may have begun, and even ended. The mark that the event was seen may have outlived it. */
 static bool send(struct untold *u, const char *name, const char *id, struct err *e)
 {
     struct ended *x = &u->present;
     char prefix[PREFIX_SIZE];
-    auto_json *data = data_of(x);
+    auto_json *data = x->unreadable ? NULL : data_of(x, &x->why);
     if (data == NULL) {
         log_error("what a run began with cannot be read back; its handlers are not told of its end",
-                  "run", x->run.run, LOG_END);
+                  "run", x->id, "fn", x->function, "error", x->why.msg, LOG_END);
         return true;
     }
     auto_free char *text = js_dump(data, NULL);
     key_prefix(live_start(&x->run)->partition, prefix);
-    if (!forget_seen(u, id, e))
+    if (!seen_forget(u->kv, id, e))
         return false;
     auto_reply *r = kv_cmd(u->kv, e, "XADD %s:events * name %s data %b again 1", prefix, name, text,
                            strlen(text));
     if (r != NULL)
-        log_warn("the event of a run's end was lost and is sent again", "run", x->run.run, "fn",
+        log_warn("the event of a run's end was lost and is sent again", "run", x->id, "fn",
                  x->function, "status", x->status, LOG_END);
     return r != NULL;
 }
@@ -168,49 +171,52 @@ static bool send_present(struct untold *u, struct err *e)
     const char *name = strcmp(x->status, "failed") == 0 ? EVENT_FAILED : EVENT_CANCELLED;
     char id[ID_SIZE];
     bool ok = true, lost = false;
-    if (x->run.count > 0 && event_id_of_end(name, x->run.run, id))
+    if (x->id[0] != '\0' && event_id_of_end(name, x->id, id))
         ok = is_lost(u, id, &lost, e) && (!lost || send(u, name, id, e));
     ended_release(x);
     return ok;
 }
 
-static void take_row(struct untold *u, const PGresult *rows, int row)
+static void begin(struct ended *x, const PGresult *rows, int row)
 {
-    struct ended *x = &u->present;
-    const char *function = db_text(rows, row, "function_id");
-    const struct manifest *m = functions_find(u->functions, function);
-    struct err bad;
-    if (m == NULL || !live_add(&x->run, rows, row, m, (int)u->conf->partitions, &bad)) {
-        log_error("what a run began with cannot be read back", "run", db_text(rows, row, "run_id"),
-                  "fn", function, "error",
-                  m == NULL ? "its function is not known any more" : bad.msg, LOG_END);
-        return;
-    }
-    if (x->run.count > 1)
-        return;
-    (void)snprintf(x->function, sizeof(x->function), "%s", function);
+    (void)snprintf(x->id, sizeof(x->id), "%s", db_text(rows, row, "run_id"));
+    (void)snprintf(x->function, sizeof(x->function), "%s", db_text(rows, row, "function_id"));
     (void)snprintf(x->status, sizeof(x->status), "%s", db_text(rows, row, "status"));
     x->error_code = copy_of(db_text(rows, row, "error_code"));
     x->error_message = copy_of(db_text(rows, row, "error_message"));
 }
 
+/* Without one of its events another would be taken for what the run began with. */
+static void add_event(struct untold *u, const PGresult *rows, int row)
+{
+    struct ended *x = &u->present;
+    const struct manifest *m = functions_find(u->functions, x->function);
+    if (x->unreadable)
+        return;
+    x->unreadable = m == NULL ? !err_set(&x->why, ERR_INPUT, "its function is not known any more")
+                              : !live_add(&x->run, rows, row, m, (int)u->conf->partitions, &x->why);
+}
+
 /* The rows of a run come one after the other. */
 static bool send_rows(struct untold *u, const PGresult *rows, struct err *e)
 {
+    struct ended *x = &u->present;
     for (int i = 0; i < PQntuples(rows); i++) {
-        if (u->present.run.count > 0 &&
-            strcmp(u->present.run.run, db_text(rows, i, "run_id")) != 0 && !send_present(u, e))
+        bool is_other = strcmp(x->id, db_text(rows, i, "run_id")) != 0;
+        if (is_other && !send_present(u, e))
             return false;
-        take_row(u, rows, i);
+        if (is_other)
+            begin(x, rows, i);
+        add_event(u, rows, i);
     }
     return true;
 }
 
 bool untold_send(const struct conf *c, struct kv *kv, struct db *db, const struct functions *f,
-                 const char *since, struct err *e)
+                 struct err *e)
 {
     struct untold u = {.conf = c, .kv = kv, .db = db, .functions = f};
-    bool ok = DB_EXEC(db, e, "set_live_since", since) && DB_EXEC(db, e, "open_untold_ends");
+    bool ok = DB_EXEC(db, e, "open_untold_ends");
     for (bool more = ok; ok && more;) {
         auto_result *rows = DB_QUERY(db, e, "fetch_untold_ends");
         more = rows != NULL && PQntuples(rows) > 0;

@@ -10,7 +10,6 @@
 #include "functions.h"
 #include "kv.h"
 
-/* Within the rebuild's transaction. `since`: the beginning of an id; runs before it are not looked at. After a
- * failure all may be done again. */
+/* Within the rebuild's transaction, which says how far back it looks (set_live_since). After a failure all may be done again. */
 bool untold_send(const struct conf *c, struct kv *kv, struct db *db, const struct functions *f,
-                 const char *since, struct err *e);
+                 struct err *e);

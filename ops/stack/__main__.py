@@ -92,12 +92,13 @@ def bring_up(stack):
 
 
 def write_env(stack):
-    """For a shell that wants to start a daemon of this stack by hand. A real key is not written to a file."""
+    """For a shell that wants to start a daemon of this stack by hand, or chronosctl. A real key is not written to a file."""
     env = stack.daemon_environment()
     if demo.is_real():
         env.pop("OPENAI_API_KEY")
     with open(os.path.join(stack.folder, "env"), "w", encoding="utf-8") as f:
         f.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in env.items())
+        f.write(f"export PATH={shlex.quote(stack.build)}:\"$PATH\"\n")
 
 
 def quietly_stop(stack, remove):
@@ -142,7 +143,7 @@ def command_up(args):
     stack, _ = start_new(args.observe)
     heading("Up.")
     say(f"  make status, make logs NAME={stack.name}, make down NAME={stack.name}")
-    say(f"  . {demo.relative(stack.folder)}/env gives a shell the settings of its daemons")
+    say(f"  . {demo.relative(stack.folder)}/env gives a shell the settings of its daemons, and chronosctl")
 
 
 def command_demo(_):

@@ -362,6 +362,7 @@ def show_next(stack, creator, videos):
         ("see the latest runs", shlex.join([*stack.postgres.psql_command(), "-c",
          "select function_id, status, attempts, finished_at - queued_at as took"
          " from chronos.runs order by finished_at desc limit 10"])),
+        ("ask the engine", f". {relative(stack.folder)}/env && chronosctl doctor   (chronosctl --help tells the rest)"),
         ("read the logs", f"make logs NAME={stack.name}   (FOLLOW=1 to go on reading)"),
         ("start one more worker (yours to stop)", f". {relative(stack.folder)}/env && {relative(stack.build)}/chronos-worker"),
         ("stop and clean up", f"make down NAME={stack.name}"),

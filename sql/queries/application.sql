@@ -1,4 +1,4 @@
--- What the application's front end asks for: each answer is one function of migration 0012.
+-- What the application's front end asks for: each answer is one function of migration 0012, of lists the newer one of 0020.
 
 -- name: api_start_bulk :one
 -- $1 delete, export or reprocess, $2 the request
@@ -11,7 +11,7 @@ select a.status, a.code, a.field, a.message, a.body
 from chronos.api_bulk_status($1::text) a
 
 -- name: api_bulk_list :one
--- $1 creator id or null, $2 time before which or null, $3 most
+-- $1 creator id or null, $2 `next` of another page, a time or null, $3 most
 select a.status, a.code, a.field, a.message, a.body
 from chronos.api_bulk_list($1::text, $2::text, $3::integer) a
 
@@ -26,7 +26,7 @@ select a.status, a.code, a.field, a.message, a.body
 from chronos.api_video_status($1::text) a
 
 -- name: api_video_list :one
--- $1 creator id or null, $2 statuses or null, $3 part of the title or null, $4 time before which or null, $5 most
+-- $1 creator id or null, $2 statuses or null, $3 part of the title or null, $4 `next` of another page, a time or null, $5 most
 select a.status, a.code, a.field, a.message, a.body
 from chronos.api_video_list($1::text, $2::text, $3::text, $4::text, $5::integer) a
 

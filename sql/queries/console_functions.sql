@@ -14,6 +14,17 @@ where kind in ('limit', 'weight')
     and value is not null
 order by kind, name
 
+-- name: counted_functions :many
+-- Those whose runs may have ended since: all there are, and those that were retired meanwhile.
+-- $1 since ms
+select f.id
+from chronos.functions f
+union
+select c.function_id
+from chronos.commands c
+where c.kind = 'retire'
+    and (c.applied_at is null or c.applied_at >= chronos.from_ms($1::bigint))
+
 -- name: ended_by_function :many
 -- How runs ended since, by function. The index on function and end is read for each function.
 -- $1 functions as an array literal, $2 since ms

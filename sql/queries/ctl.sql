@@ -81,24 +81,12 @@ where not exists (
 )
 
 -- name: open_recorded_runs :exec
--- Runs that were accepted some time ago and have not ended, as open_live_runs finds them, without their events.
+-- Runs that were accepted some time ago and have not ended, without their events.
 declare recorded_runs no scroll cursor for
-select r.run_id, r.function_id, min(e.id) as event_id
-from chronos.events e
-cross join lateral unnest(e.run_ids, e.function_ids) as r (run_id, function_id)
-where e.outcome = 'accepted'
-    and e.accepted_at < now() - interval '10 seconds'
-    and not exists (
-        select from chronos.runs done
-        where done.id = r.run_id
-            and done.accepted_at = e.accepted_at
-    )
-    and (left(r.run_id, 10) = left(e.id, 10)
-        or not exists (
-            select from chronos.runs done
-            where done.id = r.run_id
-        ))
-group by r.run_id, r.function_id
+select run_id, function_id, min(event_id) as event_id
+from chronos.live_runs
+where accepted_at < now() - interval '10 seconds'
+group by run_id, function_id
 
 -- name: fetch_recorded_runs :many
 -- The next page of them.

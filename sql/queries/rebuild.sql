@@ -12,27 +12,16 @@ select set_config('chronos.live_since', $1::text, true)
 -- come one after the other. A cursor, since all of them must be seen at one moment, and may not fit into memory.
 declare live_runs no scroll cursor for
 with live as (
-    select e.id, e.accepted_at, r.run_id, r.function_id, min(e.id) over (partition by r.run_id) as first_id
-    from chronos.events e
-    cross join lateral unnest(e.run_ids, e.function_ids) as r (run_id, function_id)
-    where e.outcome = 'accepted'
-        and e.id >= current_setting('chronos.live_since')
-        and r.run_id >= current_setting('chronos.live_since')
-        and not exists (
-            select from chronos.runs done
-            where done.id = r.run_id
-                and done.accepted_at = e.accepted_at
-        )
-        and (left(r.run_id, 10) = left(e.id, 10)
-            or not exists (
-                select from chronos.runs done
-                where done.id = r.run_id
-            ))
+    select l.*, min(l.event_id) over (partition by l.run_id) as first_id
+    from chronos.live_runs l
+    where l.event_id >= current_setting('chronos.live_since')
+        and l.run_id >= current_setting('chronos.live_since')
 )
 select live.run_id, live.function_id, e.id, e.name, e.data, e."user", e.v, e.traceparent, e.parent,
        e.retry_of, e.replay_of, chronos.to_ms(e.accepted_at) as accepted_ms, chronos.to_ms(e.ts) as ts_ms
 from live
-join chronos.events e using (id, accepted_at)
+join chronos.events e on e.id = live.event_id
+    and e.accepted_at = live.accepted_at
 order by live.first_id, live.run_id, e.accepted_at, nullif(split_part(e.stream_id, '-', 2), '')::bigint, e.id
 
 -- name: fetch_live_runs :many
@@ -41,17 +30,24 @@ fetch 500 from live_runs
 
 -- name: open_untold_ends :exec
 -- Runs that failed or were cancelled without an event of it, each with the events that it began with, as in live_runs. It
--- ended after they were accepted, which is what bounds where they are looked for.
+-- ended after they were accepted, which is what bounds where they are looked for. The event of a run's end has the run's time or
+-- a later one: with a beginning, only the partitions since then are looked through, and of those only the events of ends.
 declare untold_ends no scroll cursor for
-with untold as (
+with ends as materialized (
+    select told.name, told.data ->> 'run_id' as run_id
+    from chronos.events told
+    where told.name in ('inngest/function.failed', 'inngest/function.cancelled')
+        and told.accepted_at >= coalesce(chronos.time_of_id(nullif(current_setting('chronos.live_since'), '')), '-infinity')
+),
+untold as materialized (
     select r.id, r.accepted_at, r.function_id, r.status, r.error_code, r.error_message, r.finished_at
     from chronos.runs r
     where r.status in ('failed', 'cancelled')
         and r.id >= current_setting('chronos.live_since')
         and not exists (
-            select from chronos.events told
-            where told.name = 'inngest/function.' || r.status
-                and told.data ->> 'run_id' = r.id
+            select from ends
+            where ends.name = 'inngest/function.' || r.status
+                and ends.run_id = r.id
         )
 )
 select u.id as run_id, u.function_id, u.status, u.error_code, u.error_message, e.id, e.name, e.data, e."user", e.v, e.traceparent,

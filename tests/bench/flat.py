@@ -1,10 +1,13 @@
 """Says whether a figure stayed where it was while the same load went on.
 
 The first fifth of the time is warm-up. Of the rest the last third is compared with the first; no clock of the machine takes part.
-Of each third counts what its lowest tenth does not pass: what is in hand comes and goes with the machine's other work, but a
-leak lifts the bottom, too. A level is flat when it has grown by no more than a twentieth and a slack that is the figure's own.
-What grows with the work by its nature, such as history, is flat when it grows by the same for each event: by no more than a
-tenth more in the last third than in the first."""
+Of each third of a level counts what its lowest tenth does not pass: what is in hand comes and goes with the machine's other
+work, but a leak lifts the bottom, too. It is flat when it has grown by no more than a twentieth and a slack that is the
+figure's own. What grows with the work by its nature, such as history, is flat when it grows by the same for each event: by no
+more than a tenth more in the last third than in the first. That is measured from the middle of a third's first half to the
+middle of its second, since a table grows by leaps."""
+
+from statistics import median
 
 WARM_UP = 0.2
 BOTTOM = 0.1
@@ -20,6 +23,15 @@ def thirds(samples):
     return rest[:size], rest[-size:]
 
 
+def series(samples):
+    """{figure: its values}. One that a sample lacks cannot be judged: what it belongs to was not there."""
+    names = dict.fromkeys(name for sample in samples for name in sample)
+    gaps = [name for name in names if any(name not in sample for sample in samples)]
+    if gaps:
+        raise RuntimeError(f"some samples have no {', '.join(gaps)}")
+    return {name: [sample[name] for sample in samples] for name in names}
+
+
 def level(values, slack):
     """(first, last, is it flat?)"""
     first, last = (sorted(part)[int(len(part) * BOTTOM)] for part in thirds(values))
@@ -28,11 +40,13 @@ def level(values, slack):
 
 def share(values, events, slack):
     """The same of what is added per event; `events` are those that were sent until each value was read."""
-    pairs = list(zip(values, events))
+    def per_event(part, sent):
+        half = len(part) // 2
 
-    def per_event(part):
-        (value_then, events_then), (value_now, events_now) = part[0], part[-1]
-        return (value_now - value_then) / max(1, events_now - events_then)
+        def grown(numbers):
+            return median(numbers[-half:]) - median(numbers[:half])
 
-    first, last = (per_event(part) for part in thirds(pairs))
+        return grown(part) / max(1, grown(sent))
+
+    first, last = (per_event(*part) for part in zip(thirds(values), thirds(events)))
     return first, last, last <= first * (1 + SHARE_GROWTH) + slack

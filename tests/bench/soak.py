@@ -54,7 +54,8 @@ class Visitor(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join()
+        if self.ident is not None:  # else it was never started
+            self.join()
 
 
 class Soak:
@@ -131,7 +132,7 @@ class Soak:
             producer.join()
 
     def write(self, path):
-        names = [*self.levels[-1], *self.growing[-1]]
+        names = list(dict.fromkeys(name for part in (self.levels, self.growing) for sample in part for name in sample))
         with open(path, "w", newline="", encoding="utf-8") as f:
             out = csv.writer(f)
             out.writerow(["seconds", "events", *names])
@@ -140,11 +141,8 @@ class Soak:
 
     def judge(self):
         """{figure: (first, last, is it flat?)}"""
-        found = {}
-        for name in self.levels[-1]:
-            found[name] = flat.level([sample.get(name, 0) for sample in self.levels], gauges.slack(name))
-        for name in self.growing[-1]:
-            values = [sample.get(name, 0) for sample in self.growing]
+        found = {name: flat.level(values, gauges.slack(name)) for name, values in flat.series(self.levels).items()}
+        for name, values in flat.series(self.growing).items():
             found[f"{name} per event"] = flat.share(values, self.events, gauges.SHARE_SLACK)
         return found
 

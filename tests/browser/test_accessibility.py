@@ -13,7 +13,7 @@ def lively(world):
     """Something of every kind to look at."""
     owner = str(uuid.uuid4())
     done = world.run("test/three", {"creatorId": owner})
-    failed = world.run("test/permanent", {"creatorId": owner}, status="failed")
+    failed = world.run("test/permanent", {"creatorId": owner}, function="test-permanent", status="failed")
     world.redis.xadd("chronos:events", {"name": "test/echo", "data": "{"})
     return {"completed": done["id"], "failed": failed["id"], "event": done["event_id"]}
 

@@ -4,7 +4,7 @@ ROWS = 100000
 
 MAKE = """
     insert into chronos.runs (id, accepted_at, function_id, event_id, event_name, creator_id, status, attempts, queued_at, started_at, finished_at)
-    select '01JZ' || lpad(n::text, 22, '0'), t, 'test-many', null, 'test/many', %s, 'completed', 1, t, t, t + interval '5 milliseconds'
+    select %s || lpad(n::text, 22, '0'), t, 'test-many', null, 'test/many', %s, 'completed', 1, t, t, t + interval '5 milliseconds'
     from generate_series(1, %s) n, lateral (select date_trunc('second', now()) - interval '1 hour' - n * interval '1 millisecond' as t) x
 """
 
@@ -24,7 +24,7 @@ def settled(page):
 
 
 def test_a_hundred_thousand_runs(page, world):
-    world.rows(MAKE, "many", ROWS)
+    world.rows(MAKE, "01JZ", "many", ROWS)
     page.open("/runs?function=test-many").title("Runs")
     page.find(".grid-row")
     page.click("#load-all")
@@ -54,3 +54,31 @@ def test_a_hundred_thousand_runs(page, world):
     assert settled(page)["last"] == ROWS + 1
     page.press("\ue015", "\ue007")
     assert "/runs/01JZ" in page.path()
+
+
+def test_all_is_asked_for_while_a_page_is_under_way(page, world):
+    """Each page is loaded once, and there is a way to stop for as long as there is something to stop."""
+    world.rows(MAKE, "01JY", "several", 700)
+    page.open("/runs?creator=several").title("Runs")
+    page.find(".grid-row")
+    page.script("""
+        const real = window.fetch;
+        window.pages = [];
+        window.held = new Promise((r) => { window.release = r; });
+        window.fetch = async (url, ...rest) => {
+            if (String(url).includes("cursor=")) {
+                window.pages.push(new URL(url, location.href).searchParams.get("cursor"));
+                if (window.pages.length === 1)
+                    await window.held;
+            }
+            return real(url, ...rest);
+        };
+        const b = document.querySelector(".grid-body");
+        b.scrollTop = b.scrollHeight;""")
+    page.wait(lambda: page.script("return window.pages.length") == 1, "the next page to be asked for")
+    page.click("#load-all")
+    page.wait(lambda: "Stop" in page.text(".grid-foot") or "700" in page.text(".grid-foot"), "the button to stop")
+    page.script("window.release()")
+    page.wait(lambda: page.text(".grid-foot").strip() == "700", "all rows")
+    pages = page.script("return window.pages")
+    assert len(pages) == len(set(pages)) >= 3

@@ -1,4 +1,6 @@
-"""Logging in, the console being away, light and dark."""
+"""Logging in, the console being away, light and dark, and when a screen loads what it shows."""
+
+import uuid
 
 from console.keys import new_key
 
@@ -105,3 +107,26 @@ def test_many_tabs(page):
             driver.close()
         driver.switch_to.window(first)
     page.wait_text("Live", css="#link")
+
+
+# ---- when a screen is loaded ----
+
+def run_echo(world):
+    owner = str(uuid.uuid4())
+    world.run("test/echo", {"creatorId": owner})
+    return owner
+
+
+def wait_shown(page, owner):
+    page.wait(lambda: any(owner in e.get_attribute("title") for e in page.all(".grid-row [title]")), "the run in the table")
+
+
+def test_what_came_while_nobody_looked_is_shown(page, world):
+    """The page gives its connection back; what it shows is loaded again with the next one."""
+    page.open("/runs?function=test-echo").title("Runs")
+    page.wait_text("Live", css="#link")
+    wait_shown(page, run_echo(world))
+    page.script("dispatchEvent(new Event('pagehide'))")
+    owner = run_echo(world)
+    page.script("dispatchEvent(new Event('pageshow'))")
+    wait_shown(page, owner)

@@ -1,6 +1,7 @@
 """The server itself: what every request gets, and clients that misbehave."""
 
 import re
+import signal
 import threading
 import time
 
@@ -128,6 +129,33 @@ def test_stopping_answers_what_has_come(console):
         assert w.daemon.stop() == 0
         answer = read_all(c)
         assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503")) and b'"redis":"OK"' in answer
+
+
+def test_requests_on_open_connections_while_it_stops(console):
+    """Some come when the threads that answer have ended already: they are refused, and nothing that has gone is touched."""
+    question = b"GET /api/bulk?limit=none HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    for round_ in range(10):
+        w = console(CHRONOS_DRAIN_MS=0)
+        kept = [w.connect() for _ in range(400)]
+        try:
+            for c in kept:
+                c.sendall(question)
+                assert c.recv(65536).startswith(b"HTTP/1.1 400")
+            stopping = threading.Timer(round_ * 0.004, lambda d=w.daemon: d.process.signal(signal.SIGTERM))
+            stopping.start()
+            for c in kept:
+                try:
+                    c.sendall(question)
+                except OSError:
+                    pass  # it has ended
+            stopping.join()
+            assert w.daemon.stop() == 0
+            for answer in map(read_all, kept):
+                assert answer == b"" or answer.startswith(b"HTTP/1.1 400") or \
+                    (answer.startswith(b"HTTP/1.1 503") and b"shutting_down" in answer), answer
+        finally:
+            for c in kept:
+                c.close()
 
 
 def test_settings_that_cannot_be(yard):

@@ -22,6 +22,21 @@ def test_a_snapshot_when_it_is_no_terminal(world, ctl):
     assert both["overview"]["threads"]["workers"] == 1 and both["functions"]
 
 
+def test_runs_of_a_function_that_was_retired_count(own):
+    own.start(workers=1)
+    own.wait_until(lambda: own.ctl("pause", "test-three").code == 0, 20, "it to be published and paused")
+    own.wait_until(lambda: own.redis.hget("{c0}:controls", "pause/test-three") == "pause", 20, "the pause")
+    for n in range(2):
+        own.send("test/three", {"n": n})
+    own.wait_until(lambda: len(own.ctl.json("runs", "--function", "test-three")) == 2, 20, "its runs")
+    own.daemon("worker-1").stop()
+    assert own.ctl("retire", "test-three").code == 0
+    own.wait_until(lambda: own.value("select count(*) from chronos.runs where status = 'cancelled'") == 2, 20, "their end")
+    own.wait_until(lambda: own.value("select count(*) from chronos.functions where id = 'test-three'") == 0, 20, "its end")
+    overview = own.ctl.json("top")["overview"]
+    assert overview["last_hour"]["cancelled"] == sum(m["cancelled"] for m in overview["throughput"]) == 2
+
+
 class Terminal:
     def __init__(self, ctl, *arguments, columns=80, rows=24):
         self.master, slave = pty.openpty()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import flat, gauges, mix
+from bench import flat, gauges, mix, soak
 
 MIB = 1 << 20
 
@@ -30,6 +30,24 @@ def test_what_grows_with_the_work_grows_by_the_same():
     events = list(range(0, 100000, 1000))
     assert flat.share([300 * n for n in events], events, gauges.SHARE_SLACK) == (300, 300, True)
     assert not flat.share([n * n // 1000 for n in events], events, gauges.SHARE_SLACK)[2]
+
+
+def test_a_leap_at_the_end_is_not_the_growth():
+    """A table takes room for what is to come."""
+    events = list(range(0, 100000, 1000))
+    assert flat.share([300 * n for n in events[:-1]] + [300 * events[-1] + 10 * MIB], events, gauges.SHARE_SLACK)[2]
+
+
+def test_a_figure_that_a_sample_lacks_is_no_zero():
+    whole = [{"worker rss": 1, "scheduler rss": 2}] * 2
+    assert flat.series(whole) == {"worker rss": [1, 1], "scheduler rss": [2, 2]}
+    for gap in ([*whole, {"worker rss": 1}], [{"worker rss": 1}, *whole]):
+        with pytest.raises(RuntimeError, match="no scheduler rss"):
+            flat.series(gap)
+
+
+def test_a_visitor_that_never_came_can_be_sent_home():
+    soak.Visitor("http://127.0.0.1:1").end()
 
 
 def test_too_few_samples_are_no_answer():

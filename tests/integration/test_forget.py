@@ -42,7 +42,7 @@ def make_traces(engine, creator):
     ids = {"creatorId": str(creator), "videoId": str(video["id"])}
     engine.run("test/tx", {**ids, "ms": 1})
     engine.run("test/echo", {"creatorId": str(creator), "about": str(creator)}, id=f"key-{creator}")
-    engine.run("test/permanent", ids, status="failed")
+    engine.run("test/permanent", ids, function="test-permanent", status="failed")
     engine.send_raw({"name": "test/echo", "data": f"not JSON of {creator}"})
     engine.run("test/echo", {"creatorId": "another", "also": [str(creator)]})  # about several
     engine.rows("insert into public.usage_metrics (creator_id, date, ai_credits_used, transcription_minutes)"
@@ -52,6 +52,13 @@ def make_traces(engine, creator):
                 " word_count) values (%s, 0, 'x', 0, 1, 1)", video["id"])
     engine.rows("select chronos.set_weight(%s, 3)", str(creator))
     engine.rows("select chronos.set_limit('creator', %s, 5)", str(creator))
+    for action, target, details in (
+            ("weight.set", str(creator), {"weight": 3}),
+            ("limit.set", "creator", {"owner": str(creator), "max": 5}),
+            ("bulk.delete", "an operation", {"creator_id": str(creator), "video_count": 1}),
+            ("run.cancel", "a run", {"reason": f"creator {creator} asked for it"})):
+        engine.rows("insert into chronos.audit (who, from_address, action, target, details) values ('somebody', '', %s, %s, %s)",
+                    action, target, json.dumps(details))
     engine.wait_until(lambda: f"weight/{creator}" in engine.redis.hgetall("{c0}:controls"), 10, "the weight to be known")
     return video
 
@@ -72,7 +79,13 @@ def test_a_creator_leaves_no_trace_in_either_store(engine):
     assert deleted["creators"] == deleted["videos"] == deleted["video_chunks"] == 1
     assert deleted["usage_metrics"] == 3 or deleted["usage_metrics"] == 2
     assert deleted["runs"] >= 5 and deleted["events"] >= 5 and deleted["redis"] >= 3
-    assert deleted["events_blotted"] >= 1
+    assert deleted["events_blotted"] >= 1 and deleted["audit_blotted"] == 4
+    kept = engine.rows("select action, target, details from chronos.audit where target = 'forgotten' or details::text like"
+                       " '%%forgotten%%' order by id")
+    assert [tuple(row.values()) for row in kept] == [
+        ("weight.set", "forgotten", {"weight": 3}), ("limit.set", "creator", {"owner": "forgotten", "max": 5}),
+        ("bulk.delete", "an operation", {"creator_id": "forgotten", "video_count": 1}),
+        ("run.cancel", "a run", {"reason": "creator forgotten asked for it"})]
     month = next(m for m in done["accounts"] if m["month"] == "2026-10")
     assert (month["ai_credits_used"], month["transcription_minutes"]) == (42, 4)
     assert done["creator"] is None

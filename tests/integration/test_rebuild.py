@@ -163,6 +163,31 @@ def test_a_retry_keeps_what_it_went_on_from(lost):
     check_promises(lost)
 
 
+def test_an_end_is_not_told_with_half_of_what_the_run_began_with(lost):
+    """Handlers get the events that the run had, or nothing: never the second as if it were the first."""
+    def collect(key):
+        entries = [lost.send("test/batch", {"key": key, "n": n}) for n in (0, 1)]
+        runs = {run_of(lost, e)["id"] for e in entries}
+        assert len(runs) == 1
+        lost.rows("update chronos.runs set status = 'failed', error_code = 'permanent', error_message = 'no', output = null"
+                  " where id = %s", next(iter(runs)))
+        return runs.pop(), [event_of(lost, e)["id"] for e in entries]
+
+    whole, _ = collect("whole")
+    broken, events = collect("broken")
+    lost.rows("update chronos.events set data = %s where id = %s", '{"n": "\\ud800"}', events[0])  # which Postgres takes for JSON
+    unknown, _ = collect("unknown")
+    lost.rows("update chronos.runs set function_id = 'gone' where id = %s", unknown)
+    lost.lose()
+    told = "select data from chronos.events where name = 'inngest/function.failed'"
+    lost.wait_until(lambda: lost.rows(told), 20, "the end that can be told")
+    lost.wait_quiet()
+    [data] = [row["data"] for row in lost.rows(told)]
+    assert data["run_id"] == whole and [e["data"]["n"] for e in data["events"]] == [0, 1]
+    said = [line for line in lost.daemon("scheduler-1").process.log_text().splitlines() if "unreadable" in line]
+    assert len(said) == 2 and all(sum(f"run={run}" in line for line in said) == 1 for run in (broken, unknown)), said
+
+
 def test_an_event_that_comes_again_after_the_loss_starts_nothing_new(lost):
     """Its outbox had not heard that it was recorded."""
     eid = new_id()

@@ -105,14 +105,15 @@ CREATE FUNCTION chronos.api_bulk_list(creator text, before text, most integer) R
         select o.*
         from public.bulk_operations o
         where (creator is null or o.creator_id = chronos.to_uuid(creator))
-            and (before is null or o.created_at < before::timestamptz)
-        order by o.created_at desc, o.id
+            and (before is null or (o.created_at, o.id) < (select x.at, x.id from chronos.api_place(before) x))
+        order by o.created_at desc, o.id desc
         limit most
     )
     select chronos.api_ok(jsonb_build_object(
         'success', true,
-        'data', coalesce((select jsonb_agg(chronos.api_bulk(p.id) order by p.created_at desc, p.id) from page p), '[]'),
-        'next', (select min(p.created_at) from page p having count(*) = most)))
+        'data', coalesce((select jsonb_agg(chronos.api_bulk(p.id) order by p.created_at desc, p.id desc) from page p), '[]'),
+        'next', (select chronos.api_cursor(p.created_at, p.id) from page p
+                 where (select count(*) from page) = most order by p.created_at, p.id limit 1)))
 $$;
 CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answer
     LANGUAGE sql STABLE
@@ -122,6 +123,9 @@ CREATE FUNCTION chronos.api_bulk_status(operation text) RETURNS chronos.api_answ
          from chronos.api_bulk(chronos.to_uuid(operation)) found where found is not null),
         chronos.api_refuse(404, 'not_found', 'id', 'there is no operation with this id'))
 $$;
+CREATE FUNCTION chronos.api_cursor(at timestamp with time zone, id uuid) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || ',' || id $$;
 CREATE FUNCTION chronos.api_dashboard(creator text, starts text, ends text) RETURNS chronos.api_answer
     LANGUAGE plpgsql
     AS $$
@@ -205,6 +209,13 @@ $_$;
 CREATE FUNCTION chronos.api_ok(body jsonb) RETURNS chronos.api_answer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select (200, null, null, null, body)::chronos.api_answer $$;
+CREATE FUNCTION chronos.api_place(api_cursor text) RETURNS TABLE(at timestamp with time zone, id uuid)
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    AS $$
+    select split_part(api_cursor, ',', 1)::timestamptz,
+           case when strpos(api_cursor, ',') > 0 then split_part(api_cursor, ',', 2)
+               else '00000000-0000-0000-0000-000000000000' end::uuid
+$$;
 CREATE FUNCTION chronos.api_refuse(status integer, code text, field text, message text) RETURNS chronos.api_answer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select (status, code, field, message, null)::chronos.api_answer $$;
@@ -384,16 +395,17 @@ CREATE FUNCTION chronos.api_video_list(creator text, state text, looked_for text
             and (creator is null or v.creator_id = chronos.to_uuid(creator))
             and (state is null or v.status = any (string_to_array(state, ',')))
             and (looked_for is null or strpos(lower(v.title), lower(looked_for)) > 0)
-            and (before is null or v.created_at < before::timestamptz)
-        order by v.created_at desc, v.id
+            and (before is null or (v.created_at, v.id) < (select x.at, x.id from chronos.api_place(before) x))
+        order by v.created_at desc, v.id desc
         limit most
     )
     select chronos.api_ok(jsonb_build_object(
         'success', true,
         'data', coalesce((select jsonb_agg(to_jsonb(p) || jsonb_build_object(
             'created_at', chronos.api_time(p.created_at), 'updated_at', chronos.api_time(p.updated_at),
-            'progress', chronos.video_progress(p.status)) order by p.created_at desc, p.id) from page p), '[]'),
-        'next', (select min(p.created_at) from page p having count(*) = most)))
+            'progress', chronos.video_progress(p.status)) order by p.created_at desc, p.id desc) from page p), '[]'),
+        'next', (select chronos.api_cursor(p.created_at, p.id) from page p
+                 where (select count(*) from page) = most order by p.created_at, p.id limit 1)))
 $$;
 CREATE FUNCTION chronos.api_video_status(video text) RETURNS chronos.api_answer
     LANGUAGE sql STABLE
@@ -441,6 +453,22 @@ CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURN
             when 'object' then jsonb_build_array(old -> key)
             else '[]'
         end || jsonb_build_array(entry)))
+$$;
+CREATE FUNCTION chronos.blot_audit(creator text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    blot constant text := 'forgotten';
+    held text := '%' || replace(replace(replace(creator, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    n bigint;
+begin
+    update chronos.audit
+    set target = replace(target, creator, blot),
+        details = replace(details::text, creator, blot)::jsonb
+    where target like held or details::text like held;
+    get diagnostics n = row_count;
+    return jsonb_build_object('audit_blotted', n);
+end
 $$;
 CREATE FUNCTION chronos.cancel(run text, reason text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
@@ -745,7 +773,8 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
         left join videos n on n.creator_id = c.id
     ),
     -- The days of each range: from its start in steps of 24 hours. Nearly all days of all time have nothing to tell, so the
-    -- entries of such days are written once, all of one length, and copied from there in runs: that is most of the work saved.
+    -- entries of such days are written once, all of one length, and copied from there in runs: that is most of the work saved. Each has its comma
+    -- in front, which the first does not keep; bytes are copied, since a text is walked through to find a place in it.
     day as materialized (
         select s.name, n, (t at time zone 'UTC')::date as day, to_char(t at time zone 'UTC', 'YYYY-MM-DD') as text
         from span s
@@ -753,8 +782,8 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
     ),
     blank as materialized (
         select d.name, count(*) as days,
-               convert_to(string_agg('{"date":"' || d.text || '","views":0},', '' order by d.n), 'UTF8') as views,
-               convert_to(string_agg('{"date":"' || d.text || '","storage_gb":0,"cumulative_gb":@},', '' order by d.n),
+               convert_to(string_agg(',{"date":"' || d.text || '","views":0}', '' order by d.n), 'UTF8') as views,
+               convert_to(string_agg(',{"date":"' || d.text || '","storage_gb":0,"cumulative_gb":@}', '' order by d.n),
                           'UTF8') as storage
         from day d
         group by d.name
@@ -775,14 +804,15 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
         group by x.creator_id, p.name, x.day
     ),
     views_over_time as (
-        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
+        select x.creator_id, x.name, '[' || string_agg(x.entries, '' order by x.n) || ']' as list
         from (
             select y.creator_id, y.name, y.n,
-                   convert_from(substring(b.views from (y.last * (octet_length(b.views) / b.days))::integer + 1
-                                          for ((y.n - y.last - 1) * (octet_length(b.views) / b.days))::integer), 'UTF8')
-                       || coalesce('{"date":"' || y.text || '","views":' || y.views || '},', '') as entries
+                   convert_from(substring(b.views from (y.last * (octet_length(b.views) / b.days))::integer + 1 + y.first
+                                          for greatest(0, ((y.n - y.last - 1) * (octet_length(b.views) / b.days))::integer - y.first)),
+                                'UTF8')
+                       || coalesce(case when y.n > 1 then ',' else '' end || '{"date":"' || y.text || '","views":' || y.views || '}', '') as entries
             from (
-                select z.*, coalesce(lag(z.n) over (partition by z.creator_id, z.name order by z.n), 0) as last
+                select z.*, coalesce(lag(z.n) over days, 0) as last, (lag(z.n) over days is null)::integer as first
                 from (
                     select v.creator_id, v.name, d.n, d.text, v.views
                     from views_per_day v
@@ -790,6 +820,7 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
                     union all
                     select e.creator_id, e.name, e.n, null, null from behind e
                 ) z
+                window days as (partition by z.creator_id, z.name order by z.n)
             ) y
             join blank b on b.name = y.name
             offset 0 -- so that what is sorted is the entries and not what they are copied from
@@ -855,17 +886,19 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
         group by 1, 2, 3
     ),
     storage_usage as (
-        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
+        select x.creator_id, x.name, '[' || string_agg(x.entries, '' order by x.n) || ']' as list
         from (
             select y.creator_id, y.name, y.n,
-                   replace(convert_from(substring(b.storage from (y.last * (octet_length(b.storage) / b.days))::integer + 1
-                                                  for ((y.n - y.last - 1) * (octet_length(b.storage) / b.days))::integer),
+                   replace(convert_from(substring(b.storage from (y.last * (octet_length(b.storage) / b.days))::integer + 1 + y.first
+                                                  for greatest(0, ((y.n - y.last - 1) * (octet_length(b.storage) / b.days))::integer
+                                                                  - y.first)),
                                         'UTF8'),
                            '@', ((y.total - coalesce(y.bytes, 0))::double precision / 1073741824)::text)
-                       || coalesce('{"date":"' || y.text || '","storage_gb":' || y.bytes::double precision / 1073741824
-                                       || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '},', '') as entries
+                       || coalesce(case when y.n > 1 then ',' else '' end || '{"date":"' || y.text || '","storage_gb":' || y.bytes::double precision / 1073741824
+                                       || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '}', '') as entries
             from (
-                select z.*, coalesce(lag(z.n) over days, 0) as last, coalesce(sum(z.bytes) over days, 0) as total
+                select z.*, coalesce(lag(z.n) over days, 0) as last, (lag(z.n) over days is null)::integer as first,
+                       coalesce(sum(z.bytes) over days, 0) as total
                 from (
                     select v.creator_id, v.name, d.n, d.text, v.bytes
                     from bytes_per_day v
@@ -913,7 +946,10 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
         ) x
         group by x.creator_id, x.name
     )
-    select m.creator_id, m.name, jsonb_build_object(
+    -- The two long lists stay text until the whole is read as JSON once: put into an object as JSON they would be built twice.
+    select m.creator_id, m.name,
+        ('{"views_over_time":' || coalesce(v.list, '[]') || ',"storage_usage":' || coalesce(u.list, '[]') || ','
+         || substr(jsonb_build_object(
         'metrics', jsonb_build_object(
             'total_views', m.views,
             'total_watch_time_seconds', m.watched,
@@ -924,15 +960,13 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
                 'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
                 'completion', chronos.analytics_trend(m.rate, m.rate_before),
                 'videos', 0)),
-        'views_over_time', coalesce(v.list, '[]'),
         'completion_rates', coalesce(r.list, '[]'),
         'cost_breakdown', coalesce(b.list, '[]'),
-        'storage_usage', coalesce(u.list, '[]'),
         'student_engagement', jsonb_build_object(
             'active_learners', coalesce(l.learners, 0),
             'avg_videos_per_student', coalesce(l.pairs::double precision / l.learners, 0),
             'peak_hours', coalesce(h.list, '[]')),
-        'top_videos', coalesce(t.list, '[]'))
+        'top_videos', coalesce(t.list, '[]'))::text, 2))::jsonb
     from metrics m
     left join views_over_time v on v.creator_id = m.creator_id and v.name = m.name
     left join completion_rates r on r.creator_id = m.creator_id and r.name = m.name
@@ -1197,7 +1231,7 @@ begin
     if not found then
         return 0;
     end if;
-    counts := chronos.erase_history(who);
+    counts := chronos.erase_history(who) || chronos.blot_audit(who);
     if who ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
         months := chronos.accounts_of(who::uuid);
         counts := counts || chronos.erase_application_data(who::uuid, gen_random_uuid());
@@ -1512,21 +1546,9 @@ CREATE FUNCTION chronos.is_day_live(day date) RETURNS boolean
     SET "TimeZone" TO 'UTC'
     AS $$
     select exists (
-        select from chronos.events e
-        cross join lateral unnest(e.run_ids) as r (run_id)
-        where e.outcome = 'accepted'
-            and e.accepted_at >= day::timestamptz
-            and e.accepted_at < (day + 1)::timestamptz
-            and not exists (
-                select from chronos.runs done
-                where done.id = r.run_id
-                    and done.accepted_at = e.accepted_at
-            )
-            and (left(r.run_id, 10) = left(e.id, 10)
-                or not exists (
-                    select from chronos.runs done
-                    where done.id = r.run_id
-                ))
+        select from chronos.live_runs l
+        where l.accepted_at >= day::timestamptz
+            and l.accepted_at < (day + 1)::timestamptz
     )
 $$;
 CREATE FUNCTION chronos.is_video_of_run(metadata jsonb, status text, run_id text) RETURNS boolean
@@ -2198,6 +2220,18 @@ CREATE TABLE chronos.heard_parts (
     cost_usd double precision NOT NULL,
     heard_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE VIEW chronos.live_runs AS
+ SELECT r.run_id,
+    r.function_id,
+    e.id AS event_id,
+    e.accepted_at
+   FROM (chronos.events e
+     CROSS JOIN LATERAL UNNEST(e.run_ids, e.function_ids) r(run_id, function_id))
+  WHERE ((e.outcome = 'accepted'::text) AND (NOT (EXISTS ( SELECT
+           FROM chronos.runs done
+          WHERE ((done.id = r.run_id) AND (done.accepted_at = e.accepted_at))))) AND (("left"(r.run_id, 10) = "left"(e.id, 10)) OR (NOT (EXISTS ( SELECT
+           FROM chronos.runs done
+          WHERE (done.id = r.run_id))))));
 CREATE TABLE chronos.meta (
     key text NOT NULL,
     value text
@@ -2389,6 +2423,7 @@ CREATE TABLE public.analytics_cache (
     computed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT analytics_cache_date_range_check CHECK ((date_range = ANY (ARRAY['last_7_days'::text, 'last_30_days'::text, 'last_90_days'::text, 'all_time'::text])))
 );
+ALTER TABLE ONLY public.analytics_cache ALTER COLUMN data SET COMPRESSION lz4;
 CREATE TABLE public.bulk_operations (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     creator_id uuid NOT NULL,

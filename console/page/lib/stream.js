@@ -2,12 +2,15 @@
  * while it cannot, screens ask for what they show from time to time.
  *
  * A browser has six connections to a host for all its tabs, and keeps those of pages that one can go back to. So a page that nobody sees gives
- * its own back, or the next ones would wait for it; when it is seen again it connects, and what it shows is loaded again. */
+ * its own back, or the next ones would wait for it; when it is seen again it connects, and what it shows is loaded again.
+ *
+ * A stream begins with "hello", or with "reset" when messages are lost. "connected" is heard after a time in which nothing could be heard,
+ * which the beginning is too: what happens between a screen's first load and the stream's begin is told by nobody. */
 
-const TYPES = ["run", "event", "workers", "overview", "reset"];
+const TYPES = ["run", "event", "workers", "overview"];
 const listeners = new Map(); /* type → set of functions */
 const UNSEEN_MS = 5000; /* changing quickly between two tabs is not worth a new connection */
-let source = null, opened = false, wanted = false, timer = null, unseen = null, pause = 1000;
+let source = null, opened = false, wanted = false, missed = true, timer = null, unseen = null, pause = 1000;
 let tell = () => {};
 
 export function onLink(f) {
@@ -35,24 +38,29 @@ function deliver(type, data) {
 export function connect() {
     wanted = true;
     close();
-    if (document.hidden)
+    if (document.hidden) {
+        missed = true;
         return;
+    }
     source = new EventSource("/v1/stream");
     source.onopen = () => {
-        const again = !opened;
         opened = true;
         pause = 1000;
         tell("live");
-        if (again)
-            deliver("connected", null);
     };
     source.onerror = () => {
         opened = false;
+        missed = true;
         tell("away");
         if (source.readyState === EventSource.CLOSED) { /* it was refused; the browser does not try again then */
             timer = setTimeout(connect, pause);
             pause = Math.min(pause * 2, 15000);
         }
+    };
+    const begun = (e) => {
+        if (missed || e.type === "reset")
+            deliver("connected", null);
+        missed = false;
     };
     const take = (e) => {
         let data = null;
@@ -61,11 +69,13 @@ export function connect() {
         } catch {
             return;
         }
-        deliver(e.type === "reset" ? "connected" : e.type, data);
+        deliver(e.type, data);
     };
     source.onmessage = take;
     for (const t of TYPES)
         source.addEventListener(t, take);
+    for (const t of ["hello", "reset"])
+        source.addEventListener(t, begun);
 }
 
 function close() {
@@ -77,6 +87,12 @@ function close() {
 
 export function disconnect() {
     wanted = false;
+    missed = true;
+    close();
+}
+
+function leave() {
+    missed = true;
     close();
 }
 
@@ -88,9 +104,9 @@ function seen() {
 
 document.addEventListener("visibilitychange", () => {
     if (document.hidden)
-        unseen = setTimeout(close, UNSEEN_MS);
+        unseen = setTimeout(leave, UNSEEN_MS);
     else
         seen();
 });
-window.addEventListener("pagehide", close);
+window.addEventListener("pagehide", leave);
 window.addEventListener("pageshow", seen);

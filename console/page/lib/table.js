@@ -121,7 +121,7 @@ export function bigTable(ctx, {label, columns, key, card, load, open, mark = nul
                 fetching.all = false;
             }, {cls: "small"}));
         else if (next !== null && rows.length > 0)
-            more.append(button("Load all", () => loadAll(), {cls: "small", id: "load-all"}));
+            more.append(button("Load all", () => fetchMore(true), {cls: "small", id: "load-all"}));
         newer.replaceChildren();
         if (fresh.length > 0)
             newer.append(button(`${count(fresh.length)} new`, () => {
@@ -148,37 +148,24 @@ export function bigTable(ctx, {label, columns, key, card, load, open, mark = nul
         return rows.length - start;
     }
 
-    async function fetchMore() {
-        if (fetching || next === null)
+    /* The next page, or all that follow. Who asks for all while a page is under way lets that one go on, as there is one `next`. */
+    async function fetchMore(all = false) {
+        if (fetching) {
+            if (all) {
+                fetching.all = true;
+                tell();
+            }
             return;
-        const mine = generation;
-        fetching = {all: false};
-        try {
-            const p = await load(next, ctx.signal);
-            if (mine !== generation)
-                return;
-            add(p.rows);
-            next = p.next;
-        } catch (e) {
-            if (e.name === "AbortError" || mine !== generation)
-                return;
-            more.replaceChildren(h("span", {class: "bad-text"}, e.message), " ", button("Try again", () => fetchMore(), {cls: "small"}));
-            return;
-        } finally {
-            if (mine === generation)
-                fetching = null;
         }
-        tell();
-        drawSoon();
-    }
-
-    async function loadAll() {
-        const mine = generation;
-        const control = {all: true};
+        if (next === null)
+            return;
+        const mine = generation, control = {all};
+        let problem = null;
         fetching = control;
-        tell();
+        if (all)
+            tell();
         try {
-            while (control.all && next !== null) {
+            do {
                 const p = await load(next, ctx.signal);
                 if (mine !== generation)
                     return;
@@ -186,16 +173,16 @@ export function bigTable(ctx, {label, columns, key, card, load, open, mark = nul
                 next = p.next;
                 told.textContent = `${count(rows.length)} loaded`;
                 drawSoon();
-            }
+            } while (control.all && next !== null);
         } catch (e) {
-            if (e.name !== "AbortError" && mine === generation)
-                told.textContent = `${count(rows.length)} loaded, then: ${e.message}`;
-        } finally {
-            if (mine === generation) {
-                fetching = null;
-                tell();
-            }
+            problem = e;
         }
+        if (mine !== generation || problem?.name === "AbortError")
+            return;
+        fetching = null;
+        tell();
+        if (problem)
+            more.replaceChildren(h("span", {class: "bad-text"}, problem.message), " ", button("Try again", () => fetchMore(control.all), {cls: "small"}));
     }
 
     function go(to) {
@@ -282,6 +269,7 @@ export function bigTable(ctx, {label, columns, key, card, load, open, mark = nul
         space.style.height = "";
         instead(loading(label));
         told.textContent = "Loading";
+        more.replaceChildren();
         try {
             const p = await load(null, ctx.signal);
             if (mine !== generation)

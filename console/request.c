@@ -75,6 +75,27 @@ bool request_number(struct request *r, const char *name, long long min, long lon
     return false;
 }
 
+static bool is_uuid(const char *s)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    if (strlen(s) != sizeof(form) - 1)
+        return false;
+    for (size_t i = 0; i < sizeof(form) - 1; i++)
+        if (form[i] == '-' ? s[i] != '-' : isxdigit((unsigned char)s[i]) == 0)
+            return false;
+    return true;
+}
+
+bool request_uuid(struct request *r, const char *name, const char **ret)
+{
+    *ret = request_query(r, name);
+    if (*ret == NULL || is_uuid(*ret))
+        return true;
+    reply_error(r, 400, "invalid_input", name, "%s is not a UUID: %s", name,
+                quote(*ret, strlen(*ret)).text);
+    return false;
+}
+
 json_t *request_object(struct request *r)
 {
     struct err e;

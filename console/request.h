@@ -78,6 +78,9 @@ bool request_decode_query(struct request *r);
 bool request_number(struct request *r, const char *name, long long min, long long max,
                     long long otherwise, long long *ret);
 
+/* A UUID in the query; NULL when absent. False (and answered) when it is none. */
+bool request_uuid(struct request *r, const char *name, const char **ret);
+
 /* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one. */
 json_t *request_object(struct request *r);
 

@@ -127,9 +127,9 @@ static void bulk_status(struct request *r)
 static void bulk_list(struct request *r)
 {
     char most[24];
-    if (page_size(r, most))
-        ANSWER(r, "api_bulk_list", request_query(r, "creator_id"), request_query(r, "before"),
-               most);
+    const char *creator;
+    if (page_size(r, most) && request_uuid(r, "creator_id", &creator))
+        ANSWER(r, "api_bulk_list", creator, request_query(r, "before"), most);
 }
 
 /* ---- dashboards ---- */
@@ -145,9 +145,10 @@ static void dashboard(struct request *r)
 static void video_list(struct request *r)
 {
     char most[24];
-    if (page_size(r, most))
-        ANSWER(r, "api_video_list", request_query(r, "creatorId"), request_query(r, "status"),
-               request_query(r, "search"), request_query(r, "before"), most);
+    const char *creator;
+    if (page_size(r, most) && request_uuid(r, "creatorId", &creator))
+        ANSWER(r, "api_video_list", creator, request_query(r, "status"), request_query(r, "search"),
+               request_query(r, "before"), most);
 }
 
 static void video_status(struct request *r)

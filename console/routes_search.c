@@ -66,7 +66,7 @@ static json_t *found_chunk(const PGresult *found, int i)
 
 static void search(struct request *r)
 {
-    const char *question = request_query(r, "q");
+    const char *question = request_query(r, "q"), *creator;
     long long most;
     double threshold = 0;
     if (question == NULL || strspn(question, " \t") == strlen(question) ||
@@ -76,7 +76,8 @@ static void search(struct request *r)
         return;
     }
     if (!request_number(r, "limit", 1, MAX_FOUND, 10, &most) ||
-        !number_within(r, "threshold", -1, 1, &threshold))
+        !number_within(r, "threshold", -1, 1, &threshold) ||
+        !request_uuid(r, "creator_id", &creator))
         return;
     auto_free char *vector = vector_of(r, question);
     if (vector == NULL)
@@ -85,8 +86,7 @@ static void search(struct request *r)
     (void)snprintf(count, sizeof(count), "%lld", most);
     (void)snprintf(least, sizeof(least), "%.9g", threshold);
     struct err e;
-    auto_result *found =
-        DB_QUERY(r->db, &e, "search_chunks", vector, count, least, request_query(r, "creator_id"));
+    auto_result *found = DB_QUERY(r->db, &e, "search_chunks", vector, count, least, creator);
     if (found == NULL) {
         reply_failure(r, &e);
         return;

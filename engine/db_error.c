@@ -66,7 +66,13 @@ bool db_error_set(struct err *e, const char *what, const PGconn *conn, const PGr
         text = PQerrorMessage(conn);
     if (text == NULL || text[0] == '\0')
         text = "the connection to Postgres was lost";
-    err_set(e, db_error_class(sqlstate), "%s: %s", what, text);
+    /* a function of ours names itself in what it refuses, as people call it by psql, too */
+    size_t n = strlen(what);
+    bool named = strncmp(text, what, n) == 0 && text[n] == ':';
+    const char *hint = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
+    bool helps = hint != NULL && db_error_class(sqlstate) == ERR_INPUT;
+    err_set(e, db_error_class(sqlstate), "%s%s%s%s%s%s", named ? "" : what, named ? "" : ": ", text,
+            helps ? " (" : "", helps ? hint : "", helps ? ")" : "");
     one_line(e->msg);
     return false;
 }

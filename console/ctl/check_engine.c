@@ -119,14 +119,18 @@ static const char *schedule_of(const json_t *manifest)
     return js_str(manifest, "cron.schedule");
 }
 
-static void check_function(struct checkup *k, const struct fleet *fleet, const char *fn,
-                           const redisReply *manifest, int *unoffered)
+static void check_manifest(struct checkup *k, const char *fn, const redisReply *manifest)
 {
     struct err e;
     auto_json *j = js_parse_own(manifest->str, manifest->len, &e);
-    char check[KEY_SIZE];
     if (j != NULL && schedule_of(j) != NULL)
         check_schedule(k, fn, schedule_of(j));
+}
+
+static void check_offer(struct checkup *k, const struct fleet *fleet, const char *fn,
+                        int *unoffered)
+{
+    char check[KEY_SIZE];
     if (fleet_offers(fleet, fn) > 0)
         return;
     (*unoffered)++;
@@ -147,8 +151,15 @@ static void check_functions(struct checkup *k, const struct fleet *fleet)
         return;
     }
     for (size_t i = 0; i + 1 < r->elements; i += 2)
-        check_function(k, fleet, r->element[i]->str, r->element[i + 1], &unoffered);
+        check_manifest(k, r->element[i]->str, r->element[i + 1]);
     size_t n = r->elements / 2;
+    if (n > 0 && fleet_alive(fleet->workers) == 0) {
+        checkup_add(k, group, "functions", FINDING_WARN, "start chronos-worker",
+                    "%zu known, all of them executed by nobody; their runs wait", n);
+        return;
+    }
+    for (size_t i = 0; i + 1 < r->elements; i += 2)
+        check_offer(k, fleet, r->element[i]->str, &unoffered);
     checkup_add(
         k, group, "functions",
         n == 0          ? FINDING_FAIL

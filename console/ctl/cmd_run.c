@@ -87,8 +87,18 @@ static int show(struct ctl *c, const json_t *run, const json_t *why)
 
 /* ---- as it goes on ---- */
 
+/* Of one that has not ended with the reason, when there is one to be had. */
+static void tell_state(const struct ctl *c, struct desk *d, const json_t *run)
+{
+    struct err e;
+    auto_json *why = has_ended(run) ? NULL : run_why(d, js_str(run, "run_id"), &e);
+    const char *reason = js_str(why, "reason");
+    out_say(c, "it is %s%s%s", js_str(run, "state"), reason != NULL ? ": " : "",
+            reason != NULL ? reason : "");
+}
+
 /* A line when it is in another state, and one for each attempt of a step. */
-static void tell_news(const struct ctl *c, const json_t *run, json_t *told)
+static void tell_news(const struct ctl *c, struct desk *d, const json_t *run, json_t *told)
 {
     size_t i, k;
     json_t *step, *attempt;
@@ -110,7 +120,7 @@ static void tell_news(const struct ctl *c, const json_t *run, json_t *told)
     const char *state = js_str(run, "state");
     if (json_object_get(told, "state") == NULL ||
         strcmp(json_string_value(json_object_get(told, "state")), state) != 0)
-        out_say(c, "it is %s", state);
+        tell_state(c, d, run);
     (void)json_object_set_new(told, "state", json_string(state));
 }
 
@@ -126,7 +136,7 @@ static int follow(struct ctl *c, struct desk *d, const char *id)
         if (c->json && (before == NULL || !json_equal(before, run)))
             out_json_line(run);
         else if (!c->json)
-            tell_news(c, run, told);
+            tell_news(c, d, run, told);
         if (has_ended(run)) {
             if (!c->json)
                 print_run(c, run, NULL);

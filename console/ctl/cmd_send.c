@@ -1,11 +1,24 @@
 /* cmd_send.c: events, by the rules of the HTTP door. */
+#include <stdio.h>
 #include <string.h>
 
 #include "console/ingest.h"
 #include "input.h"
 #include "js.h"
+#include "key.h"
 #include "out.h"
 #include "rows.h"
+
+/* One JSON text after the other, as a log has them. */
+static bool is_several(const char *text, size_t len)
+{
+    json_error_t first;
+    auto_json *j = json_loadb(text, len, JSON_DISABLE_EOF_CHECK, &first);
+    size_t at = j != NULL ? (size_t)first.position : len;
+    while (at < len && strchr(" \t\r\n", text[at]) != NULL)
+        at++;
+    return at < len && text[at] == '{';
+}
 
 /* The event or events as JSON; NULL and *ret_code set when something is wrong. */
 static json_t *read_body(struct ctl *c, int *ret_code)
@@ -19,8 +32,17 @@ static json_t *read_body(struct ctl *c, int *ret_code)
             ctl_usage(c, "data '%.32s': with - the events come whole from standard input", given);
         return NULL;
     }
+    if (*name == '{' || *name == '[') {
+        *ret_code =
+            ctl_usage(c, "event '%.32s': is no name; give - to read it from standard input", name);
+        return NULL;
+    }
     auto_free char *text = input_text(whole ? "-" : given != NULL ? given : "{}", &len, &e);
     json_t *j = text != NULL ? js_parse(text, len, &e) : NULL;
+    if (j == NULL && whole && text != NULL && is_several(text, len)) {
+        *ret_code = ctl_usage(c, "standard input: several events must be one array");
+        return NULL;
+    }
     if (j == NULL) {
         *ret_code = ctl_usage(c, "%s: is no JSON: %s", whole ? "standard input" : "data", e.msg);
         return NULL;
@@ -56,18 +78,67 @@ static bool add_options(struct ctl *c, json_t *body)
     return true;
 }
 
+/* ---- who listens ---- */
+
+static void add_triggers(json_t *heard, const char *manifest, size_t len)
+{
+    struct err e;
+    size_t i;
+    json_t *name;
+    auto_json *j = js_parse_own(manifest, len, &e);
+    json_array_foreach (js_get(j, "triggers"), i, name)
+        (void)json_object_set_new(heard, json_string_value(name), json_true());
+}
+
+/* The names that functions listen to, of the store that has the events; NULL when it knows no function, or is away now. */
+static json_t *heard_names(struct ctl *c, bool in_postgres)
+{
+    struct err e;
+    auto_json *heard = json_object();
+    auto_reply *hash = in_postgres ? NULL : kv_cmd(c->kv, &e, "HVALS %s", KEY_FUNCTIONS);
+    auto_result *rows = in_postgres ? DB_QUERY(c->db, &e, "list_functions") : NULL;
+    size_t n = hash != NULL ? hash->elements : rows != NULL ? (size_t)PQntuples(rows) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *own = rows != NULL ? db_text(rows, (int)i, "manifest") : hash->element[i]->str;
+        add_triggers(heard, own, strlen(own));
+    }
+    return n > 0 ? json_incref(heard) : NULL;
+}
+
+/* The names that start nothing, each once. Events of such names are accepted: a run may wait for them. */
+static json_t *unheard_of(struct ctl *c, const struct ingest *in, bool in_postgres)
+{
+    json_t *unheard = json_array();
+    auto_json *heard = heard_names(c, in_postgres);
+    for (size_t i = 0; heard != NULL && i < in->count; i++) {
+        const char *name = in->events[i].name;
+        if (json_object_get(heard, name) == NULL) {
+            (void)json_object_set_new(heard, name, json_true());
+            (void)json_array_append_new(unheard, json_string(name));
+        }
+    }
+    return unheard;
+}
+
 static int tell(struct ctl *c, const struct ingest *in, const char *durable)
 {
+    size_t i;
+    json_t *name;
     auto_json *ids = json_array();
-    for (size_t i = 0; i < in->count; i++)
+    auto_json *unheard = unheard_of(c, in, strcmp(durable, "postgres") == 0);
+    for (i = 0; i < in->count; i++)
         (void)json_array_append_new(ids, json_string(in->events[i].eid));
     if (c->json) {
-        auto_json *j = js_pack("{s:O, s:s}", "ids", ids, "durable", durable);
+        auto_json *j =
+            js_pack("{s:O, s:s, s:O}", "ids", ids, "durable", durable, "unheard", unheard);
         out_json(j);
         return EXIT_FINE;
     }
-    for (size_t i = 0; i < in->count; i++)
+    for (i = 0; i < in->count; i++)
         out_say(c, "%s", in->events[i].eid);
+    json_array_foreach (unheard, i, name)
+        (void)fprintf(stderr, "chronosctl send: no function listens to %s\n",
+                      json_string_value(name));
     return EXIT_FINE;
 }
 

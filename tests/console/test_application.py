@@ -327,9 +327,15 @@ def test_search_finds_what_was_said_and_where(app):
 
 
 @pytest.mark.parametrize("query, field", [("", "q"), ("q=%20", "q"), ("q=" + "x" * 3000, "q"), ("q=a&limit=0", "limit"),
-                                          ("q=a&threshold=high", "threshold"), ("q=a&creator_id=x", None)])
+                                          ("q=a&threshold=high", "threshold"), ("q=a&creator_id=x", "creator_id")])
 def test_bad_searches(app, query, field):
     assert is_error(app.get("/api/video/search?" + query), 400, "invalid_input")["field"] == field
+
+
+@pytest.mark.parametrize("path, field", [("/api/bulk?creator_id=", "creator_id"), ("/api/video/list?creatorId=", "creatorId")])
+@pytest.mark.parametrize("creator", ("x", "0" * 36, "00000000-0000-0000-0000-00000000000g"))
+def test_creators_that_are_no_uuid(app, path, field, creator):
+    assert is_error(app.get(path + creator), 400, "invalid_input")["field"] == field
 
 
 # ---- health ----

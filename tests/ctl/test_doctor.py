@@ -70,7 +70,7 @@ def test_a_memory_that_is_nearly_full(own):
     own.redis.config_set("maxmemory", 0)
 
 
-def test_work_that_stands_still_and_functions_of_nobody(own):
+def test_work_that_stands_still_and_no_worker(own):
     own.start(workers=1)
     for name in [d for d in own.stack.daemons if d != "sandbox"]:
         own.stack.daemons[name].stop()
@@ -81,8 +81,19 @@ def test_work_that_stands_still_and_functions_of_nobody(own):
     found = by_check(own.ctl.json("doctor", "--offline", code=1))
     assert found["engine", "events"]["status"] == "warn" and " old" in found["engine", "events"]["found"]
     assert found["engine", "orders"]["status"] == "warn"
-    assert found["engine", "function test-three"]["status"] == "warn"
-    assert "retire" in found["engine", "function test-three"]["todo"]
+    # no worker lives: that is one thing to do, and none to retire
+    assert found["engine", "functions"]["status"] == "warn" and "nobody" in found["engine", "functions"]["found"]
+    assert not [check for _, check in found if check.startswith("function ")]
+    assert "retire" not in found["engine", "functions"]["todo"]
+
+
+def test_a_function_that_no_living_worker_has(own):
+    own.start(workers=1)
+    own.redis.hset("chronos:functions", "test-gone", own.redis.hget("chronos:functions", "test-three").replace("test-three", "test-gone"))
+    found = by_check(own.ctl.json("doctor", "--offline", code=1))
+    assert [check for _, check in found if check.startswith("function ")] == ["function test-gone"]
+    assert found["engine", "function test-gone"]["status"] == "warn"
+    assert "retire" in found["engine", "function test-gone"]["todo"]
 
 
 def test_a_schema_that_is_behind(own):

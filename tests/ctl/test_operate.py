@@ -1,7 +1,10 @@
 """The console's operations from a shell: what they show, what they change, and how they refuse."""
 
 import json
+import re
+import subprocess
 
+import psycopg2
 import pytest
 
 NOBODY = "01J00000000000000000000000"
@@ -74,6 +77,32 @@ def test_following_a_run_to_its_end(world, ctl):
     assert done.code == 0 and "it is running" in done.out and "it is completed" in done.out
     lines = [json.loads(text) for text in ctl("run", run, "--follow", "--json").out.splitlines()]
     assert lines[-1]["state"] == "completed"
+
+
+def test_what_postgres_refuses_is_told_once_and_with_its_hint(world, ctl):
+    world.wait_until(lambda: world.value("select count(*) from chronos.functions where id = 'test-limited'") == 1, 20, "the functions")
+    done = ctl("limits", "nosuch", "--set", "5")
+    assert done.code == 3 and done.err.startswith("chronosctl limits: set_limit: ") and done.err.count("set_limit") == 1
+    assert done.err.count("\n") == 1 and "CONTEXT" not in done.err
+    with pytest.raises(psycopg2.Error) as refused:
+        world.rows("select chronos.set_limit('nosuch', null, 5)")
+    assert refused.value.diag.message_hint and f"({refused.value.diag.message_hint[:200]}" in done.err
+
+
+def test_following_says_what_is_waited_for(world, ctl):
+    assert ctl("pause", "test-noop").code == 0
+    try:
+        world.wait_until(lambda: world.redis.hget("{c0}:controls", "pause/test-noop") == "pause", 20, "the pause")
+        world.send("test/noop", {"creatorId": "held"})
+        run = world.wait_until(lambda: next(iter(ctl.json("runs", "--creator", "held")), None), 20, "its run")["run_id"]
+        following = ctl.start("run", run, "--follow", stdout=subprocess.PIPE, text=True)
+        try:
+            assert re.match("it is waiting: .*paused", following.stdout.readline())
+        finally:
+            following.terminate()
+            following.communicate()
+    finally:
+        assert ctl("resume", "test-noop").code == 0
 
 
 def test_following_one_that_fails(ctl, failed):

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def test_an_event_starts_its_runs_and_its_id_is_printed(world, ctl):
     done = ctl("send", "test/three", '{"creatorId": "sender", "n": 1}')
@@ -32,6 +34,17 @@ def test_options_are_the_events_fields(world, ctl):
     assert (row["idempotency_key"], row["ms"], row["user"], row["v"]) == ("once", 4070908800000, {"id": 7}, "3")
 
 
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_an_event_that_nobody_listens_to_is_told(world, ctl, durable):
+    world.wait_until(lambda: world.value("select count(*) from chronos.functions where id = 'test-three'") == 1, 20, "the functions")
+    done = ctl("send", "nosuch/function", "--durable", durable)
+    assert done.code == 0 and done.out.strip()
+    assert done.err == "chronosctl send: no function listens to nosuch/function\n"
+    assert ctl("send", "test/three", "--durable", durable).err == ""
+    events = [{"name": name} for name in ("nosuch/function", "test/three", "nosuch/function")]
+    assert ctl.json("send", "-", "--durable", durable, input=json.dumps(events))["unheard"] == ["nosuch/function"]
+
+
 def wrong(ctl, says, *arguments, **more):
     done = ctl("send", *arguments, **more)
     assert done.code == 2 and done.out == "" and says in done.err and done.err.count("\n") == 1, done
@@ -48,6 +61,10 @@ def test_what_is_wrong_is_named_and_nothing_is_sent(world, ctl):
     wrong(ctl, "standard input is empty", "-", input="")
     wrong(ctl, "event 1: name", "-", input='[{"name": "test/wrong"}, {}]')
     wrong(ctl, "are for one event", "-", "--id", "x", input='[{"name": "test/wrong"}]')
+    wrong(ctl, "several events must be one array", "-", input='{"name": "test/wrong"}\n{"name": "test/wrong"}\n')
+    wrong(ctl, "standard input: is no JSON", "-", input='{"name": "test/wrong"} x')
+    wrong(ctl, "give - to read it from standard input", '{"name": "test/wrong"}')
+    wrong(ctl, "give - to read it from standard input", '[{"name": "test/wrong"}]')
     wrong(ctl, "come whole from standard input", "-", "{}", input="{}")
     assert world.rows("select 1 from chronos.events where name = 'test/wrong'") == []
 

@@ -286,9 +286,11 @@ static void test_a_killed_idle_connection_is_not_noticed(void **state)
     }
 }
 
-static void assert_jit(struct db *db, const char *value)
+static void assert_setting(struct db *db, const char *name, const char *value)
 {
-    auto_result *r = PQexec(db->conn, "show jit");
+    char command[64];
+    (void)snprintf(command, sizeof(command), "show %s", name);
+    auto_result *r = PQexec(db->conn, command);
     assert_string_equal(PQgetvalue(r, 0, 0), value);
 }
 
@@ -325,7 +327,8 @@ static void test_limits_of_a_session(void **state)
     assert_int_equal(db->patience_ms, 90000);
     assert_string_equal(PQparameterStatus(db->conn, "client_encoding"), "UTF8");
     assert_string_equal(PQparameterStatus(db->conn, "TimeZone"), "UTC");
-    assert_jit(db, "off");
+    assert_setting(db, "jit", "off");
+    assert_setting(db, "cursor_tuple_fraction", "1");
     assert_int_equal(ask("select count(*) from pg_stat_activity where application_name = 'test_db'"
                          " and datname = current_database()"),
                      1);
@@ -335,7 +338,7 @@ static void test_limits_of_a_session(void **state)
     struct db *strict = db_new(url, "test_db");
     assert_ok(db_begin(strict, &e), &e);
     assert_int_equal(strict->patience_ms, 30200);
-    assert_jit(strict, "on");
+    assert_setting(strict, "jit", "on");
     db_rollback(strict);
     db_free(strict);
 }

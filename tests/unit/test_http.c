@@ -504,6 +504,42 @@ static void test_the_trace_goes_to_configured_hosts_and_no_further(void **state)
     assert_null(strstr(last_request, "traceparent"));
 }
 
+static bool at_once(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void test_a_helper_belongs_to_the_same_work(void **state)
+{
+    (void)state;
+    struct trace t;
+    assert_true(trace_read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &t));
+    say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    struct http_response r;
+    struct err e;
+    struct http_request req = {.url = at("/part")};
+    http_set_trace(http, &t, t.parent);
+    struct http *helper = http_split(http);
+    assert_true(http_send(helper, &req, &r, &e));
+    http_response_release(&r);
+    assert_non_null(strstr(last_request, "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+    http_charge(helper, 0.25);
+    http_settle(helper, NULL);
+    (void)http_take_charges(http);
+    http_merge(http, helper, false);
+    assert_true(http_take_charges(http) == 0.25);
+
+    http_set_cancel(http, at_once, NULL);
+    helper = http_split(http);
+    assert_false(http_send(helper, &req, &r, &e));
+    assert_int_equal(e.code, ERR_STOPPING);
+    http_settle(helper, &e);
+    http_merge(http, helper, true);
+    http_set_cancel(http, NULL, NULL);
+    http_set_trace(http, NULL, NULL);
+}
+
 static void test_a_header_with_a_line_break_is_not_sent(void **state)
 {
     (void)state;
@@ -705,6 +741,7 @@ int main(void)
         cmocka_unit_test(test_a_private_address_behind_a_name_is_refused),
         cmocka_unit_test(test_redirects_are_followed_only_on_request_and_checked),
         cmocka_unit_test(test_the_trace_goes_to_configured_hosts_and_no_further),
+        cmocka_unit_test(test_a_helper_belongs_to_the_same_work),
         cmocka_unit_test(test_a_header_with_a_line_break_is_not_sent),
         cmocka_unit_test(test_every_form_of_retry_after),
         cmocka_unit_test(test_what_is_left_of_an_allowance),

@@ -20,6 +20,7 @@ done </root/commands
 # an event of one's own, for a video of one's own
 # shellcheck source=/dev/null
 . .run/demo-1/env
+type_in 'chronosctl functions'
 creator=$(psql "$CHRONOS_DATABASE_URL" -XAtc 'select creator_id from public.videos limit 1')
 video=$(psql "$CHRONOS_DATABASE_URL" -XAtqc "insert into videos (creator_id, title, source_type, youtube_video_id)
     values ('$creator', 'mine', 'youtube', 'WoolDyeing1') returning id")

@@ -23,14 +23,15 @@ where id = $1::uuid
 for no key update
 
 -- name: is_video_of_run :one
--- After the last batch of vectors. A video that is gone is nobody's.
+-- After the last batch of vectors: is the video still what this run has claimed? One that is gone, or was handed on by an
+-- extraction, is nobody's, and its chunks may be another run's.
 -- $1 video id, $2 run id
 select exists (
     select
     from public.videos
     where id = $1::uuid
         and not is_deleted
-        and chronos.is_video_of_run(metadata, status, $2::text)) as is_mine
+        and metadata ->> 'processing_run' = $2::text) as is_mine
 
 -- name: claim_video :exec
 -- A run begins to work on the video; what an earlier attempt left as its error goes away.

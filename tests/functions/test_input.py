@@ -349,3 +349,22 @@ def test_a_video_that_is_deleted_during_its_embedding_stays_deleted(shared, sand
     assert left in ([], [{"status": "embedding"}])
     (usage,) = p.usage_rows(shared, video["creator_id"])
     assert usage["ai_credits_used"] == 1, "what was spent is accounted for"
+
+
+def test_a_run_whose_video_was_handed_on_leaves_it_to_the_next(shared, sandbox):
+    """Another run has stored its chunks, and an extraction that ended after it made the video nobody's: chunks without vectors are
+    not this run's failure."""
+    video = shared.make_video("youtube", youtube_video_id="WoolDyeing1")
+    transcribed(shared, video)
+    sandbox.add_fault("POST /openai/v1/embeddings", times=1, delay_ms=2000)
+    def asked():
+        return len(sandbox.requests(provider="openai", path="/embeddings")["requests"])
+
+    before = asked()
+    entry = p.embed(shared, video, skipIfExists=False)
+    shared.wait_until(lambda: asked() > before, 20, "vectors to be asked for")
+    shared.rows("update public.video_chunks set id = gen_random_uuid(), embedding = null where video_id = %s", str(video["id"]))
+    shared.rows("update public.videos set status = 'processing', metadata = metadata - 'processing_run' where id = %s", str(video["id"]))
+    run = shared.wait_for_run(entry, "generate-video-embeddings", "completed")
+    assert run["output"]["superseded"] is True
+    assert p.video_row(shared, video)["status"] == "processing"

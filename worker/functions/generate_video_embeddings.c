@@ -327,8 +327,12 @@ static json_t *update_status_completed(struct step *s)
     struct video_ids ids;
     struct totals t = add_batches(s);
     long long chunks = js_int(step_result(s, "store-chunks"), "chunks", 0);
-    bool completed;
-    if (!video_ids(s->data, &ids, &s->err) || !complete(s, &ids, &t, chunks, &completed))
+    bool completed = false;
+    if (!video_ids(s->data, &ids, &s->err))
+        return step_error(s);
+    /* else whoever has the video now ends it */
+    if (!js_bool(step_result(s, "update-chunks-with-embeddings"), "superseded", false) &&
+        !complete(s, &ids, &t, chunks, &completed))
         return step_error(s);
     return step_finish(s,
                        js_pack("{s:b, s:s, s:I, s:I, s:I, s:f, s:I, s:b}", "success", true,

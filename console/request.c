@@ -24,8 +24,12 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
                                     const char *value)
 {
     struct request *r = cls;
-    if (value == NULL || *value == '\0' || r->query_count == MAX_QUERY)
+    if (value == NULL || *value == '\0')
         return MHD_YES;
+    if (r->query_count == MAX_QUERY) {
+        r->bad_query = true;
+        return MHD_NO;
+    }
     char *copy = strdup(value);
     if (copy == NULL)
         abort();
@@ -43,8 +47,10 @@ bool request_decode_query(struct request *r)
 {
     (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, decode_value, r);
     if (r->bad_query)
-        reply_error(r, 400, "invalid_query", NULL,
-                    "the query holds a malformed escape or a control character");
+        reply_error(
+            r, 400, "invalid_query", NULL,
+            "the query holds more than %d values, a malformed escape or a control character",
+            MAX_QUERY);
     return !r->bad_query;
 }
 
@@ -218,17 +224,24 @@ static const char *sentence(const char *msg)
     return at != NULL ? at + 2 : msg;
 }
 
+/* A path may hold a key: logs have what was asked of. */
+static const char *asked(const struct request *r)
+{
+    return r->route != NULL ? r->route->pattern : "";
+}
+
 void reply_failure(struct request *r, const struct err *e)
 {
     if (e->code == ERR_INPUT) {
         reply_error(r, 400, "invalid_input", NULL, "%s", sentence(e->msg));
     } else if (err_is_retryable(e->code)) {
-        log_warn("a request could not be answered", "request", r->id, "path", r->path, "error",
+        log_warn("a request could not be answered", "request", r->id, "route", asked(r), "error",
                  e->msg, LOG_END);
         reply_error(r, 503, "unavailable", NULL, "a store is away at the moment; try again");
         reply_header(r, "Retry-After", "1");
     } else {
-        log_error("a request failed", "request", r->id, "path", r->path, "error", e->msg, LOG_END);
+        log_error("a request failed", "request", r->id, "route", asked(r), "error", e->msg,
+                  LOG_END);
         reply_error(r, 500, "bug", NULL, "the console made a mistake; its log has the request %s",
                     r->id);
     }

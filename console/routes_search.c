@@ -1,4 +1,5 @@
 /* routes_search.c: search by meaning through what was said in videos. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,20 @@ static bool number_within(struct request *r, const char *name, double low, doubl
         return true;
     reply_error(r, 400, "invalid_input", name, "%s must be a number from %g to %g", name, low,
                 high);
+    return false;
+}
+
+/* Searches wait for an outside service in threads that answer everything else, too: a service that hangs must not take them all. */
+static atomic_int searching;
+
+static bool begin_search(struct request *r)
+{
+    long most = r->console->conf->console_threads / 4;
+    if (atomic_fetch_add(&searching, 1) < (most > 1 ? most : 1))
+        return true;
+    atomic_fetch_sub(&searching, 1);
+    reply_error(r, 503, "busy", NULL, "other searches wait for the outside service; try again");
+    reply_header(r, "Retry-After", "1");
     return false;
 }
 
@@ -79,7 +94,10 @@ static void search(struct request *r)
         !number_within(r, "threshold", -1, 1, &threshold) ||
         !request_uuid(r, "creator_id", &creator))
         return;
+    if (!begin_search(r))
+        return;
     auto_free char *vector = vector_of(r, question);
+    atomic_fetch_sub(&searching, 1);
     if (vector == NULL)
         return;
     char count[24], least[32];

@@ -25,7 +25,8 @@ enum {
     HEAD_BYTES = 32768, /* request line and header fields */
     MOST_DROPPED =
         64 << 20, /* of a body that is too large: read and forgotten, so that the answer arrives */
-    IDLE_MS = 75000, /* a connection that is kept open for another request */
+    QUICK_BODY_BYTES = 4096, /* what the thread that reads for everybody may be asked to parse */
+    IDLE_MS = 75000,         /* a connection that is kept open for another request */
     WATCH_MS = 100,
     QUIET_MS = 100,
     BACKLOG = 1024,
@@ -198,7 +199,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *l
     struct request *r = &x->request;
     if (r->reply.status == 0 && !buf_add(&r->body, data, *len))
         reply_error(r, 413, "too_large", NULL, "the body has more than %ld bytes",
-                    x->server->console->conf->console_max_body_bytes);
+                    (long)r->body.max_bytes);
     if (r->reply.status != 0) {
         buf_release(&r->body);
         x->dropped += *len;
@@ -241,7 +242,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct exchange *x = *context;
     if (x == NULL) {
         x = *context = begin(s, connection, url, method);
-        if (route_find(&x->request) && request_decode_query(&x->request))
+        if (route_find(&x->request) && x->request.route->quick)
+            buf_init(&x->request.body, QUICK_BODY_BYTES);
+        if (x->request.reply.status == 0 && request_decode_query(&x->request))
             (void)admit(&x->request);
         return MHD_YES;
     }

@@ -2,9 +2,11 @@
 
 import re
 import signal
+import socket
 import threading
 import time
 
+from keys import new_key
 from web import Web, read_all
 
 
@@ -195,3 +197,42 @@ def test_files_of_the_page_are_kept_by_browsers_until_there_is_another_release(w
     assert web.get(f"/{release}/").headers["Cache-Control"] == "no-cache", "the page itself never is"
     for path in ("/v-0/app.js", f"/{release}app.js", f"/{release}/nothing.js", f"/{release}/v1/me"):
         is_error(web.get(path), 404, "not_found")
+
+
+# ---- nobody makes the others wait ----
+def test_a_login_is_short(web):
+    """It is read by the thread that reads for everybody, before anybody has shown a key."""
+    is_error(web.post("/login", {"key": "x" * 5000}), 413, "too_large")
+
+
+def test_a_query_with_too_many_values_is_refused(web):
+    """One that is left out without a word could be the filter that matters."""
+    is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
+
+
+def test_an_outside_service_that_hangs_holds_up_searches_alone(console, web):
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as silent:
+        w = console(OPENAI_BASE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", OPENAI_API_KEY="sandbox-openai-key")
+        answers = []
+        asking = [threading.Thread(target=lambda: answers.append(w.get("/api/video/search?q=cells").status)) for _ in range(12)]
+        for t in asking:
+            t.start()
+        w.engine.wait_until(lambda: len(answers) >= 10, 15, "the searches that are too many to be refused")
+        assert set(answers) == {503}
+        assert w.post("/e/key", {"name": "test/nobody", "data": {}}).status == 200
+        assert w.get("/v1/overview").status == 200
+    for t in asking:
+        t.join()
+
+
+def test_a_key_in_the_path_is_not_logged(make_stack, database):
+    key, setting = new_key("event")
+    e = make_stack(database_url=database)
+    e.stack.start_redis()
+    e.stack.start_scheduler()
+    d = e.stack.start_console(CHRONOS_EVENT_KEYS=setting)
+    e.stack.redis.stop()
+    w = Web(e, d)
+    is_error(w.post(f"/e/{key}", {"name": "test/nobody", "data": {}}), 503, "unavailable")
+    assert d.log_contains("a request could not be answered")
+    assert not d.log_contains(key)

@@ -154,8 +154,7 @@ as $fn$
         left join videos n on n.creator_id = c.id
     ),
     -- The days of each range: from its start in steps of 24 hours. Nearly all days of all time have nothing to tell, so the
-    -- entries of such days are written once, all of one length, and copied from there in runs: that is most of the work saved. Each has its comma
-    -- in front, which the first does not keep; bytes are copied, since a text is walked through to find a place in it.
+    -- entries of such days are written once, all of one length, and copied from there in runs: that is most of the work saved.
     day as materialized (
         select s.name, n, (t at time zone 'UTC')::date as day, to_char(t at time zone 'UTC', 'YYYY-MM-DD') as text
         from span s
@@ -163,8 +162,8 @@ as $fn$
     ),
     blank as materialized (
         select d.name, count(*) as days,
-               convert_to(string_agg(',{"date":"' || d.text || '","views":0}', '' order by d.n), 'UTF8') as views,
-               convert_to(string_agg(',{"date":"' || d.text || '","storage_gb":0,"cumulative_gb":@}', '' order by d.n),
+               convert_to(string_agg('{"date":"' || d.text || '","views":0},', '' order by d.n), 'UTF8') as views,
+               convert_to(string_agg('{"date":"' || d.text || '","storage_gb":0,"cumulative_gb":@},', '' order by d.n),
                           'UTF8') as storage
         from day d
         group by d.name
@@ -185,15 +184,14 @@ as $fn$
         group by x.creator_id, p.name, x.day
     ),
     views_over_time as (
-        select x.creator_id, x.name, '[' || string_agg(x.entries, '' order by x.n) || ']' as list
+        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
         from (
             select y.creator_id, y.name, y.n,
-                   convert_from(substring(b.views from (y.last * (octet_length(b.views) / b.days))::integer + 1 + y.first
-                                          for greatest(0, ((y.n - y.last - 1) * (octet_length(b.views) / b.days))::integer - y.first)),
-                                'UTF8')
-                       || coalesce(case when y.n > 1 then ',' else '' end || '{"date":"' || y.text || '","views":' || y.views || '}', '') as entries
+                   convert_from(substring(b.views from (y.last * (octet_length(b.views) / b.days))::integer + 1
+                                          for ((y.n - y.last - 1) * (octet_length(b.views) / b.days))::integer), 'UTF8')
+                       || coalesce('{"date":"' || y.text || '","views":' || y.views || '},', '') as entries
             from (
-                select z.*, coalesce(lag(z.n) over days, 0) as last, (lag(z.n) over days is null)::integer as first
+                select z.*, coalesce(lag(z.n) over (partition by z.creator_id, z.name order by z.n), 0) as last
                 from (
                     select v.creator_id, v.name, d.n, d.text, v.views
                     from views_per_day v
@@ -201,7 +199,6 @@ as $fn$
                     union all
                     select e.creator_id, e.name, e.n, null, null from behind e
                 ) z
-                window days as (partition by z.creator_id, z.name order by z.n)
             ) y
             join blank b on b.name = y.name
             offset 0 -- so that what is sorted is the entries and not what they are copied from
@@ -267,19 +264,17 @@ as $fn$
         group by 1, 2, 3
     ),
     storage_usage as (
-        select x.creator_id, x.name, '[' || string_agg(x.entries, '' order by x.n) || ']' as list
+        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
         from (
             select y.creator_id, y.name, y.n,
-                   replace(convert_from(substring(b.storage from (y.last * (octet_length(b.storage) / b.days))::integer + 1 + y.first
-                                                  for greatest(0, ((y.n - y.last - 1) * (octet_length(b.storage) / b.days))::integer
-                                                                  - y.first)),
+                   replace(convert_from(substring(b.storage from (y.last * (octet_length(b.storage) / b.days))::integer + 1
+                                                  for ((y.n - y.last - 1) * (octet_length(b.storage) / b.days))::integer),
                                         'UTF8'),
                            '@', ((y.total - coalesce(y.bytes, 0))::double precision / 1073741824)::text)
-                       || coalesce(case when y.n > 1 then ',' else '' end || '{"date":"' || y.text || '","storage_gb":' || y.bytes::double precision / 1073741824
-                                       || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '}', '') as entries
+                       || coalesce('{"date":"' || y.text || '","storage_gb":' || y.bytes::double precision / 1073741824
+                                       || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '},', '') as entries
             from (
-                select z.*, coalesce(lag(z.n) over days, 0) as last, (lag(z.n) over days is null)::integer as first,
-                       coalesce(sum(z.bytes) over days, 0) as total
+                select z.*, coalesce(lag(z.n) over days, 0) as last, coalesce(sum(z.bytes) over days, 0) as total
                 from (
                     select v.creator_id, v.name, d.n, d.text, v.bytes
                     from bytes_per_day v
@@ -327,10 +322,7 @@ as $fn$
         ) x
         group by x.creator_id, x.name
     )
-    -- The two long lists stay text until the whole is read as JSON once: put into an object as JSON they would be built twice.
-    select m.creator_id, m.name,
-        ('{"views_over_time":' || coalesce(v.list, '[]') || ',"storage_usage":' || coalesce(u.list, '[]') || ','
-         || substr(jsonb_build_object(
+    select m.creator_id, m.name, jsonb_build_object(
         'metrics', jsonb_build_object(
             'total_views', m.views,
             'total_watch_time_seconds', m.watched,
@@ -341,13 +333,15 @@ as $fn$
                 'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
                 'completion', chronos.analytics_trend(m.rate, m.rate_before),
                 'videos', 0)),
+        'views_over_time', coalesce(v.list, '[]'),
         'completion_rates', coalesce(r.list, '[]'),
         'cost_breakdown', coalesce(b.list, '[]'),
+        'storage_usage', coalesce(u.list, '[]'),
         'student_engagement', jsonb_build_object(
             'active_learners', coalesce(l.learners, 0),
             'avg_videos_per_student', coalesce(l.pairs::double precision / l.learners, 0),
             'peak_hours', coalesce(h.list, '[]')),
-        'top_videos', coalesce(t.list, '[]'))::text, 2))::jsonb
+        'top_videos', coalesce(t.list, '[]'))
     from metrics m
     left join views_over_time v on v.creator_id = m.creator_id and v.name = m.name
     left join completion_rates r on r.creator_id = m.creator_id and r.name = m.name

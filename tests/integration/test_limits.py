@@ -71,7 +71,7 @@ def test_limits_can_be_set(engine):
 
 def test_a_lowered_limit_is_never_passed_and_a_raised_one_is_used(engine):
     engine.start(CHRONOS_LIMITS="test-slow=6")
-    for _ in range(50):
+    for _ in range(200):
         engine.send("test/slow", {"creatorId": "c", "ms": 250})
     engine.wait_for(6, function="test-slow", what="start")
     engine.stack.start_worker(name="lower", CHRONOS_LIMITS="test-slow=2")

@@ -71,7 +71,7 @@ def test_a_live_run_says_why_it_waits(world, ctl, sleeper):
 
 
 def test_following_a_run_to_its_end(world, ctl):
-    world.send("test/slow", {"creatorId": "followed", "ms": 700})
+    world.send("test/slow", {"creatorId": "followed", "ms": 4000})
     run = world.wait_for(function="test-slow", creator="followed", what="start")[0].run
     done = ctl("run", run, "--follow")
     assert done.code == 0 and "it is running" in done.out and "it is completed" in done.out

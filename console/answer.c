@@ -70,17 +70,16 @@ enum MHD_Result answer_send(struct request *r)
     return queued;
 }
 
-/* The pattern of the route, as a path may hold anything. */
 static void measure(const struct request *r)
 {
     char code[8] = "none";
     if (!metrics_are_on())
         return;
-    const char *route = r->route != NULL ? r->route->pattern : "none";
     if (r->reply.status > 0)
         (void)snprintf(code, sizeof(code), "%dxx", r->reply.status / 100 % 10);
-    metric_add(METRIC_HTTP_REQUESTS, 1, route, r->route != NULL ? r->method : "none", code);
-    metric_observe(METRIC_HTTP_SECONDS, (double)(mono_us() - r->began_us) / 1e6, route);
+    metric_add(METRIC_HTTP_REQUESTS, 1, request_route(r), r->route != NULL ? r->method : "none",
+               code);
+    metric_observe(METRIC_HTTP_SECONDS, (double)(mono_us() - r->began_us) / 1e6, request_route(r));
 }
 
 void answer_log(const struct request *r)
@@ -91,8 +90,6 @@ void answer_log(const struct request *r)
         return;
     (void)snprintf(status, sizeof(status), "%d", r->reply.status);
     (void)snprintf(us, sizeof(us), "%lld", (long long)(mono_us() - r->began_us));
-    /* the pattern, as a path may hold a key */
-    log_debug("request", "request", r->id, "method", r->method, "route",
-              r->route != NULL ? r->route->pattern : "none", "status", status, "us", us, "who",
-              r->who, "from", r->address, LOG_END);
+    log_debug("request", "request", r->id, "method", r->method, "route", request_route(r), "status",
+              status, "us", us, "who", r->who, "from", r->address, LOG_END);
 }

@@ -1,6 +1,5 @@
 #include "request.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "id.h"
 #include "js.h"
 #include "log.h"
 #include "quote.h"
@@ -54,6 +54,11 @@ bool request_decode_query(struct request *r)
     return !r->bad_query;
 }
 
+const char *request_route(const struct request *r)
+{
+    return r->route != NULL ? r->route->pattern : "none";
+}
+
 const char *request_query(const struct request *r, const char *name)
 {
     for (int i = 0; i < r->query_count; i++) {
@@ -79,17 +84,6 @@ bool request_number(struct request *r, const char *name, long long min, long lon
                 "%s must be a whole number from %lld to %lld, not %s", name, min, max,
                 quote(text, strlen(text)).text);
     return false;
-}
-
-static bool is_uuid(const char *s)
-{
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    if (strlen(s) != sizeof(form) - 1)
-        return false;
-    for (size_t i = 0; i < sizeof(form) - 1; i++)
-        if (form[i] == '-' ? s[i] != '-' : isxdigit((unsigned char)s[i]) == 0)
-            return false;
-    return true;
 }
 
 bool request_uuid(struct request *r, const char *name, const char **ret)
@@ -224,23 +218,17 @@ static const char *sentence(const char *msg)
     return at != NULL ? at + 2 : msg;
 }
 
-/* A path may hold a key: logs have what was asked of. */
-static const char *asked(const struct request *r)
-{
-    return r->route != NULL ? r->route->pattern : "";
-}
-
 void reply_failure(struct request *r, const struct err *e)
 {
     if (e->code == ERR_INPUT) {
         reply_error(r, 400, "invalid_input", NULL, "%s", sentence(e->msg));
     } else if (err_is_retryable(e->code)) {
-        log_warn("a request could not be answered", "request", r->id, "route", asked(r), "error",
-                 e->msg, LOG_END);
+        log_warn("a request could not be answered", "request", r->id, "route", request_route(r),
+                 "error", e->msg, LOG_END);
         reply_error(r, 503, "unavailable", NULL, "a store is away at the moment; try again");
         reply_header(r, "Retry-After", "1");
     } else {
-        log_error("a request failed", "request", r->id, "route", asked(r), "error", e->msg,
+        log_error("a request failed", "request", r->id, "route", request_route(r), "error", e->msg,
                   LOG_END);
         reply_error(r, 500, "bug", NULL, "the console made a mistake; its log has the request %s",
                     r->id);

@@ -67,6 +67,9 @@ struct request {
     int64_t began_us;
 };
 
+/* The pattern of the route, for logs and metrics: a path may hold anything, a key too. "none" when there is no route. */
+const char *request_route(const struct request *r);
+
 /* A header or a parameter of the query, decoded; NULL when absent. Borrowed from the request. */
 const char *request_header(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name);

@@ -1,5 +1,6 @@
 #include "id.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,6 +37,17 @@ void id_derive(int64_t ms, const char *first, const char *second, char out[ID_SI
     for (int i = 25; i >= 18; i--, b >>= 5)
         out[i] = digits[b & 31];
     out[26] = '\0';
+}
+
+bool is_uuid(const char *s)
+{
+    size_t i = 0;
+    for (; i < 36 && s[i] != '\0'; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+            return false;
+    }
+    return i == 36 && s[i] == '\0';
 }
 
 int64_t id_ms(const char *id)

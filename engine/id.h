@@ -15,6 +15,10 @@ void id_derive(int64_t ms, const char *first, const char *second, char out[ID_SI
 /* The milliseconds inside an id; -1 when it is none. */
 int64_t id_ms(const char *id);
 
+/* Whether it is a UUID, as creators, videos and operations have for an id: 8-4-4-4-12 hexadecimal digits, which is how
+ * Postgres writes it. */
+bool is_uuid(const char *s);
+
 /* A name that no other process has: <host>:<pid>:<random>. */
 void id_process(char *out, size_t size);
 

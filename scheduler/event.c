@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "event_rules.h"
+#include "id.h"
 #include "js.h"
 #include "waiter.h"
 
@@ -37,24 +38,12 @@ static const struct {
 static const char *const ids[] = {"creatorId", "creator_id", "videoId",     "video_id",
                                   "videoIds",  "video_ids",  "operationId", "operation_id"};
 
-static bool is_uuid(const char *s, size_t len)
-{
-    if (len != 36)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
-            return false;
-    }
-    return true;
-}
-
 /* true when it was changed */
 static bool lower_uuid(json_t *v)
 {
     char text[36];
     const char *s = json_string_value(v);
-    if (s == NULL || !is_uuid(s, json_string_length(v)))
+    if (s == NULL || json_string_length(v) != sizeof(text) || !is_uuid(s))
         return false;
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (char)tolower((unsigned char)s[i]);

@@ -1,6 +1,5 @@
 #include "video.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,17 +30,6 @@ bool video_source_parse(const char *name, enum video_source *ret)
 }
 
 /* ---- what the event says ---- */
-
-bool is_uuid(const char *s)
-{
-    size_t i = 0;
-    for (; i < 36 && s[i] != '\0'; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
-            return false;
-    }
-    return i == 36 && s[i] == '\0';
-}
 
 static const char *uuid_field(const json_t *data, const char *field, struct err *e)
 {

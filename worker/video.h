@@ -12,6 +12,7 @@
 #include "db.h"
 #include "err.h"
 #include "function.h"
+#include "id.h"
 
 enum video_source { SOURCE_YOUTUBE, SOURCE_LOOM, SOURCE_MUX, SOURCE_UPLOAD, SOURCE_COUNT };
 
@@ -27,9 +28,6 @@ struct video_ids {
 
 /* Both ids out of an event's data; an error names the field. */
 bool video_ids(const json_t *data, struct video_ids *ret, struct err *e) MUST_CHECK;
-
-/* 8-4-4-4-12 hexadecimal digits, which is how Postgres writes it. */
-bool is_uuid(const char *s);
 
 /* Strings are borrowed from `row`; NULL where the column is. */
 struct video {

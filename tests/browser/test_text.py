@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from harness.ids import ulid
+
 EVIL = "<img src=x onerror='window.broken=1'><script>window.broken=1</script>\"'&amp;javascript:"
 
 
@@ -26,21 +28,18 @@ def written(world):
     return {"run": run_id(token), "owner": owner}
 
 
-def id_of_now(letter, token):
+def id_of_now(token, number):
     """Lists are in the order of ids, which begin with a time: what is looked for must be the newest, whatever else has run."""
-    ms, digits = int(time.time() * 1000), ""
-    while len(digits) < 10:
-        digits, ms = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[ms % 32] + digits, ms // 32
-    return digits + letter + token[:15].upper()
+    return ulid(int(time.time() * 1000), int(token[:19], 16) * 2 + number)
 
 
 def event_id(token):
-    return id_of_now("E", token)
+    return id_of_now(token, 0)
 
 
 @functools.cache
 def run_id(token):
-    return id_of_now("R", token)
+    return id_of_now(token, 1)
 
 
 def unharmed(page):

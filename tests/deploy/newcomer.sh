@@ -29,12 +29,12 @@ cp -a "$root.base" "$root"
 trap 'rm -rf "$root"' EXIT
 git clone -q --bare . "$root/src"
 cp /etc/resolv.conf "$root/etc/"
-cp tests/deploy/newcomer_types.sh "$root/root/"
+cp tests/deploy/newcomer_types.sh "$root/srv"
 
 # what the README's first block says, but for the tests and the end
 awk '/^```/ { block++; next } block == 1 && /^make / { print $1, $2 } block > 1 { exit }' README.md |
-    grep -vE 'make (test|down)' >"$root/root/commands"
-[ -s "$root/root/commands" ]
+    grep -vE 'make (test|down)' >"$root/srv/commands"
+[ -s "$root/srv/commands" ]
 
 # shellcheck disable=SC2016 # expanded inside
 unshare --mount --pid --fork --kill-child bash -c '
@@ -42,5 +42,5 @@ unshare --mount --pid --fork --kill-child bash -c '
     mount -t proc proc "$1/proc"
     mount -t sysfs -o ro sys "$1/sys"
     mount --rbind /dev "$1/dev"
-    exec env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" bash /root/newcomer_types.sh' \
+    exec env -i HOME=/srv TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" bash /srv/newcomer_types.sh' \
     newcomer "$root"

@@ -11,11 +11,11 @@ type_in()
 export DEBIAN_FRONTEND=noninteractive
 type_in 'apt-get -q update >/dev/null && apt-get -q -y install --no-install-recommends git make >/dev/null'
 git config --global --add safe.directory '*'
-type_in 'git clone -q /src /root/chronos'
-cd /root/chronos
+type_in 'git clone -q /src /srv/chronos'
+cd /srv/chronos
 while read -r command; do
     type_in "$command"
-done </root/commands
+done </srv/commands
 
 # an event of one's own, for a video of one's own
 # shellcheck source=/dev/null

@@ -6,11 +6,11 @@ import itertools
 import json
 import threading
 
+from harness.ids import ulid
 from lua.partition import Partition, run as run_words
 from ops.stack import wait_until
 
 SCHEDULER = "test"
-DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ACCEPTED_MS = 1_700_000_000_000
 
 StepRow = collections.namedtuple(
@@ -18,15 +18,6 @@ StepRow = collections.namedtuple(
 RunRow = collections.namedtuple(
     "RunRow", "run accepted function event event_name key status attempts deaths queued started finished code message"
               " output cost worker")
-
-
-def ulid(ms, number):
-    """As engine/id.h has it, with a number where the hash would be."""
-    value, digits = (ms << 80) | number, ""
-    for _ in range(26):
-        digits = DIGITS[value & 31] + digits
-        value >>= 5
-    return digits
 
 
 def uncopy(column):

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from harness.ids import ulid
+
 numbers = itertools.count(1)
 
 
@@ -46,11 +48,7 @@ def step_of(world, run, step):
 
 def new_id():
     """An id of an event that is accepted now (engine/id.h)."""
-    value, digits = (int(time.time() * 1000) << 80) | next(numbers), ""
-    for _ in range(26):
-        digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value & 31] + digits
-        value >>= 5
-    return digits
+    return ulid(int(time.time() * 1000), next(numbers))
 
 
 def send_internal(world, **fields):

@@ -4,8 +4,8 @@ import re
 import pytest
 
 from conftest import ROOT
+from harness.ids import ulid
 
-DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 HOUR_MS = 3600 * 1000
 
 
@@ -25,7 +25,7 @@ class Past:
 
     def new_id(self, ms):
         self.numbers += 1
-        return "".join(DIGITS[ms >> 5 * i & 31] for i in range(9, -1, -1)) + f"{self.numbers:016d}"
+        return ulid(ms, self.numbers)
 
     def add_failed(self, hours_ago, told=None):
         """A run that failed, with its event and, unless told is None, an event of its end that was accepted so many hours ago."""

@@ -5,7 +5,8 @@ import json
 import psycopg2
 import pytest
 
-DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+from harness.ids import ulid
+
 HELD = {"events", "runs", "run_steps", "step_ledger"}
 numbers = itertools.count(1)
 
@@ -27,7 +28,7 @@ class History:
 
     def new_id(self, days_ago):
         ms = self.value("select chronos.to_ms(date_trunc('day', now()) - %s * interval '1 day' + interval '1 hour')", days_ago)
-        return "".join(DIGITS[ms >> 5 * i & 31] for i in range(9, -1, -1)) + f"{next(numbers):016d}"
+        return ulid(ms, next(numbers))
 
     def add_event(self, days_ago, run=None, retry_of=None, outcome="accepted"):
         """An event of that day; the run that it began, or joined."""

@@ -178,6 +178,13 @@ def points_among(count):
     return list(range(1 + random.Random(count).randrange(stride), count + 1, stride))[:POINTS]
 
 
+def blocks_of(points):
+    """One block after the other, so that FROM= can go on after what was printed. Mixed within each: points of different
+    places fail at the same time."""
+    size = 20 * AT_ONCE
+    return [random.Random(1).sample(points[i:i + size], len(points[i:i + size])) for i in range(0, len(points), size)]
+
+
 @pytest.fixture
 def faulty(request, session_folder, postgres, migrated, session_sandbox):
     """Allocations fail in the release build: the sanitizer has an allocator of its own. Calls fail under the sanitizers,
@@ -211,16 +218,17 @@ def fail_everywhere(faulty, may_end_by):
     points = points_among(count)
     assert count > 100 and points
     print(f"\n{faulty.kind}: {count} points, {len(points)} of them", flush=True)
-    random.Random(1).shuffle(points)  # of different parts of the run at the same time
     broken = []
-    for i in range(0, len(points), AT_ONCE):
-        batch = points[i:i + AT_ONCE]
-        try:
-            fail_at(faulty, batch, expected, may_end_by)
-        except (AssertionError, StackError) as e:
-            broken.append(f"one of {batch}: {e}")
-            print(broken[-1], flush=True)
-            faulty.clear()
+    for block in blocks_of(points):
+        for i in range(0, len(block), AT_ONCE):
+            batch = block[i:i + AT_ONCE]
+            try:
+                fail_at(faulty, batch, expected, may_end_by)
+            except (AssertionError, StackError) as e:
+                broken.append(f"one of {batch}: {e}")
+                print(broken[-1], flush=True)
+                faulty.clear()
+        print(f"{faulty.kind}: through with {min(block)} to {max(block)} ({len(block)})", flush=True)
     assert not broken, "\n\n".join(broken)
 
 

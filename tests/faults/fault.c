@@ -1,14 +1,18 @@
 /* fault.c: makes one call of a daemon fail, to be loaded before the C library (LD_PRELOAD).
  *
  *   CHRONOS_TEST_FAULT=memory:N   the Nth allocation gives NULL
- *   CHRONOS_TEST_FAULT=call:N     the Nth call at a seam (a socket to Redis, Postgres or a service; a file) fails
+ *   CHRONOS_TEST_FAULT=call:N     the Nth call at a seam (a socket to Redis, Postgres or a service; a file or folder; the start
+ *                                 of a program or a thread) fails
  *
  * Counting begins with SIGUSR2, when the daemon is ready, and goes over all threads and libraries. N = 0 only counts. What
  * happened is written into the file CHRONOS_TEST_FAULT_FILE: "failed <what>" and where at once, "counted <n>" at the end. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -16,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum kind { NO_FAULT, MEMORY, CALL };
@@ -30,9 +34,8 @@ static char file[512];
 static atomic_llong counted;
 static atomic_bool armed;
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
+/* What would be called without us: the C library's, or the sanitizer's that was loaded after us. */
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 /* By system calls: the functions of the same names are ours. */
 static void tell(const char *word, const char *what)
@@ -103,24 +106,32 @@ static void *none(void)
     return NULL;
 }
 
+/* Looked up once: it is called all the time. */
+#define REAL_ONCE(name)                                                                            \
+    static _Atomic(__typeof__(&(name))) found;                                                     \
+    __typeof__(&(name)) real = atomic_load_explicit(&found, memory_order_relaxed);                 \
+    if (real == NULL)                                                                              \
+    atomic_store_explicit(&found, real = REAL(name), memory_order_relaxed)
+
 void *malloc(size_t size)
 {
-    return fails(MEMORY, "malloc") ? none() : __libc_malloc(size);
+    REAL_ONCE(malloc);
+    return fails(MEMORY, "malloc") ? none() : real(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return fails(MEMORY, "calloc") ? none() : __libc_calloc(n, size);
+    REAL_ONCE(calloc);
+    return fails(MEMORY, "calloc") ? none() : real(n, size);
 }
 
 void *realloc(void *p, size_t size)
 {
-    return fails(MEMORY, "realloc") ? none() : __libc_realloc(p, size);
+    REAL_ONCE(realloc);
+    return fails(MEMORY, "realloc") ? none() : real(p, size);
 }
 
 /* ---- the seams ---- */
-
-#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 /* Logs go to the standard streams and pipes; only sockets and regular files are seams. */
 static bool is_seam(int fd)
@@ -179,19 +190,174 @@ ssize_t write(int fd, const void *p, size_t n)
     return REAL(write)(fd, p, n);
 }
 
+int socket(int domain, int type, int protocol)
+{
+    return fails(CALL, "socket") ? failed(EMFILE) : REAL(socket)(domain, type, protocol);
+}
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                struct addrinfo **ret)
+{
+    return fails(CALL, "getaddrinfo") ? EAI_AGAIN : REAL(getaddrinfo)(host, port, hints, ret);
+}
+
+/* ---- files and folders: each name as it is called with and without large file support ---- */
+
+#define OPEN(name, ...)                                                                            \
+    mode_t mode = 0;                                                                               \
+    if ((flags & O_CREAT) != 0) {                                                                  \
+        va_list ap;                                                                                \
+        va_start(ap, flags);                                                                       \
+        mode = va_arg(ap, mode_t);                                                                 \
+        va_end(ap);                                                                                \
+    }                                                                                              \
+    return fails(CALL, #name) ? failed(EMFILE) : REAL(name)(__VA_ARGS__, flags, mode)
+
+int open(const char *path, int flags, ...)
+{
+    OPEN(open, path);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    OPEN(open64, path);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+    OPEN(openat, folder, path);
+}
+
+int openat64(int folder, const char *path, int flags, ...)
+{
+    OPEN(openat64, folder, path);
+}
+
+static void *failed_null(int error)
+{
+    errno = error;
+    return NULL;
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+    return fails(CALL, "fopen") ? failed_null(EMFILE) : REAL(fopen)(path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode)
+{
+    return fails(CALL, "fopen64") ? failed_null(EMFILE) : REAL(fopen64)(path, mode);
+}
+
+DIR *opendir(const char *path)
+{
+    return fails(CALL, "opendir") ? failed_null(EMFILE) : REAL(opendir)(path);
+}
+
+/* What is read from a stream comes from its buffer; from now on that cannot be filled any more. */
+static void break_stream(FILE *f)
+{
+    int folder = (int)syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY);
+    (void)dup2(folder, fileno(f));
+    (void)syscall(SYS_close, folder);
+}
+
+size_t fread(void *p, size_t size, size_t n, FILE *f)
+{
+    if (is_seam(fileno(f)) && fails(CALL, "fread"))
+        break_stream(f);
+    return REAL(fread)(p, size, n, f);
+}
+
+char *fgets(char *s, int size, FILE *f)
+{
+    if (is_seam(fileno(f)) && fails(CALL, "fgets"))
+        break_stream(f);
+    return REAL(fgets)(s, size, f);
+}
+
+/* The kernel gives the descriptor free, and says that what was written is lost. */
+int close(int fd)
+{
+    bool fault = is_seam(fd) && !is_socket(fd) && fails(CALL, "close");
+    int result = REAL(close)(fd);
+    return fault ? failed(EIO) : result;
+}
+
+int stat(const char *path, struct stat *ret)
+{
+    return fails(CALL, "stat") ? failed(EIO) : REAL(stat)(path, ret);
+}
+
+int stat64(const char *path, struct stat64 *ret)
+{
+    return fails(CALL, "stat64") ? failed(EIO) : REAL(stat64)(path, ret);
+}
+
+int ftruncate64(int fd, off64_t length)
+{
+    return fails(CALL, "ftruncate64") ? failed(EIO) : REAL(ftruncate64)(fd, length);
+}
+
+off64_t lseek64(int fd, off64_t offset, int whence)
+{
+    return fails(CALL, "lseek64") ? failed(EIO) : REAL(lseek64)(fd, offset, whence);
+}
+
+int fsync(int fd)
+{
+    return fails(CALL, "fsync") ? failed(EIO) : REAL(fsync)(fd);
+}
+
+int flock(int fd, int operation)
+{
+    return fails(CALL, "flock") ? failed(ENOLCK) : REAL(flock)(fd, operation);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
     return fails(CALL, "mkdir") ? failed(ENOSPC) : REAL(mkdir)(path, mode);
 }
 
-int open(const char *path, int flags, ...)
+char *mkdtemp(char *template)
 {
-    mode_t mode = 0;
-    if ((flags & O_CREAT) != 0) {
-        va_list ap;
-        va_start(ap, flags);
-        mode = va_arg(ap, mode_t);
-        va_end(ap);
-    }
-    return fails(CALL, "open") ? failed(EMFILE) : REAL(open)(path, flags, mode);
+    return fails(CALL, "mkdtemp") ? failed_null(ENOSPC) : REAL(mkdtemp)(template);
+}
+
+int renameat(int from_folder, const char *from, int to_folder, const char *to)
+{
+    return fails(CALL, "renameat") ? failed(ENOSPC)
+                                   : REAL(renameat)(from_folder, from, to_folder, to);
+}
+
+int unlink(const char *path)
+{
+    return fails(CALL, "unlink") ? failed(EIO) : REAL(unlink)(path);
+}
+
+int unlinkat(int folder, const char *path, int flags)
+{
+    return fails(CALL, "unlinkat") ? failed(EIO) : REAL(unlinkat)(folder, path, flags);
+}
+
+int rmdir(const char *path)
+{
+    return fails(CALL, "rmdir") ? failed(EIO) : REAL(rmdir)(path);
+}
+
+/* ---- programs and threads ---- */
+
+int pipe2(int ends[2], int flags)
+{
+    return fails(CALL, "pipe2") ? failed(EMFILE) : REAL(pipe2)(ends, flags);
+}
+
+pid_t fork(void)
+{
+    return fails(CALL, "fork") ? failed(EAGAIN) : REAL(fork)();
+}
+
+int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+    return fails(CALL, "pthread_create") ? EAGAIN : REAL(pthread_create)(id, attr, run, arg);
 }

@@ -35,21 +35,24 @@ def spoken(source, key):
 
 
 @functools.lru_cache(maxsize=4)
-def recording(seconds, tone):
+def recording(seconds, tone, parts):
+    """A tone. With pauses of more than ten minutes, in which the recorder wrote nothing, it is heard in parts and yet is
+    converted at once."""
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "short.mp4")
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i",
-                        f"sine=frequency={tone}:sample_rate=16000:duration={seconds}", "-c:a", "alac", file],
+                        f"sine=frequency={tone}:sample_rate=16000:duration={seconds}", "-af",
+                        f"asetpts=PTS+floor(T*{parts}/{seconds})*650/TB", "-c:a", "alac", file],
                        check=True, timeout=60)
         with open(file, "rb") as f:
             return f.read()
 
 
-def upload_recording(chronos, seconds=20, tone=440):
+def upload_recording(chronos, seconds=20, tone=440, parts=1):
     """Puts a recording into the storage, whose words the sandbox chooses: the samples take long to listen to. The path."""
     path = "sample-creator/short-video/beekeeping-short.mp4"
     request = urllib.request.Request(
-        f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", recording(seconds, tone),
+        f"{chronos.stack.sandbox_url}/storage/v1/object/videos/{path}", recording(seconds, tone, parts),
         {"Authorization": "Bearer sandbox-service-role-key", "Content-Type": "video/mp4", "x-upsert": "true"})
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
     return path

@@ -1,7 +1,9 @@
-"""One allocation, or one call at a seam (Redis, Postgres, a service, a file), fails in a worker while it takes a video
-through the whole pipeline: afterwards everything is as if nothing had happened.
+"""One allocation, or one call at a seam (Redis, Postgres, a service, a file, a program), fails in a worker while it takes a
+video through the whole pipeline: afterwards everything is as if nothing had happened.
 
-Each point has a worker of its own, which fails once, at its count of allocations or calls since it was ready
+The videos are one with captions (youtube), and one in the storage whose sound is cut into parts by ffmpeg that are heard by
+threads at the same time (upload). Allocations fail in the release build and, for leaks, under the sanitizers; calls under
+the sanitizers. Each point has a worker of its own, which fails once, at its count of allocations or calls since it was ready
 (tests/faults/fault.c). For a failed allocation a worker may end by abort(), as engine/memory.h says; another takes over
 then. A failed call it has to survive. Points are taken by a stride, from the first to the last that such a run makes:
 `make faults` takes all, and tells what failed when it is through."""
@@ -22,20 +24,33 @@ from ops.stack import Stack, StackError, repository
 from test_resume import difference, everything, wait_for_runs
 
 LEASE_MS = 1500
-POINTS = 12  # of each kind, when all tests are run
+POINTS = 6  # of each kind and source, when all tests are run
 EVERY = int(os.environ.get("CHRONOS_TEST_FAULTS_EVERY", "0"))
 FROM = int(os.environ.get("CHRONOS_TEST_FAULTS_FROM", "1"))
 AT_ONCE = int(os.environ.get("CHRONOS_TEST_FAULTS_AT_ONCE", "12"))
+SOURCES = os.environ.get("CHRONOS_TEST_FAULTS_SOURCES", "youtube upload").split()
+PARTS = 3  # of the recording, heard at the same time
 SHIM = os.path.join(repository(), "build", "release", "fault.so")
+
+
+def shim(variant):
+    """The environment that loads it. The sanitizer's own allocator comes behind it, which that wants to be told."""
+    if variant != "asan":
+        return {"LD_PRELOAD": SHIM}
+    runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    return {"LD_PRELOAD": f"{SHIM}:{runtime}", "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
 class Faulty:
     """Workers that fail at one point each, and the one that does not."""
 
-    def __init__(self, chronos, kind, preload):
+    def __init__(self, chronos, kind, variant, source):
         self.chronos = chronos
         self.kind = kind
-        self.preload = preload
+        self.source = source
+        self.name = f"{kind}, {variant}, {source}"
+        self.shim = shim(variant)
+        self.path = p.upload_recording(chronos, 30, parts=PARTS) if source == "upload" else None
         self.settings = {"CHRONOS_LEASE_MS": LEASE_MS, "CHRONOS_MAX_DEATHS": 100}
         self.survivor = None
         self.workers = {}
@@ -46,11 +61,17 @@ class Faulty:
             name = f"{self.kind}-{n}-{len(self.chronos.stack.daemons)}"
             told = os.path.join(self.chronos.stack.folder, name + ".told")
             self.workers[name] = (self.chronos.stack.start_worker(
-                name, wait=False, LD_PRELOAD=self.preload, CHRONOS_TEST_FAULT=f"{self.kind}:{n}",
-                CHRONOS_TEST_FAULT_FILE=told, CHRONOS_WORKER_THREADS=1, **self.settings), told)
+                name, wait=False, CHRONOS_TEST_FAULT=f"{self.kind}:{n}", CHRONOS_TEST_FAULT_FILE=told,
+                CHRONOS_WORKER_THREADS=1, **self.shim, **self.settings), told)
         for worker, _ in self.workers.values():
             worker.wait_ready(60)
             worker.process.signal(signal.SIGUSR2)
+
+    def send(self):
+        video = self.chronos.make_video(self.source, youtube_video_id=None if self.path else "WoolDyeing1",
+                                        storage_path=self.path)
+        p.extract(self.chronos, video, source=self.source)
+        return video
 
     def told(self, word):
         """What the shims of the workers wrote behind that word."""
@@ -93,16 +114,6 @@ class Faulty:
             worker.kill()
 
 
-def make_video(chronos):
-    return chronos.make_video("youtube", youtube_video_id="WoolDyeing1")
-
-
-def send(chronos):
-    video = make_video(chronos)
-    p.extract(chronos, video, source="youtube")
-    return video
-
-
 def without_sums(value):
     """Money as whether any was spent: a step that failed after the service was paid pays again, and both are counted."""
     if isinstance(value, dict):
@@ -133,7 +144,7 @@ def count_points(faulty):
     Postgres has then."""
     chronos = faulty.chronos
     faulty.start([0])
-    video = send(chronos)
+    video = faulty.send()
     wait_for_runs(chronos, [video], 2)
     expected = lasting(chronos, video)
     assert set(faulty.stop().values()) == {0}
@@ -151,7 +162,7 @@ def fail_at(faulty, points, expected, may_end_by):
         if len(faulty.told("failed")) == len(points) or not faulty.living():
             return True
         if unfinished(chronos, videos) == 0:
-            videos.extend(send(chronos) for _ in faulty.living())
+            videos.extend(faulty.send() for _ in faulty.living())
         return False
 
     chronos.wait_until(all_failed, 90, "every worker to fail once", interval=0.05, seen=lambda: faulty.told("failed"))
@@ -187,25 +198,20 @@ def blocks_of(points):
 
 @pytest.fixture
 def faulty(request, session_folder, postgres, migrated, session_sandbox):
-    """Allocations fail in the release build: the sanitizer has an allocator of its own. Calls fail under the sanitizers,
-    which then also look for leaks."""
-    kind, variant = request.param
-    preload = SHIM
-    if variant == "asan":
-        runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True,
-                                 check=True).stdout.strip()
-        preload = f"{runtime}:{SHIM}"
+    kind, variant, source = request.param
+    if source not in SOURCES:
+        pytest.skip("another source was asked for")
     session_sandbox.reset()
     database = new_database(postgres, migrated)
-    stack = Stack(os.path.join(session_folder, f"faults-{kind}"), variant, worker=WORKER,
+    stack = Stack(os.path.join(session_folder, f"faults-{kind}-{variant}-{source}"), variant, worker=WORKER,
                   database_url=postgres.url(database), sandbox_url=session_sandbox.url,
                   environment={"CHRONOS_RETRY_BASE_MS": "20", "CHRONOS_RETRY_MAX_MS": "60"})
     stack.sandbox = session_sandbox
     chronos = Chronos(stack)
-    faulty = Faulty(chronos, kind, preload)
     try:
         stack.start_redis()
         stack.start_scheduler(CHRONOS_LEASE_MS=LEASE_MS)
+        faulty = Faulty(chronos, kind, variant, source)
         yield faulty
         faulty.clear()
     finally:
@@ -217,7 +223,7 @@ def fail_everywhere(faulty, may_end_by):
     count, expected = count_points(faulty)
     points = points_among(count)
     assert count > 100 and points
-    print(f"\n{faulty.kind}: {count} points, {len(points)} of them", flush=True)
+    print(f"\n{faulty.name}: {count} points, {len(points)} of them", flush=True)
     broken = []
     for block in blocks_of(points):
         for i in range(0, len(block), AT_ONCE):
@@ -228,15 +234,26 @@ def fail_everywhere(faulty, may_end_by):
                 broken.append(f"one of {batch}: {e}")
                 print(broken[-1], flush=True)
                 faulty.clear()
-        print(f"{faulty.kind}: through with {min(block)} to {max(block)} ({len(block)})", flush=True)
+        print(f"{faulty.name}: through with {min(block)} to {max(block)} ({len(block)})", flush=True)
     assert not broken, "\n\n".join(broken)
 
 
-@pytest.mark.parametrize("faulty", [("memory", "release")], indirect=True)
+def of(kind, variant):
+    """With a video of each source."""
+    return pytest.mark.parametrize("faulty", [(kind, variant, source) for source in ("youtube", "upload")], indirect=True,
+                                   ids=["youtube", "upload"])
+
+
+@of("memory", "release")
 def test_a_run_survives_a_failed_allocation(faulty):
     fail_everywhere(faulty, {0, -signal.SIGABRT})
 
 
-@pytest.mark.parametrize("faulty", [("call", "asan")], indirect=True)
+@of("memory", "asan")
+def test_a_failed_allocation_leaks_nothing(faulty):
+    fail_everywhere(faulty, {0, -signal.SIGABRT})
+
+
+@of("call", "asan")
 def test_a_run_survives_a_failed_call(faulty):
     fail_everywhere(faulty, {0})

@@ -127,6 +127,8 @@ def without_sums(value):
 def lasting(chronos, video):
     """Everything that lasts. How often something was tried may differ, and what a failed try said and cost."""
     seen = without_sums(everything(chronos, video))
+    for chunk in seen["chunks"]:
+        chunk["vector"] = hash(tuple(chunk["vector"]))  # or a difference would have thousands of lines
     for run in seen["runs"]:
         run["trace"] = sorted((step, result) for step, status, _, result, *_ in map(tuple, run["trace"])
                               if status == "completed")
@@ -219,6 +221,11 @@ def faulty(request, session_folder, postgres, migrated, session_sandbox):
         postgres.admin(f"drop database {database} with (force)")
 
 
+def shortened(text, most=80):
+    lines = text.splitlines()
+    return "\n".join(lines[:most] + ["…"] * (len(lines) > most))
+
+
 def fail_everywhere(faulty, may_end_by):
     count, expected = count_points(faulty)
     points = points_among(count)
@@ -231,7 +238,7 @@ def fail_everywhere(faulty, may_end_by):
             try:
                 fail_at(faulty, batch, expected, may_end_by)
             except (AssertionError, StackError) as e:
-                broken.append(f"one of {batch}: {e}")
+                broken.append(f"one of {batch}, {faulty.told('failed')}: {shortened(str(e))}")
                 print(broken[-1], flush=True)
                 faulty.clear()
         print(f"{faulty.name}: through with {min(block)} to {max(block)} ({len(block)})", flush=True)

@@ -340,6 +340,38 @@ static void test_a_playlist_is_not_opened(void **state)
     refuses("audio: the file is a playlist or of another kind that is not a recording");
 }
 
+/* Converts, and then damages what was made, by a command in the folder. */
+static enum err_code code_after(const char *damage)
+{
+    char program[128], script[512];
+    (void)snprintf(program, sizeof(program), "%s/ffmpeg", dir);
+    (void)snprintf(script, sizeof(script),
+                   "#!/bin/sh\nrm -f %s/part*\nffmpeg \"$@\" && cd %s && %s", dir, dir, damage);
+    write_input("ffmpeg", script);
+    assert_int_equal(chmod(program, 0700), 0);
+    make("short.wav", "-f lavfi -i sine=duration=1");
+    const struct services damaging = {.ffmpeg = program, .ffprobe = "ffprobe"};
+    struct err e;
+    assert_false(audio_split(&damaging, input, dir, parts, ARRAY_LEN(parts), &count, &duration,
+                             NULL, NULL, &e));
+    return e.code;
+}
+
+/* A video is not refused for good because our own disk could not be read. */
+static void test_parts_that_cannot_be_read_are_no_fault_of_the_recording(void **state)
+{
+    (void)state;
+    const char *const unreadable[] = {
+        "rm part000.ogg && ln -s part000.ogg part000.ogg", /* a loop */
+        "rm part000.ogg", "rm parts.csv && ln -s parts.csv parts.csv",
+        "ln -sf /proc/self/mem parts.csv", /* can be opened, not read */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(unreadable); i++)
+        assert_int_equal(code_after(unreadable[i]), ERR_UNAVAILABLE);
+    assert_int_equal(code_after("rm parts.csv"), ERR_PERMANENT);
+    assert_int_equal(code_after(": > part000.ogg"), ERR_PERMANENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_the_name_does_not_say_what_a_file_is),
         cmocka_unit_test(test_the_length_of_a_cut_recording_is_that_of_what_is_left),
         cmocka_unit_test(test_the_child_reaches_no_network),
+        cmocka_unit_test(test_parts_that_cannot_be_read_are_no_fault_of_the_recording),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

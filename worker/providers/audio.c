@@ -7,6 +7,7 @@
 #include "provider.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -359,19 +360,30 @@ static bool extract(const struct job *j, const char *list, struct err *e)
     return true;
 }
 
-/* One line of the list, "part000.ogg,0.000000,600.400000", into a part. */
-static bool read_part(const struct job *j, const char *line, struct audio_part *part)
+/* What ffmpeg said it had made cannot be read: our disk's trouble, not the recording's. */
+static bool part_failure(struct err *e)
 {
+    return err_set(e, ERR_UNAVAILABLE, "audio: the converted sound cannot be read: %s",
+                   strerror(errno));
+}
+
+/* One line of the list, "part000.ogg,0.000000,600.400000", into a part. */
+static bool read_part(const struct job *j, const char *line, struct audio_part *part, struct err *e)
+{
+    static const char nothing[] = "audio: the recording holds no sound that can be converted";
     char name[64];
     double start, end;
     if (sscanf(line, "%63[^,/],%lf,%lf", name, &start, &end) != 3 || !isfinite(start) ||
         !(end > start))
-        return false;
+        return err_set(e, ERR_PERMANENT, nothing);
     int n = snprintf(part->path, sizeof(part->path), "%s/%s", j->dir, name);
     struct stat st;
-    if (n < 0 || (size_t)n >= sizeof(part->path) || stat(part->path, &st) != 0 || st.st_size == 0 ||
-        st.st_size > MAX_PART_BYTES)
-        return false;
+    if (n < 0 || (size_t)n >= sizeof(part->path))
+        return err_set(e, ERR_BUG, "audio: the path of the working directory is too long");
+    if (stat(part->path, &st) != 0)
+        return part_failure(e);
+    if (st.st_size == 0 || st.st_size > MAX_PART_BYTES)
+        return err_set(e, ERR_PERMANENT, nothing);
     part->start_seconds = start > 0 ? start : 0;
     part->duration_seconds = end - start;
     return true;
@@ -384,16 +396,18 @@ static bool read_list(const struct job *j, const char *list, struct audio_part *
     char line[256];
     size_t n = 0;
     bool ok = true;
-    if (f == NULL)
-        return err_set(e, ERR_PERMANENT, "audio: converting the sound gave nothing");
-    while (ok && fgets(line, sizeof(line), f) != NULL) {
+    if (f == NULL && errno != ENOENT)
+        return part_failure(e);
+    while (f != NULL && ok && fgets(line, sizeof(line), f) != NULL) {
         if (n == max_parts)
             ok = err_set(e, ERR_PERMANENT, "audio: the recording is too long");
-        else if (!read_part(j, line, &parts[n++]))
-            ok = err_set(e, ERR_PERMANENT,
-                         "audio: the recording holds no sound that can be converted");
+        else
+            ok = read_part(j, line, &parts[n++], e);
     }
-    (void)fclose(f);
+    if (f != NULL && ok && ferror(f) != 0)
+        ok = part_failure(e);
+    if (f != NULL)
+        (void)fclose(f);
     if (ok && n == 0)
         return err_set(e, ERR_PERMANENT, "audio: converting the sound gave nothing");
     *ret_count = n;

@@ -209,13 +209,17 @@ drills:
 	@$(MAKE) -s --no-print-directory VARIANT=asan all build/asan/chronos-worker-test
 	@PYTHONDONTWRITEBYTECODE=1 CHRONOS_TEST_VARIANT=asan $(PYTHON) -m pytest -c tests/pytest.ini -s $(if $(ONLY),-k $(ONLY)) tests/drills
 
-# EVERY= takes every so many-th point, from FROM= on; 1 is all of them. AT_ONCE= workers fail at the same time.
+# SOURCE= takes the videos of some sources only, ONLY= one kind (allocation, leaks or call). EVERY= takes every so many-th
+# point, from FROM= on; 1 is all of them. AT_ONCE= workers fail at the same time.
 .PHONY: faults
-faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (EVERY=n FROM=n AT_ONCE=12)
+faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (SOURCE=upload ONLY=call EVERY=n FROM=n AT_ONCE=12)
 	@ops/install-deps.sh test
 	@$(MAKE) -s --no-print-directory VARIANT=release all build/release/chronos-worker-test build/release/fault.so
-	@CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) CHRONOS_TEST_FAULTS_FROM=$(or $(FROM),1) \
-	    CHRONOS_TEST_FAULTS_AT_ONCE=$(or $(AT_ONCE),12) $(PYTHON) -m pytest -c tests/pytest.ini -s tests/functions/test_faults.py
+	@$(MAKE) -s --no-print-directory VARIANT=asan all build/asan/chronos-worker-test
+	@CHRONOS_TEST_FAULTS_SOURCES="$(or $(SOURCE),youtube upload)" \
+	    CHRONOS_TEST_FAULTS_EVERY=$(or $(EVERY),1) CHRONOS_TEST_FAULTS_FROM=$(or $(FROM),1) \
+	    CHRONOS_TEST_FAULTS_AT_ONCE=$(or $(AT_ONCE),12) $(PYTHON) -m pytest -c tests/pytest.ini -s \
+	    $(if $(ONLY),-k $(ONLY)) tests/functions/test_faults.py
 
 # ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
 # packages first; the build then runs in a make of its own, which sees what was just installed

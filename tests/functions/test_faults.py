@@ -1,12 +1,14 @@
 """One allocation, or one call at a seam (Redis, Postgres, a service, a file, a program), fails in a worker while it takes a
 video through the whole pipeline: afterwards everything is as if nothing had happened.
 
-The videos are one with captions (youtube), and one in the storage whose sound is cut into parts by ffmpeg that are heard by
-threads at the same time (upload). Allocations fail in the release build and, for leaks, under the sanitizers; calls under
-the sanitizers. Each point has a worker of its own, which fails once, at its count of allocations or calls since it was ready
+The video is one with captions (youtube), or one in the storage (upload), whose sound ffmpeg cuts into parts that threads
+send to speech recognition at the same time. Allocations fail in the release build, which has the C library's allocator,
+and, to look for leaks, under the sanitizers; calls fail under the sanitizers.
+
+Each point has a worker of its own, which fails once, at its count of allocations or calls since it was ready
 (tests/faults/fault.c). For a failed allocation a worker may end by abort(), as engine/memory.h says; another takes over
 then. A failed call it has to survive. Points are taken by a stride, from the first to the last that such a run makes:
-`make faults` takes all, and tells what failed when it is through."""
+`make faults` takes all, of both videos, and tells what failed when it is through."""
 
 import decimal
 import os
@@ -24,11 +26,11 @@ from ops.stack import Stack, StackError, repository
 from test_resume import difference, everything, wait_for_runs
 
 LEASE_MS = 1500
-POINTS = 6  # of each kind and source, when all tests are run
+POINTS = 12  # of each kind, when all tests are run
 EVERY = int(os.environ.get("CHRONOS_TEST_FAULTS_EVERY", "0"))
 FROM = int(os.environ.get("CHRONOS_TEST_FAULTS_FROM", "1"))
 AT_ONCE = int(os.environ.get("CHRONOS_TEST_FAULTS_AT_ONCE", "12"))
-SOURCES = os.environ.get("CHRONOS_TEST_FAULTS_SOURCES", "youtube upload").split()
+SOURCES = os.environ.get("CHRONOS_TEST_FAULTS_SOURCES", "").split()
 PARTS = 3  # of the recording, heard at the same time
 SHIM = os.path.join(repository(), "build", "release", "fault.so")
 
@@ -37,8 +39,15 @@ def shim(variant):
     """The environment that loads it. The sanitizer's own allocator comes behind it, which that wants to be told."""
     if variant != "asan":
         return {"LD_PRELOAD": SHIM}
-    runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
-    return {"LD_PRELOAD": f"{SHIM}:{runtime}", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout
+    return {"LD_PRELOAD": f"{SHIM}:{runtime.strip()}", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
+def columns_of(chronos, source):
+    """Where the video is. Of other sources than these the sandbox has one."""
+    if source == "upload":
+        return {"storage_path": p.upload_recording(chronos, 30, parts=PARTS)}
+    return {"youtube_video_id": "WoolDyeing1"} if source == "youtube" else {}
 
 
 class Faulty:
@@ -50,7 +59,7 @@ class Faulty:
         self.source = source
         self.name = f"{kind}, {variant}, {source}"
         self.shim = shim(variant)
-        self.path = p.upload_recording(chronos, 30, parts=PARTS) if source == "upload" else None
+        self.columns = columns_of(chronos, source)
         self.settings = {"CHRONOS_LEASE_MS": LEASE_MS, "CHRONOS_MAX_DEATHS": 100}
         self.survivor = None
         self.workers = {}
@@ -68,8 +77,7 @@ class Faulty:
             worker.process.signal(signal.SIGUSR2)
 
     def send(self):
-        video = self.chronos.make_video(self.source, youtube_video_id=None if self.path else "WoolDyeing1",
-                                        storage_path=self.path)
+        video = self.chronos.make_video(self.source, **self.columns)
         p.extract(self.chronos, video, source=self.source)
         return video
 
@@ -201,8 +209,6 @@ def blocks_of(points):
 @pytest.fixture
 def faulty(request, session_folder, postgres, migrated, session_sandbox):
     kind, variant, source = request.param
-    if source not in SOURCES:
-        pytest.skip("another source was asked for")
     session_sandbox.reset()
     database = new_database(postgres, migrated)
     stack = Stack(os.path.join(session_folder, f"faults-{kind}-{variant}-{source}"), variant, worker=WORKER,
@@ -245,22 +251,22 @@ def fail_everywhere(faulty, may_end_by):
     assert not broken, "\n\n".join(broken)
 
 
-def of(kind, variant):
-    """With a video of each source."""
-    return pytest.mark.parametrize("faulty", [(kind, variant, source) for source in ("youtube", "upload")], indirect=True,
-                                   ids=["youtube", "upload"])
+def of(kind, variant, source):
+    """With the videos that are asked for, or else with one of that source."""
+    points = [(kind, variant, s) for s in SOURCES or [source]]
+    return pytest.mark.parametrize("faulty", points, indirect=True, ids=lambda point: point[2])
 
 
-@of("memory", "release")
+@of("memory", "release", "upload")
 def test_a_run_survives_a_failed_allocation(faulty):
     fail_everywhere(faulty, {0, -signal.SIGABRT})
 
 
-@of("memory", "asan")
-def test_a_failed_allocation_leaks_nothing(faulty):
+@of("memory", "asan", "youtube")
+def test_nothing_leaks_when_memory_fails(faulty):
     fail_everywhere(faulty, {0, -signal.SIGABRT})
 
 
-@of("call", "asan")
+@of("call", "asan", "upload")
 def test_a_run_survives_a_failed_call(faulty):
     fail_everywhere(faulty, {0})

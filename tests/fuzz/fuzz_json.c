@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "answer.h"
-#include "captions_normalise.h"
 #include "fuzz.h"
 #include "js.h"
+#include "json_reader.h"
 #include "openai.h"
+#include "utf8.h"
 
 static void check_round_trip(const json_t *j, const char *path)
 {
@@ -22,6 +23,21 @@ static void check_round_trip(const json_t *j, const char *path)
     (void)js_num(j, path, 0);
     (void)js_int(j, path, 0);
     (void)js_bool(j, path, false);
+}
+
+/* The reader takes the same documents, but for numbers that are too large and for what JavaScript writes after \u. */
+static void check_reader(const char *text, size_t len, bool is_json, const struct err *refused)
+{
+    if (!utf8_is_valid(text, len) || strlen(text) != len || strstr(text, "\\u") != NULL ||
+        (!is_json &&
+         (strstr(refused->msg, "too big") != NULL || strstr(refused->msg, "overflow") != NULL)))
+        return;
+    struct json_reader r = JSON_READER(text);
+    struct err e = {0};
+    jr_skip(&r);
+    require(jr_finish(&r, &e) == is_json);
+    if (!is_json)
+        require_error(&e, FAILS_AS(ERR_INPUT));
 }
 
 /* Whatever a service answers with an error, people can be told. */
@@ -55,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_round_trip(j, path);
     else
         require_error(&e, FAILS_AS(ERR_INPUT));
+    check_reader(r.body.data, len, j != NULL, &e);
     auto_json *answer = answer_object(&r, "service", &e);
     require(answer == NULL || json_is_object(answer));
     /* a document that was good is still the same one after it was mended */

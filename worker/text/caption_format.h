@@ -16,8 +16,11 @@
 
 bool vtt_parse(const char *text, size_t len, struct captions *ret, struct err *e);
 bool srt_parse(const char *text, size_t len, struct captions *ret, struct err *e);
-bool json3_parse(const json_t *root, struct captions *ret, struct err *e);
-bool phrases_parse(const json_t *root, struct captions *ret, struct err *e);
+/* The text ends with a NUL. */
+bool json3_parse(const char *text, struct captions *ret, struct err *e);
+bool phrases_parse(const char *text, struct captions *ret, struct err *e);
+/* Which of the two it is. */
+bool phrases_sniff(const char *text);
 /* CAPTION_SRV1 or CAPTION_SRV3 */
 bool srv_parse(const char *text, size_t len, enum caption_format format, struct captions *ret,
                struct err *e);

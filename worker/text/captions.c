@@ -314,18 +314,6 @@ static size_t skip_blanks(const char *p, size_t len)
     return i;
 }
 
-static bool parse_json(struct buf *text, enum caption_format format, struct captions *ret,
-                       struct err *e)
-{
-    json_text_repair(text->data, text->len);
-    auto_json *root = js_parse(text->data, text->len, e);
-    if (root == NULL)
-        return err_wrap(e, "the caption file is not valid JSON");
-    if (format == CAPTION_SNIFF)
-        format = json_object_get(root, "phrases") != NULL ? CAPTION_PHRASES : CAPTION_JSON3;
-    return format == CAPTION_PHRASES ? phrases_parse(root, ret, e) : json3_parse(root, ret, e);
-}
-
 /* What every other format begins with; SubRip begins with anything. */
 static bool may_be_srt(const char *bytes, size_t len)
 {
@@ -350,15 +338,17 @@ static bool sniff(const struct buf *text, enum caption_format *ret, struct err *
     }
     if (text->data[i] == '<')
         return srv_sniff(text->data, text->len, ret, e);
-    *ret = text->data[i] == '{' ? CAPTION_JSON3 : CAPTION_VTT;
+    if (text->data[i] == '{')
+        *ret = phrases_sniff(text->data) ? CAPTION_PHRASES : CAPTION_JSON3;
+    else
+        *ret = CAPTION_VTT;
     return true;
 }
 
-static bool parse_text(struct buf *text, enum caption_format format, struct captions *ret,
+static bool parse_text(const struct buf *text, enum caption_format format, struct captions *ret,
                        struct err *e)
 {
-    bool sniffing = format == CAPTION_SNIFF;
-    if (sniffing && !sniff(text, &format, e))
+    if (format == CAPTION_SNIFF && !sniff(text, &format, e))
         return false;
     switch (format) {
     case CAPTION_VTT:
@@ -369,8 +359,9 @@ static bool parse_text(struct buf *text, enum caption_format format, struct capt
     case CAPTION_SRV3:
         return srv_parse(text->data, text->len, format, ret, e);
     case CAPTION_JSON3:
+        return json3_parse(text->data, ret, e);
     case CAPTION_PHRASES:
-        return parse_json(text, sniffing ? CAPTION_SNIFF : format, ret, e);
+        return phrases_parse(text->data, ret, e);
     case CAPTION_SNIFF:
         break;
     }

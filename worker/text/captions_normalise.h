@@ -12,6 +12,3 @@ void text_put_valid(struct buf *b, const char *p, size_t len);
 /* The same for a whole file: also removes one byte order mark and makes every line end a LF. Files that are not UTF-8
  * are read as windows-1252 when `may_be_latin`. The result is never without a terminating NUL. */
 void text_put_file(struct buf *b, const char *p, size_t len, bool may_be_latin);
-
-/* Makes jansson accept what JavaScript writes: in place, \u0000 and halves of surrogate pairs become \ufffd. */
-void json_text_repair(char *p, size_t len);

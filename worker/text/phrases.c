@@ -1,23 +1,81 @@
 /* phrases.c: Loom's JSON transcripts: phrases with a start and no end. */
 #include "caption_format.h"
-#include "js.h"
+#include "json_reader.h"
+#include "utf8.h"
 
 /* The last phrase is taken to last this long. */
 enum { LAST_MS = 3000 };
 
-bool phrases_parse(const json_t *root, struct captions *ret, struct err *e)
+static void read_phrase(struct json_reader *r, struct buf *text, struct captions *ret)
 {
-    const json_t *phrases = json_object_get(root, "phrases");
-    if (!json_is_array(phrases))
-        return err_set(e, ERR_INPUT, "not a Loom transcript: it has no list of phrases");
-    size_t i;
-    json_t *phrase;
-    json_array_foreach (phrases, i, phrase) {
-        const json_t *value = json_object_get(phrase, "value");
-        if (json_is_string(value))
-            captions_add(ret, caption_ms_of_seconds(js_num(phrase, "ts", 0)), CAPTION_END_UNKNOWN,
-                         json_string_value(value), json_string_length(value));
+    struct json_text key, value;
+    double seconds = 0;
+    buf_clear(text);
+    if (!jr_open(r, '{')) {
+        jr_skip(r);
+        return;
     }
+    while (jr_member(r, &key)) {
+        if (jr_is(&key, "ts")) {
+            seconds = jr_real(r, 0);
+        } else if (jr_is(&key, "value")) {
+            buf_clear(text); /* the last one of a name counts */
+            if (jr_string(r, &value))
+                text_put(text, value.p, value.len);
+            else
+                jr_skip(r);
+        } else {
+            jr_skip(r);
+        }
+    }
+    captions_add(ret, caption_ms_of_seconds(seconds), CAPTION_END_UNKNOWN, text->data, text->len);
+}
+
+static bool read_phrases(struct json_reader *r, struct captions *ret)
+{
+    captions_release(ret); /* of a list of the same name before */
+    if (!jr_open(r, '[')) {
+        jr_skip(r);
+        return false;
+    }
+    auto_buf text = BUF_INIT(SIZE_MAX / 2);
+    while (jr_item(r))
+        read_phrase(r, &text, ret);
+    return true;
+}
+
+bool phrases_parse(const char *text, struct captions *ret, struct err *e)
+{
+    struct json_reader r = JSON_READER(text);
+    struct json_text key;
+    bool has_phrases = false;
+    if (!jr_open(&r, '{'))
+        jr_skip(&r);
+    else
+        while (jr_member(&r, &key)) {
+            if (jr_is(&key, "phrases"))
+                has_phrases = read_phrases(&r, ret);
+            else
+                jr_skip(&r);
+        }
+    if (!jr_finish(&r, e))
+        return err_wrap(e, "the caption file");
+    if (!has_phrases)
+        return err_set(e, ERR_INPUT, "not a Loom transcript: it has no list of phrases");
     captions_fill_ends(ret, LAST_MS);
     return true;
+}
+
+bool phrases_sniff(const char *text)
+{
+    struct json_reader r = JSON_READER(text);
+    struct json_text key;
+    bool found = false;
+    if (jr_open(&r, '{'))
+        while (!found && jr_member(&r, &key)) {
+            found = jr_is(&key, "phrases");
+            jr_skip(&r);
+        }
+    buf_release(&r.unescaped);
+    return found;
 }

@@ -1,5 +1,5 @@
-/* json_reader.h: JSON from left to right, without building it. A caption file has a hundred thousand values, of which two in
- * three are wanted, each once.
+/* json_reader.h: JSON from left to right, without building it. A caption file has a hundred thousand values, each of which is
+ * looked at once or not at all.
  *
  *   struct json_reader r = JSON_READER(text);
  *   struct json_text key;

@@ -257,7 +257,7 @@ def of(kind, variant, source):
     return pytest.mark.parametrize("faulty", points, indirect=True, ids=lambda point: point[2])
 
 
-@of("memory", "release", "upload")
+@of("memory", "release", "youtube")
 def test_a_run_survives_a_failed_allocation(faulty):
     fail_everywhere(faulty, {0, -signal.SIGABRT})
 

@@ -212,7 +212,7 @@ drills:
 # SOURCE= takes the videos of some sources only, ONLY= one kind (allocation, leaks or call). EVERY= takes every so many-th
 # point, from FROM= on; 1 is all of them. AT_ONCE= workers fail at the same time.
 .PHONY: faults
-faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (SOURCE=upload ONLY=call EVERY=n FROM=n AT_ONCE=12)
+faults: ## make allocations and calls fail, one after the other, in a run of the whole pipeline (SOURCE=upload ONLY=call EVERY=n …)
 	@ops/install-deps.sh test
 	@$(MAKE) -s --no-print-directory VARIANT=release all build/release/chronos-worker-test build/release/fault.so
 	@$(MAKE) -s --no-print-directory VARIANT=asan all build/asan/chronos-worker-test

@@ -333,24 +333,25 @@ as $fn$
     )
     -- All of it stays text until the whole is read as JSON once.
     select m.id, m.name,
-           ('{"metrics":' || json_build_object(
-                'total_views', m.views,
-                'total_watch_time_seconds', m.watched,
-                'avg_completion_rate', m.rate,
-                'total_videos', m.videos,
-                'trends', json_build_object(
-                    'views', chronos.analytics_trend(m.views::double precision, m.views_before::double precision),
-                    'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
-                    'completion', chronos.analytics_trend(m.rate, m.rate_before),
-                    'videos', 0))
-            || ',"views_over_time":' || coalesce(v.list, '[]')
-            || ',"completion_rates":' || coalesce(r.list, '[]')
-            || ',"cost_breakdown":' || coalesce(b.list, '[]')
-            || ',"storage_usage":' || coalesce(u.list, '[]')
-            || ',"student_engagement":{"active_learners":' || coalesce(l.learners, 0)
-            || ',"avg_videos_per_student":' || coalesce(l.pairs::double precision / l.learners, 0)
-            || ',"peak_hours":' || coalesce(h.list, '[]')
-            || '},"top_videos":' || coalesce(t.list, '[]') || '}')::jsonb
+           concat(
+               '{"metrics":', json_build_object(
+                   'total_views', m.views,
+                   'total_watch_time_seconds', m.watched,
+                   'avg_completion_rate', m.rate,
+                   'total_videos', m.videos,
+                   'trends', json_build_object(
+                       'views', chronos.analytics_trend(m.views::double precision, m.views_before::double precision),
+                       'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
+                       'completion', chronos.analytics_trend(m.rate, m.rate_before),
+                       'videos', 0)),
+               ',"views_over_time":', coalesce(v.list, '[]'),
+               ',"completion_rates":', coalesce(r.list, '[]'),
+               ',"cost_breakdown":', coalesce(b.list, '[]'),
+               ',"storage_usage":', coalesce(u.list, '[]'),
+               ',"student_engagement":', '{"active_learners":', coalesce(l.learners, 0),
+               ',"avg_videos_per_student":', coalesce(l.pairs::double precision / l.learners, 0),
+               ',"peak_hours":', coalesce(h.list, '[]'),
+               '},"top_videos":', coalesce(t.list, '[]'), '}')::jsonb
     from metrics m
     left join views_over_time v on v.creator = m.creator and v.span = m.span
     left join completion_rates r on r.creator = m.creator and r.span = m.span

@@ -295,6 +295,13 @@ static PRINTF_LIKE(2, 0) void log_daemon(void *cls, const char *fmt, va_list ap)
     log_debug("libmicrohttpd", "said", text, LOG_END);
 }
 
+/* libmicrohttpd closes at once what is more. */
+static unsigned most_of_one_address(const struct conf *c)
+{
+    long set = c->console_connections_per_address;
+    return (unsigned)(set >= 0 ? set : c->console_connections - c->console_connections / 4);
+}
+
 static bool start_daemon(struct server *s, int fd)
 {
     const struct conf *c = s->console->conf;
@@ -302,6 +309,7 @@ static bool start_daemon(struct server *s, int fd)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->console_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, most_of_one_address(c),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(IDLE_MS / 1000 + 10), MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,

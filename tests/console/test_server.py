@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from keys import new_key
 from web import Web, read_all
 
@@ -200,6 +202,36 @@ def test_files_of_the_page_are_kept_by_browsers_until_there_is_another_release(w
 
 
 # ---- nobody makes the others wait ----
+def is_served(connection):
+    try:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("settings, most", [({}, 12), ({"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS": 3}, 3),
+                                            ({"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS": 0}, 16)])
+def test_one_address_leaves_connections_to_others(console, settings, most):
+    w = console(CHRONOS_CONSOLE_CONNECTIONS=16, **settings)
+    greedy = [w.connect("127.0.0.2") for _ in range(most)]
+    assert all(map(is_served, greedy))
+    if most < 16:
+        with w.connect("127.0.0.2") as more:
+            assert not is_served(more), "it is closed at once"
+        with w.connect("127.0.0.3") as other:
+            assert is_served(other)
+        greedy.pop().close()
+        w.engine.wait_until(lambda: serves_one_more(w), 20, "a place that was given back to be had")
+    for c in greedy:
+        c.close()
+
+
+def serves_one_more(w):
+    with w.connect("127.0.0.2") as c:
+        return is_served(c)
+
+
 def test_a_login_is_short(web):
     """It is read by the thread that reads for everybody, before anybody has shown a key."""
     is_error(web.post("/login", {"key": "x" * 5000}), 413, "too_large")

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,8 @@ enum {
     QUICK_BODY_BYTES = 4096, /* what the thread that reads for everybody may be asked to parse */
     IDLE_MS = 75000,         /* a connection that is kept open for another request */
     WATCH_MS = 100,
+    LOOKS_APART = 10, /* in which of them idle connections are asked whether a request has begun */
+    STRAY_MS = 50,    /* what came so shortly before a connection was idle may be of the last one */
     QUIET_MS = 100,
     BACKLOG = 1024,
 };
@@ -38,6 +42,7 @@ struct peer {
     int fd;
     char address[ADDRESS_SIZE]; /* of the client */
     int64_t until_ms;           /* monotonic; 0 = no end */
+    int64_t idle_since_ms;      /* nothing of a request has come; 0 = it has */
 };
 
 enum stage { READING, ANSWERING, ANSWERED };
@@ -72,6 +77,29 @@ static void set_end(struct server *s, struct peer *p, int64_t after_ms)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+static void set_idle(struct peer *p, int64_t for_ms)
+{
+    p->idle_since_ms = mono_ms();
+    p->until_ms = p->idle_since_ms + for_ms;
+}
+
+/* From its first byte on: its end is not moved when all of its head is here, else a client could take this long for each part. */
+static void set_begun(struct server *s, struct peer *p)
+{
+    if (p->idle_since_ms != 0)
+        p->until_ms = mono_ms() + s->console->conf->console_request_ms;
+    p->idle_since_ms = 0;
+}
+
+/* libmicrohttpd tells of a request when its first line is whole; only the kernel knows of what is shorter. */
+static bool has_begun(const struct peer *p, int64_t now)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof(info);
+    return p->idle_since_ms != 0 && getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+           now - p->idle_since_ms > (int64_t)info.tcpi_last_data_recv + STRAY_MS;
+}
+
 static void name_peer(struct peer *p, struct MHD_Connection *connection)
 {
     const struct sockaddr *a =
@@ -96,7 +124,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
             abort();
         p->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         name_peer(p, connection);
-        p->until_ms = mono_ms() + s->console->conf->console_request_ms;
+        set_idle(p, s->console->conf->console_request_ms);
         p->next = s->peers;
         p->back = &s->peers;
         if (p->next != NULL)
@@ -117,10 +145,12 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 static void *watch_time(void *arg)
 {
     struct server *s = arg;
-    while (!atomic_load(&s->stopping)) {
+    for (int look = 0; !atomic_load(&s->stopping); look = (look + 1) % LOOKS_APART) {
         int64_t now = mono_ms();
         (void)pthread_mutex_lock(&s->lock);
         for (struct peer *p = s->peers; p != NULL; p = p->next) {
+            if (look == 0 && has_begun(p, now))
+                set_begun(s, p);
             if (p->until_ms != 0 && now >= p->until_ms) {
                 (void)shutdown(p->fd, SHUT_RDWR);
                 p->until_ms = 0;
@@ -157,7 +187,9 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     id_derive(wall_ms(), "request", random, r->id);
     memcpy(r->address, x->peer->address, sizeof(r->address));
     atomic_fetch_add(&s->busy, 1);
-    set_end(s, x->peer, s->console->conf->console_request_ms);
+    (void)pthread_mutex_lock(&s->lock);
+    set_begun(s, x->peer);
+    (void)pthread_mutex_unlock(&s->lock);
     return x;
 }
 
@@ -168,7 +200,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (x == NULL)
         return;
     answer_log(&x->request);
-    set_end(x->server, x->peer, IDLE_MS);
+    (void)pthread_mutex_lock(&x->server->lock);
+    set_idle(x->peer, IDLE_MS);
+    (void)pthread_mutex_unlock(&x->server->lock);
     atomic_fetch_sub(&x->server->busy, 1);
     request_release(&x->request);
     free(x);

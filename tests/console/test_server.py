@@ -126,6 +126,29 @@ def test_slow_clients_are_let_go_and_hold_up_nobody(console):
             c.close()
 
 
+@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                                    b"POST /e/key HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"],
+                         ids=["the first request", "another request", "the body"])
+def test_a_request_that_comes_byte_by_byte_is_cut_off(console, before):
+    """Also the second one of a connection, which may be idle for longer than a request may take."""
+    with console(CHRONOS_CONSOLE_REQUEST_MS=1500).connect() as c:
+        c.sendall(before)
+        if before.startswith(b"GET"):
+            assert c.recv(65536).startswith(b"HTTP/1.1 200")
+        c.setblocking(False)
+        for _ in range(400):
+            time.sleep(0.1)
+            try:
+                c.sendall(b"G")
+                if c.recv(65536) == b"":
+                    return
+            except BlockingIOError:
+                pass
+            except OSError:
+                return
+    raise AssertionError("it still drips")
+
+
 def test_stopping_answers_what_has_come(console):
     w = console()
     with w.connect() as c:

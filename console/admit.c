@@ -22,6 +22,25 @@ static bool is_loopback_host(const char *host)
     return false;
 }
 
+static enum MHD_Result count_host(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    int *hosts = cls;
+    *hosts += strcasecmp(name, "Host") == 0;
+    return MHD_YES;
+}
+
+/* A proxy before us may have decided by another one than we would. */
+static bool check_one_host(struct request *r)
+{
+    int hosts = 0;
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_host, &hosts);
+    if (hosts <= 1)
+        return true;
+    reply_error(r, 400, "invalid_head", "Host", "the request has %d Host headers", hosts);
+    return false;
+}
+
 /* Without keys all that protects is that only this machine can connect. A page from elsewhere could give its own name our address:
  * its requests then carry that name. */
 static bool check_host(struct request *r)
@@ -126,5 +145,5 @@ static bool check_rate(struct request *r)
 
 bool admit(struct request *r)
 {
-    return check_host(r) && check_key(r) && check_origin(r) && check_rate(r);
+    return check_one_host(r) && check_host(r) && check_key(r) && check_origin(r) && check_rate(r);
 }

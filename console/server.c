@@ -43,6 +43,7 @@ struct peer {
     char address[ADDRESS_SIZE]; /* of the client */
     int64_t until_ms;           /* monotonic; 0 = no end */
     int64_t idle_since_ms;      /* nothing of a request has come; 0 = it has */
+    bool long_query;            /* its request has one that was not read */
 };
 
 enum stage { READING, ANSWERING, ANSWERED };
@@ -164,6 +165,26 @@ static void *watch_time(void *arg)
 
 /* ---- one request ---- */
 
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* Before libmicrohttpd splits the query: each value takes of the memory that the head and the answer share, and when that is used up
+ * there is no answer. A query with more values than are read is cut here, in libmicrohttpd's own buffer, and refused afterwards. */
+static void *on_first_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    char *query = uri != NULL ? strchr(uri, '?') : NULL;
+    int values = 1;
+    for (const char *p = query; p != NULL && (p = strchr(p, '&')) != NULL; p++)
+        values++;
+    struct peer *p = peer_of(connection);
+    p->long_query = values > MAX_QUERY;
+    if (p->long_query)
+        query[1] = '\0';
+    return NULL;
+}
+
 static struct exchange *begin(struct server *s, struct MHD_Connection *connection, const char *url,
                               const char *method)
 {
@@ -172,14 +193,14 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     if (x == NULL)
         abort();
     x->server = s;
-    x->peer =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    x->peer = peer_of(connection);
     struct request *r = &x->request;
     r->console = s->console;
     r->connection = connection;
     r->method = method;
     r->path = strdup(url);
     r->began_us = mono_us();
+    r->bad_query = x->peer->long_query;
     if (r->path == NULL)
         abort();
     buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);
@@ -347,7 +368,8 @@ static bool start_daemon(struct server *s, int fd)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(IDLE_MS / 1000 + 10), MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+        s, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_END);
     return s->daemon != NULL;
 }
 

@@ -265,6 +265,24 @@ def test_a_query_with_too_many_values_is_refused(web):
     is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
 
 
+@pytest.mark.parametrize("count", (17, 500, 10000))
+def test_however_many_values_a_query_has_there_is_an_answer(web, count):
+    """libmicrohttpd has no memory for an answer when it has read 500."""
+    is_error(web.get("/v1/runs?" + "&".join("a" * count)), 400, "invalid_query")
+    with web.connect() as c:
+        c.sendall(b"GET /health?" + b"&".join(b"a" for _ in range(count)) + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert c.recv(65536).startswith(b"HTTP/1.1 400")
+        assert is_served(c), "the next request of the connection"
+
+
+def test_two_hosts_are_refused(web):
+    for other in (b"127.0.0.1", b"example.com"):
+        with web.connect() as c:
+            c.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nhost: " + other + b"\r\n\r\n")
+            answer = c.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 400") and b'"field":"Host"' in answer
+
+
 def test_an_outside_service_that_hangs_holds_up_searches_alone(console, web):
     with socket.create_server(("127.0.0.1", 0), backlog=16) as silent:
         w = console(OPENAI_BASE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", OPENAI_API_KEY="sandbox-openai-key")

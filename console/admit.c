@@ -134,12 +134,9 @@ static bool check_rate(struct request *r)
     size_t bucket = r->key != NULL ? (size_t)(r->key - c->keys.set) : MAX_KEYS_SET;
     if (r->route->access == ACCESS_PUBLIC || rate_take(c->rate, bucket, &wait_ms))
         return true;
-    char seconds[24];
-    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_ms / 1000 + 1);
-    reply_error(r, 429, "rate_limited", NULL,
-                "this key has sent more than %ld requests in a second (CHRONOS_CONSOLE_RATE)",
-                c->conf->console_rate);
-    reply_header(r, "Retry-After", seconds);
+    reply_too_many(r, wait_ms,
+                   "this key has sent more than %ld requests in a second (CHRONOS_CONSOLE_RATE)",
+                   c->conf->console_rate);
     return false;
 }
 

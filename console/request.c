@@ -235,6 +235,18 @@ void reply_failure(struct request *r, const struct err *e)
     }
 }
 
+void reply_too_many(struct request *r, int64_t wait_ms, const char *fmt, ...)
+{
+    char text[256], seconds[24];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_ms / 1000 + 1);
+    reply_error(r, 429, "rate_limited", NULL, "%s", text);
+    reply_header(r, "Retry-After", seconds);
+}
+
 void reply_header(struct request *r, const char *name, const char *value)
 {
     if (r->reply.headers == MAX_REPLY_HEADERS)

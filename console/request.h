@@ -103,6 +103,8 @@ void reply_error(struct request *r, int status, const char *code, const char *fi
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* A failure of ours: what was sent is wrong (400), a store is away (503), or a bug (500, and the log tells). */
 void reply_failure(struct request *r, const struct err *e);
+/* 429, when it may be asked again after `wait_ms`. */
+void reply_too_many(struct request *r, int64_t wait_ms, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* `name` is constant; line breaks end the value. */
 void reply_header(struct request *r, const char *name, const char *value);
 

@@ -1,5 +1,6 @@
 #include "ingest.h"
 
+#include <math.h>
 #include <nettle/base64.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,36 @@ bool ingest_read(struct ingest *in, const json_t *body, long max_event_bytes, st
         if (!read_event(in, i, json_is_array(body) ? json_array_get(body, i) : body,
                         max_event_bytes, e))
             return false;
+    }
+    return true;
+}
+
+/* chronos.send takes no number beyond 64 bits, however it was written: Postgres writes 1e22 as a whole number. */
+static bool is_beyond_64_bits(const json_t *v)
+{
+    size_t i;
+    const char *key;
+    json_t *part;
+    json_array_foreach (v, i, part) {
+        if (is_beyond_64_bits(part))
+            return true;
+    }
+    json_object_foreach ((json_t *)v, key, part) {
+        if (is_beyond_64_bits(part))
+            return true;
+    }
+    return json_is_real(v) && !(fabs(json_real_value(v)) < 0x1p63);
+}
+
+bool ingest_fits_postgres(struct ingest *in, const json_t *body, struct err *e)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        const json_t *event = json_is_array(body) ? json_array_get(body, i) : body;
+        if (is_beyond_64_bits(json_object_get(event, "data")))
+            return err_set(e, ERR_INPUT,
+                           "holds a number that does not fit into 64 bits, which is not for "
+                           "durable=postgres: send it as text") ||
+                   refuse(in, i, "data", e);
     }
     return true;
 }

@@ -28,6 +28,8 @@ struct ingest {
 
 /* Reads an object or an array of them. ERR_INPUT with a sentence; `body` must outlive the result. */
 bool ingest_read(struct ingest *in, const json_t *body, long max_event_bytes, struct err *e);
+/* What ingest_to_postgres could not keep; ERR_INPUT with a sentence. */
+bool ingest_fits_postgres(struct ingest *in, const json_t *body, struct err *e);
 void ingest_release(struct ingest *in);
 
 /* Gives each its id: the same for the same seed, "<ms>,<base64 of 10 bytes>", which the official SDK repeats when it tries

@@ -96,18 +96,27 @@ bool request_uuid(struct request *r, const char *name, const char **ret)
     return false;
 }
 
-json_t *request_object(struct request *r)
+json_t *request_json(struct request *r, const char *root)
 {
     struct err e;
+    char where[JS_WHERE_SIZE], field[JS_WHERE_SIZE + 8] = "body";
+    json_t *j = js_parse_sent(r->body.data, r->body.len, where, &e);
+    if (*where != '\0')
+        (void)snprintf(field, sizeof(field), "%s%s", *where == '[' ? "" : root, where);
+    if (j == NULL)
+        reply_error(r, 400, "invalid_json", field, "the body cannot be read as JSON: %.300s",
+                    e.msg);
+    return j;
+}
+
+json_t *request_object(struct request *r)
+{
     if (r->body.len == 0)
         return json_object();
-    json_t *j = js_parse(r->body.data, r->body.len, &e);
-    if (j == NULL)
-        reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
-    else if (!json_is_object(j))
-        reply_error(r, 400, "invalid_json", NULL, "the body must be a JSON object");
-    if (r->reply.status == 0)
+    json_t *j = request_json(r, "");
+    if (j == NULL || json_is_object(j))
         return j;
+    reply_error(r, 400, "invalid_json", "body", "the body must be a JSON object");
     json_decref(j);
     return NULL;
 }

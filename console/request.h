@@ -84,6 +84,10 @@ bool request_number(struct request *r, const char *name, long long min, long lon
 /* A UUID in the query; NULL when absent. False (and answered) when it is none. */
 bool request_uuid(struct request *r, const char *name, const char **ret);
 
+/* The body as JSON; NULL (and answered) when it is not, or holds what cannot be kept as it was sent.
+ * The path to that begins with `root` when the body is one object. */
+json_t *request_json(struct request *r, const char *root);
+
 /* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one. */
 json_t *request_object(struct request *r);
 

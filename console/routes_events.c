@@ -44,15 +44,10 @@ static bool check_durable(struct request *r)
 
 static json_t *read_body(struct request *r)
 {
-    struct err e;
-    auto_json *body = js_parse(r->body.data, r->body.len, &e);
-    if (body == NULL)
-        reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
-    else if (!json_is_object(body) && !json_is_array(body))
-        reply_error(r, 400, "invalid_json", NULL,
-                    "the body must be an event or an array of events");
-    else
+    auto_json *body = request_json(r, "[0].");
+    if (body == NULL || json_is_object(body) || json_is_array(body))
         return steal(&body);
+    reply_error(r, 400, "invalid_json", "body", "the body must be an event or an array of events");
     return NULL;
 }
 
@@ -69,7 +64,8 @@ static bool read_arrival(struct arrival *a, struct request *r)
     a->body = check_durable(r) ? read_body(r) : NULL;
     if (a->body == NULL)
         return false;
-    if (!ingest_read(&a->in, a->body, r->console->conf->max_event_bytes, &e)) {
+    if (!ingest_read(&a->in, a->body, r->console->conf->max_event_bytes, &e) ||
+        !(is_for_redis(r) || ingest_fits_postgres(&a->in, a->body, &e))) {
         reply_error(r, 400, "invalid_input", a->in.field[0] != '\0' ? a->in.field : NULL, "%s",
                     e.msg);
         return false;

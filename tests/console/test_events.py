@@ -43,6 +43,36 @@ def test_all_that_was_said_arrives(web, durable):
     assert (row["idempotency_key"], row["v"], row["ms"]) == (key, "7", 1577934245678)
 
 
+NUMBERS = [0, 2**53 + 1, 2**63 - 1, -(2**63), 0.1, -2.5, 1.025, 0.30000000000000004, 1 / 3, 3.141592653589793, 1e-7, 5e-324]
+LARGE = [1e22, 1.7976931348623157e308]
+
+
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_numbers_arrive_in_a_run_as_they_were_sent(web, durable):
+    numbers, user = NUMBERS + LARGE * (durable == "redis"), NUMBERS + LARGE
+    event = web.post(f"/e/key?durable={durable}", {"name": "test/echo", "data": {"n": numbers}, "user": user}).json["ids"][0]
+    run = web.engine.wait_for_run(event, status="completed")
+    seen, told = web.get(f"/v1/runs/{run['id']}").data["output"], web.get(f"/v1/events/{event}").data
+    assert [repr(n) for n in seen["data"]["n"]] == [repr(n) for n in numbers]
+    assert seen["user"] == user
+    assert told["data"]["n"] == numbers
+
+
+@pytest.mark.parametrize("body, field", [
+    ('{"name": "test/echo", "data": {"a": [1, {"n": 9223372036854775808}]}}', "[0].data.a[1].n"),
+    ('[{"name": "test/echo"}, {"name": "test/echo", "data": {"n": -9223372036854775809}}]', "[1].data.n"),
+    ('[{"name": "test/echo", "ts": 123456789012345678901234567890}]', "[0].ts"), ('[{"name": "test/echo", "data": {"n": 1e400}}]', "[0].data.n")])
+def test_a_number_that_would_lose_digits_is_refused_by_its_field(web, body, field):
+    for route in ("/e/key", "/e/key?durable=postgres", "/v1/events"):
+        answer = is_error(web.post(route, body), 400, "invalid_json")
+        assert answer["field"] == field and "too large to be kept exactly" in answer["error"]
+
+
+def test_a_number_that_postgres_writes_as_a_whole_one_of_more_than_64_bits(web):
+    for large in (2.0**63, -1e22):
+        assert "64 bits" in refused(web.post("/e/key?durable=postgres", [{"name": "a"}, {"name": "a", "data": {"n": [large]}}]), "[1].data")
+
+
 @pytest.mark.parametrize("bad,field", [
     ({}, "[0].name"), ({"name": ""}, "[0].name"), ({"name": 5}, "[0].name"), ({"name": "x" * 257}, "[0].name"),
     ({"name": "inngest/x"}, "[0].name"), ({"name": "a", "data": []}, "[0].data"),
@@ -73,6 +103,7 @@ def test_what_is_no_event(web):
     for body in ("", "{", "nothing", "[1", b"\xff\xfe", "5", '"x"'):
         answer = web.post("/e/key", body)
         assert answer.status == 400 and answer.json["code"] == "invalid_json" and answer.json["ids"] == [], answer
+        assert answer.json["field"] == "body", answer
     assert web.post("/e/key", [{"name": "a"}] * 5001).json["error"].startswith("the request has 5001 events")
     assert web.post("/e/key?durable=paper", {"name": "a"}).json["field"] == "durable"
 
@@ -84,6 +115,7 @@ def test_a_text_with_nul_is_refused_and_says_what_to_do(web):
                       "/api/bulk/reprocess", "/api/admin/reprocess-embeddings"):
             answer = web.post(route, event)
             assert answer.status == 400 and answer.json["code"] == "invalid_json", (route, answer)
+            assert answer.json["field"] in ("[0].data.title", "[0].data", "data.title", "[0].data"), answer
             assert "the character \\u0000, which Postgres cannot hold: leave it out" in answer.json["error"]
 
 

@@ -117,9 +117,11 @@ bool ingest_read(struct ingest *in, const json_t *body, long max_event_bytes, st
 {
     size_t n = json_is_array(body) ? json_array_size(body) : 1;
     *in = (struct ingest){0};
-    if (n > MOST_EVENTS)
+    if (n > MOST_EVENTS) {
+        (void)snprintf(in->field, sizeof(in->field), "body");
         return err_set(e, ERR_INPUT, "the request has %zu events; at most %d are allowed", n,
                        MOST_EVENTS);
+    }
     in->count = n;
     in->events = calloc(n > 0 ? n : 1, sizeof(in->events[0]));
     if (in->events == NULL)

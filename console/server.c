@@ -200,7 +200,7 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     r->method = method;
     r->path = strdup(url);
     r->began_us = mono_us();
-    r->bad_query = x->peer->long_query;
+    r->bad_query = x->peer->long_query ? "query" : NULL;
     if (r->path == NULL)
         abort();
     buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);
@@ -253,7 +253,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *l
 {
     struct request *r = &x->request;
     if (r->reply.status == 0 && !buf_add(&r->body, data, *len))
-        reply_error(r, 413, "too_large", NULL, "the body has more than %ld bytes",
+        reply_error(r, 413, "too_large", "body", "the body has more than %ld bytes",
                     (long)r->body.max_bytes);
     if (r->reply.status != 0) {
         buf_release(&r->body);

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -74,8 +75,35 @@ def test_paths_lead_nowhere(web):
 
 
 def test_a_query_that_cannot_be_read(web):
-    is_error(web.get("/health?a=%zz"), 400, "invalid_query")
-    is_error(web.get("/health?a=%0d%0aSet-Cookie:x"), 400, "invalid_query")
+    for value in ("%zz", "%0d%0aSet-Cookie:x", "%ff"):
+        assert is_error(web.get(f"/health?a=1&b={value}"), 400, "invalid_query")["field"] == "b"
+    assert is_error(web.get("/health?b%ff=%ff"), 400, "invalid_query")["field"] == "b%ff"
+    with web.connect() as c:
+        c.sendall(b"GET /health?\xff=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b'"field":null' in c.recv(65536)
+
+
+@pytest.mark.parametrize("method, path, body, field", [
+    ("GET", "/v1/runs/%ff", None, "id"), ("GET", "/api/video/%zz/status", None, "id"), ("POST", "/e/%ff", {}, "key"),
+    ("GET", "/api/bulk?before=yesterdy", None, "before"), ("GET", "/api/bulk?before=2026-01-05T06:00:00Z,x", None, "before"),
+    ("GET", "/api/video/list?before=,", None, "before"), ("GET", "/api/video/list?before=5,x", None, "before"), ("GET", "/v1/runs?before=x", None, "before"),
+    ("GET", "/v1/runs?cursor=x", None, "cursor"), ("GET", "/v1/events?cursor=x", None, "cursor"), ("GET", "/v1/audit?cursor=x", None, "cursor"),
+    ("GET", "/v1/rejected?cursor=x", None, "cursor"), ("POST", "/e/key", b'{"name": "\xff"}', "body"),
+    ("POST", "/api/bulk/delete", b'{"x": "\xff"}', "body"), ("POST", "/api/bulk/delete", [], "body"), ("POST", "/e/key", [{}] * 5001, "body"),
+    ("POST", "/v1/functions/test-echo/trigger", {"data": {"n": [1e22]}}, "data"), ("POST", f"/v1/runs/{'0' * 26}/retry", {}, "id"),
+    ("POST", "/v1/functions/nothing/pause", None, "id"), ("GET", "/storage/videos/x.mp4", None, "signature")])
+def test_an_error_names_its_field(web, method, path, body, field):
+    answer = web.call(method, path, body)
+    assert 400 <= answer.status < 500 and answer.json["field"] == field, answer
+
+
+def test_places_in_lists_of_the_application(web):
+    for place in ("2026-01-05", "2026-01-05T06:00:00Z", "2026-01-05T06:00:00.123456Z", f"2026-01-05T06:00:00.123456Z,{uuid.uuid4()}", "1767592800000"):
+        assert web.get(f"/api/video/list?before={place}").json["success"] and web.get(f"/api/bulk?before={place}").json["success"]
+
+
+def test_the_field_of_a_body_that_is_too_large(console):
+    assert is_error(console(CHRONOS_CONSOLE_MAX_BODY_BYTES=1024).post("/e/key", {"x": "y" * 5000}), 413, "too_large")["field"] == "body"
 
 
 def test_a_huge_head_is_refused(web):

@@ -51,11 +51,6 @@ static json_t *read_body(struct request *r)
     return NULL;
 }
 
-static const char *seed_of(const struct arrival *a)
-{
-    return request_header(a->request, "x-inngest-event-id-seed");
-}
-
 /* false, and answered, when anything is wrong with it; the caller forgets it in either case. */
 static bool read_arrival(struct arrival *a, struct request *r)
 {
@@ -70,7 +65,7 @@ static bool read_arrival(struct arrival *a, struct request *r)
                     e.msg);
         return false;
     }
-    ingest_name(&a->in, seed_of(a));
+    ingest_name(&a->in, request_header(r, SEED_HEADER));
     return true;
 }
 
@@ -87,7 +82,10 @@ static void answer(struct arrival *a, bool kept, const struct err *e)
 {
     struct request *r = a->request;
     if (!kept) {
-        reply_failure(r, e);
+        if (e->code == ERR_INPUT)
+            reply_refusal(r, a->in.field[0] != '\0' ? a->in.field : "body", e);
+        else
+            reply_failure(r, e);
         return;
     }
     json_t *ids = json_array();
@@ -125,7 +123,7 @@ static void send_events(struct request *r)
         return;
     }
     if (read_arrival(&a, r))
-        answer(&a, a.in.count == 0 || ingest_to_postgres(&a.in, seed_of(&a), r->db, &e), &e);
+        answer(&a, a.in.count == 0 || ingest_to_postgres(&a.in, r->db, &e), &e);
     forget_arrival(&a);
 }
 

@@ -158,7 +158,7 @@ static int run(struct ctl *c)
     } else {
         ingest_name(&in, NULL);
         bool ok = in.count == 0 ||
-                  (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, NULL, c->db, &e)
+                  (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, c->db, &e)
                                                     : ingest_to_redis(&all, 1, c->kv, &e));
         code = ok ? tell(c, &in, durable) : ctl_fail(c, &e);
     }

@@ -131,18 +131,44 @@ def seeded(web, seed, n=1, durable="redis"):
                     x_inngest_event_id_seed=seed).json["ids"]
 
 
-def test_ids_are_those_of_the_sdk(web):
-    now = int(time.time() * 1000)
-    ids = seeded(web, f"{now}," + base64.b64encode(bytes(6) + b"\xff\xff\xff\xfe").decode(), 3)
-    assert [i[10:] for i in ids] == ["0" * 9 + "3ZZZZZZ", "0" * 16, "0" * 15 + "1"], ids
-    assert all(i[:10] == ids[0][:10] for i in ids)
-    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    assert sum(digits.index(c) << 5 * (9 - i) for i, c in enumerate(ids[0][:10])) == now
+def new_seed():
+    return f"{int(time.time() * 1000)}," + base64.b64encode(uuid.uuid4().bytes[:10]).decode()
+
+
+DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def number(digits):
+    return sum(DIGITS.index(c) << 5 * i for i, c in enumerate(reversed(digits)))
+
+
+def test_ids_are_made_of_the_seed(web):
+    seed = new_seed()
+    ids = seeded(web, seed, 3)
+    assert {number(i[:10]) for i in ids} == {int(seed.split(",")[0])}
+    assert all((number(i[10:]) - number(ids[0][10:])) % 2**32 == n for n, i in enumerate(ids))
+
+
+def test_a_seed_that_is_used_for_other_events(web):
+    """In Redis they are other events, with ids of their own; Postgres, which can ask, refuses them."""
+    seed = new_seed()
+    mine = [{"name": "test/echo", "data": {"n": n}} for n in (1, 2)]
+    for durable in ("redis", "postgres"):
+        first = web.post(f"/e/key?durable={durable}", mine, x_inngest_event_id_seed=seed).json["ids"]
+        for other in ([{"name": "test/echo", "data": {"n": n}} for n in (1, 3)], mine[:1], [*mine, {"name": "test/echo"}],
+                      [{**mine[0], "id": "a"}, mine[1]], [{**mine[0], "ts": 1577934245678}, mine[1]], mine[::-1]):
+            answer = web.post(f"/e/key?durable={durable}", other, x_inngest_event_id_seed=seed)
+            if durable == "postgres":
+                assert "other events" in refused(answer, "x-inngest-event-id-seed")
+            else:
+                assert answer.status == 200 and not set(answer.json["ids"]) & set(first)
+        web.engine.rows("update chronos.event_seeds set digest = null where seed = %s returning seed", seed)  # as the release before
+        assert web.post(f"/e/key?durable={durable}", mine, x_inngest_event_id_seed=seed).json["ids"] == first
 
 
 @pytest.mark.parametrize("durable", ("redis", "postgres"))
 def test_the_same_seed_starts_nothing_twice(web, durable):
-    seed = f"{int(time.time() * 1000)}," + base64.b64encode(uuid.uuid4().bytes[:10]).decode()
+    seed = new_seed()
     first = seeded(web, seed, 2, durable)
     assert seeded(web, seed, 2, durable) == first
     last = web.post(f"/e/key?durable={durable}", {"name": "test/echo"}).json["ids"][0]
@@ -152,9 +178,10 @@ def test_the_same_seed_starts_nothing_twice(web, durable):
         assert len([web.engine.wait_for_run(event)]) == 1 and len(web.engine.runs_of(event)) == 1
 
 
-def test_a_strange_seed_is_no_seed(web):
-    for seed in ("", "x", "1,AAAA", "99999999999999,AAAAAAAAAAAAAA==", f"{int(time.time() * 1000)},%%%"):
-        assert seeded(web, seed) != seeded(web, seed), seed
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_a_strange_seed_is_no_seed(web, durable):
+    for seed in ("", "x", "1,AAAA", "99999999999999,AAAAAAAAAAAAAA==", f"{int(time.time() * 1000)},%%%", "x" * 5000):
+        assert seeded(web, seed, durable=durable) != seeded(web, seed, durable=durable), seed
 
 
 def test_postgres_keeps_it_while_redis_is_away(make_stack, database):

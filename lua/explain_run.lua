@@ -36,7 +36,7 @@ local function reason_of(limit)
   elseif string.find(limit.name, '^paused/') then
     return 'the function is paused or drained'
   end
-  return 'limit ' .. limit.name .. string.format(': %d of %d', holders(limit.name), limit.max)
+  return 'limit ' .. limit.name .. string.format(': %d of %d', holders(limit), limit.max)
 end
 
 -- `held`, a line each: service, since, its answers so far, reason (see commit)

@@ -51,7 +51,7 @@ local limit, ahead = standing(limits)
 limit = limit or first_full(limits, fn, begun)
 local used, held = 0, {}
 if limit then
-  used = limit.cap and spending_of(limit.owner).sum or holders(limit.name)
+  used = limit.cap and spending_of(limit.owner).sum or holders(limit)
   held = redis.call('SRANDMEMBER', p .. ':slots:' .. limit.name, most)
 end
 return {

@@ -55,7 +55,7 @@ local function read_limits()
       if not limit.part and not limit.cap and not seen[limit.name] then
         seen[limit.name] = true
         reply[#reply + 1] = {
-          limit.name, holders(limit.name), maximum_of(limit, limit.name), limit.shared and 1 or 0,
+          limit.name, holders(limit), maximum_of(limit, limit.name), limit.shared and 1 or 0,
           redis.call('ZCARD', p .. ':blocked:' .. limit.name),
         }
       end

@@ -141,12 +141,13 @@ end
 -- value…) go into its hash either way. Returns true when admitted.
 local function admit_or_wait(id, fn, key, order, begun, fields)
   local queue = fn .. (begun and '+:' or ':') .. key
-  local waiting = text_of(fn) ~= '' and redis.call('ZCARD', p .. ':wait:' .. queue)
+  local wait_key = p .. ':wait:' .. queue
+  local waiting = text_of(fn) ~= '' and redis.call('ZCARD', wait_key)
   local limits, full
   if not waiting or waiting == 0 then -- else it waits behind the others, whatever there is room for
     limits = limits_of(fn, key)
     full = first_full(limits, fn, begun) or first_promised(limits)
-    waiting = waiting or full and redis.call('ZCARD', p .. ':wait:' .. queue) or 0
+    waiting = waiting or full and redis.call('ZCARD', wait_key) or 0
   end
   local admitted = full == nil and waiting == 0
   if admitted then
@@ -158,7 +159,7 @@ local function admit_or_wait(id, fn, key, order, begun, fields)
       fields[#fields + 1] = limits.text
     end
   else
-    redis.call('ZADD', p .. ':wait:' .. queue, order, id)
+    redis.call('ZADD', wait_key, order, id)
   end
   if #fields > 0 then
     redis.call('HSET', p .. ':run:' .. id, unpack(fields))

@@ -78,7 +78,9 @@ local function list_limits(text, key)
       parts = parts or parts_of(key)
       name = limit.base .. (parts[limit.part] or '')
     end
-    local its = { name = name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil }
+    local its = {
+      name = name, slots = p .. ':slots:' .. name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil,
+    }
     if limit.cap then
       its.cap, its.reserve, its.owner = its.max, limit.reserve, owner
     elseif limit.shared then
@@ -118,20 +120,20 @@ local function limits_held(fn, key, template)
   return template and limits_in(template, key or '') or limits_of(fn, key or '')
 end
 
-local function holders(name)
-  local count = used[name]
+local function holders(limit)
+  local count = used[limit.name]
   if count == nil then
-    count = redis.call('SCARD', p .. ':slots:' .. name)
-    used[name] = count
+    count = redis.call('SCARD', limit.slots or p .. ':slots:' .. limit.name)
+    used[limit.name] = count
   end
   return count
 end
 
 local function is_full(limit)
   if limit.cap then
-    return is_over_budget(limit, holders(limit.name))
+    return is_over_budget(limit, holders(limit))
   end
-  return holders(limit.name) >= limit.max
+  return holders(limit) >= limit.max
 end
 
 -- Runs that have begun stand apart from the others, since a drain lets them go.
@@ -162,10 +164,9 @@ end
 local function take_slots(id, limits)
   local taken = 0
   for i = 1, #limits do
-    local name = limits[i].name
-    local before = holders(name)
-    local added = redis.call('SADD', p .. ':slots:' .. name, id)
-    used[name] = before + added
+    local limit = limits[i]
+    local before, added = holders(limit), redis.call('SADD', limit.slots, id)
+    used[limit.name] = before + added
     taken = taken + added
   end
   return taken
@@ -178,8 +179,9 @@ local function note_freed(name)
   end
 end
 
-local function release_slot(id, name)
-  if redis.call('SREM', p .. ':slots:' .. name, id) > 0 then
+local function release_slot(id, limit)
+  local name = limit.name
+  if redis.call('SREM', limit.slots, id) > 0 then
     if used[name] ~= nil then
       used[name] = used[name] - 1
     end
@@ -192,12 +194,12 @@ end
 local function release_slots(id, limits)
   for i = 1, #limits do
     if not limits[i].own then
-      release_slot(id, limits[i].name)
+      release_slot(id, limits[i])
     end
   end
   for i = 1, #limits do
     if limits[i].own then
-      release_slot(id, limits[i].name)
+      release_slot(id, limits[i])
     end
   end
 end

@@ -1889,20 +1889,23 @@ declare
     times bigint[] := '{}';
 begin
     if seed is not null then
+    sent bytea;
         delete from chronos.event_seeds s
         where s.seed in (select old.seed
+        sent := sha256(convert_to(events::text, 'UTF8'));
                          from chronos.event_seeds old
                          where old.at < now() - interval '1 day'
                          order by old.at
                          limit 100
                          for update skip locked);
         -- waits for another transaction that is just doing the same
-        insert into chronos.event_seeds as s (seed) values (send_all.seed) on conflict do nothing;
+        insert into chronos.event_seeds as s (seed, digest) values (send_all.seed, sent) on conflict do nothing;
         if not found then
             return query
                 select unnest(s.row_ids), unnest(s.created_ms)
                 from chronos.event_seeds s
-                where s.seed = send_all.seed;
+                where s.seed = send_all.seed
+                    and (s.digest is null or s.digest = sent);
             return;
         end if;
     end if;
@@ -2185,7 +2188,8 @@ CREATE TABLE chronos.event_seeds (
     seed text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     row_ids bigint[],
-    created_ms bigint[]
+    created_ms bigint[],
+    digest bytea
 );
 CREATE TABLE chronos.events_default (
     id text NOT NULL,

@@ -1887,12 +1887,12 @@ declare
     event record;
     ids bigint[] := '{}';
     times bigint[] := '{}';
+    sent bytea;
 begin
     if seed is not null then
-    sent bytea;
+        sent := sha256(convert_to(events::text, 'UTF8'));
         delete from chronos.event_seeds s
         where s.seed in (select old.seed
-        sent := sha256(convert_to(events::text, 'UTF8'));
                          from chronos.event_seeds old
                          where old.at < now() - interval '1 day'
                          order by old.at

@@ -22,6 +22,25 @@ static bool is_loopback_host(const char *host)
     return false;
 }
 
+static enum MHD_Result count_host(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    int *hosts = cls;
+    *hosts += strcasecmp(name, "Host") == 0;
+    return MHD_YES;
+}
+
+/* A proxy before us may have decided by another one than we would. */
+static bool check_one_host(struct request *r)
+{
+    int hosts = 0;
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_host, &hosts);
+    if (hosts <= 1)
+        return true;
+    reply_error(r, 400, "invalid_head", "Host", "the request has %d Host headers", hosts);
+    return false;
+}
+
 /* Without keys all that protects is that only this machine can connect. A page from elsewhere could give its own name our address:
  * its requests then carry that name. */
 static bool check_host(struct request *r)
@@ -115,16 +134,13 @@ static bool check_rate(struct request *r)
     size_t bucket = r->key != NULL ? (size_t)(r->key - c->keys.set) : MAX_KEYS_SET;
     if (r->route->access == ACCESS_PUBLIC || rate_take(c->rate, bucket, &wait_ms))
         return true;
-    char seconds[24];
-    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_ms / 1000 + 1);
-    reply_error(r, 429, "rate_limited", NULL,
-                "this key has sent more than %ld requests in a second (CHRONOS_CONSOLE_RATE)",
-                c->conf->console_rate);
-    reply_header(r, "Retry-After", seconds);
+    reply_too_many(r, wait_ms,
+                   "this key has sent more than %ld requests in a second (CHRONOS_CONSOLE_RATE)",
+                   c->conf->console_rate);
     return false;
 }
 
 bool admit(struct request *r)
 {
-    return check_host(r) && check_key(r) && check_origin(r) && check_rate(r);
+    return check_one_host(r) && check_host(r) && check_key(r) && check_origin(r) && check_rate(r);
 }

@@ -1,9 +1,11 @@
 #include "api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "console.h"
+#include "id.h"
 #include "when.h"
 
 struct desk api_desk(struct request *r)
@@ -16,8 +18,27 @@ struct desk api_desk(struct request *r)
                          .request = r->id};
 }
 
+/* Postgres puts the calls' names before what it says, and most of that begins with the name of an argument: "invoke: data holds …",
+ * "retry_run: retry: run … has not ended". What the path names is called as there. */
+static const char *field_said(const struct request *r, const char *message,
+                              char part[PART_NAME_SIZE])
+{
+    static const char *const sent[] = {"data",   "owner",  "name",   "max",      "usd",
+                                       "weight", "reason", "action", "condition"};
+    for (const char *word = message;; word = strchr(word, ' ') + 1) {
+        size_t n = strcspn(word, " :");
+        for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
+            if (strlen(sent[i]) == n && strncmp(sent[i], word, n) == 0)
+                return sent[i];
+        }
+        if (strncmp(word + n, ": ", 2) != 0)
+            return request_part_name(r, 0, part);
+    }
+}
+
 static void answer_failure(struct request *r, const struct desk *d, const struct err *e)
 {
+    char part[PART_NAME_SIZE];
     if (e->code != ERR_INPUT)
         reply_failure(r, e);
     else if (d->missing)
@@ -25,7 +46,7 @@ static void answer_failure(struct request *r, const struct desk *d, const struct
     else if (d->field != NULL)
         reply_error(r, 400, "invalid_input", d->field, "%s", e->msg);
     else
-        reply_failure(r, e); /* said by Postgres, which puts the query's name before it */
+        reply_refusal(r, field_said(r, e->msg, part), e);
 }
 
 void api_answer(struct request *r, const struct desk *d, json_t *data, const struct err *e)
@@ -54,6 +75,36 @@ bool api_time(struct request *r, const char *name, int64_t *ret_ms)
         return true;
     reply_error(r, 400, "invalid_input", name,
                 "%s must be a time, as 2026-01-05T06:00:00Z, or milliseconds since 1970", name);
+    return false;
+}
+
+/* Whether Postgres and we read a time in it. */
+static bool is_time(const char *text, size_t len, int64_t *ret_ms)
+{
+    char time[48];
+    if (len > 32)
+        return false;
+    bool is_day = len == strlen("2026-01-05") && text[4] == '-';
+    (void)snprintf(time, sizeof(time), "%.*s%s", (int)len, text, is_day ? "T00:00:00Z" : "");
+    return when_parse(time, ret_ms);
+}
+
+bool api_place(struct request *r, const char *name, char when[WHEN_SIZE], const char **ret)
+{
+    const char *text = *ret = request_query(r, name);
+    size_t len = text != NULL ? strcspn(text, ",") : 0;
+    int64_t ms;
+    if (text == NULL)
+        return true;
+    bool is_number = strspn(text, "0123456789") == len, is_whole = text[len] == '\0';
+    if (is_time(text, len, &ms) && (is_whole || (!is_number && is_uuid(text + len + 1)))) {
+        if (is_number)
+            *ret = when_format(ms, when); /* Postgres does not read milliseconds */
+        return true;
+    }
+    reply_error(r, 400, "invalid_input", name,
+                "%s must be what the page before gave as next, or a time, as 2026-01-05T06:00:00Z",
+                name);
     return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include "desk.h"
 #include "request.h"
+#include "when.h"
 
 enum { PAGE_ROWS = 50, PAGE_MOST = 200 };
 
@@ -17,6 +18,9 @@ void api_answer_page(struct request *r, const struct desk *d, json_t *list, char
 
 /* A time in the query, ms; 0 when it is not there. false: it is none, and that was answered. */
 bool api_time(struct request *r, const char *name, int64_t *ret_ms);
+/* A place in a list of the application's, "time,id" or a time, as text for Postgres; NULL when it is not there. false: it is none, and
+ * that was answered. */
+bool api_place(struct request *r, const char *name, char when[WHEN_SIZE], const char **ret);
 /* How many rows are asked for; false when that was answered. */
 bool api_limit(struct request *r, int *ret);
 

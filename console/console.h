@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "rate.h"
 #include "session.h"
+#include "tries.h"
 
 struct feed;
 
@@ -19,4 +20,5 @@ struct console {
     uint8_t secret[SESSION_SECRET_SIZE]; /* signs cookies */
     struct feed *feed;                   /* of who watches */
     struct rate *rate;                   /* a bucket for each key, and one for all others */
+    struct tries *tries;                 /* of wrong keys to log in with */
 };

@@ -1,6 +1,8 @@
 #include "ingest.h"
 
+#include <math.h>
 #include <nettle/base64.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,9 +118,11 @@ bool ingest_read(struct ingest *in, const json_t *body, long max_event_bytes, st
 {
     size_t n = json_is_array(body) ? json_array_size(body) : 1;
     *in = (struct ingest){0};
-    if (n > MOST_EVENTS)
+    if (n > MOST_EVENTS) {
+        (void)snprintf(in->field, sizeof(in->field), "body");
         return err_set(e, ERR_INPUT, "the request has %zu events; at most %d are allowed", n,
                        MOST_EVENTS);
+    }
     in->count = n;
     in->events = calloc(n > 0 ? n : 1, sizeof(in->events[0]));
     if (in->events == NULL)
@@ -127,6 +131,36 @@ bool ingest_read(struct ingest *in, const json_t *body, long max_event_bytes, st
         if (!read_event(in, i, json_is_array(body) ? json_array_get(body, i) : body,
                         max_event_bytes, e))
             return false;
+    }
+    return true;
+}
+
+/* chronos.send takes no number beyond 64 bits, however it was written: Postgres writes 1e22 as a whole number. */
+static bool is_beyond_64_bits(const json_t *v)
+{
+    size_t i;
+    const char *key;
+    json_t *part;
+    json_array_foreach (v, i, part) {
+        if (is_beyond_64_bits(part))
+            return true;
+    }
+    json_object_foreach ((json_t *)v, key, part) {
+        if (is_beyond_64_bits(part))
+            return true;
+    }
+    return json_is_real(v) && !(fabs(json_real_value(v)) < 0x1p63);
+}
+
+bool ingest_fits_postgres(struct ingest *in, const json_t *body, struct err *e)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        const json_t *event = json_is_array(body) ? json_array_get(body, i) : body;
+        if (is_beyond_64_bits(json_object_get(event, "data")))
+            return err_set(e, ERR_INPUT,
+                           "holds a number that does not fit into 64 bits, which is not for "
+                           "durable=postgres: send it as text") ||
+                   refuse(in, i, "data", e);
     }
     return true;
 }
@@ -175,11 +209,38 @@ static bool read_seed(const char *seed, int64_t now, int64_t *ret_ms, uint8_t bi
     return true;
 }
 
+static void add_text(struct sha256_ctx *ctx, const char *text)
+{
+    const char *given = text != NULL ? text : "";
+    sha256_update(ctx, strlen(given) + 1, (const uint8_t *)given);
+}
+
+/* Whoever uses a seed for other events gets other ids: else those would be taken for the first ones, and dropped. */
+static void mix_events(const struct ingest *in, uint8_t bits[ENTROPY])
+{
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, ENTROPY, bits);
+    for (size_t i = 0; i < in->count; i++) {
+        const struct incoming *ev = &in->events[i];
+        add_text(&ctx, ev->name);
+        add_text(&ctx, ev->data);
+        add_text(&ctx, ev->id);
+        add_text(&ctx, ev->user);
+        add_text(&ctx, ev->v);
+        sha256_update(&ctx, sizeof(ev->ts_ms), (const uint8_t *)&ev->ts_ms);
+    }
+    sha256_digest(&ctx, ENTROPY, bits);
+}
+
 void ingest_name(struct ingest *in, const char *seed)
 {
     uint8_t bits[ENTROPY];
     int64_t now = wall_ms();
-    if (seed == NULL || !read_seed(seed, now, &in->at_ms, bits)) {
+    in->seed = seed != NULL && read_seed(seed, now, &in->at_ms, bits) ? seed : NULL;
+    if (in->seed != NULL) {
+        mix_events(in, bits);
+    } else {
         in->at_ms = now;
         if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
             abort(); /* two events would be one */
@@ -248,18 +309,21 @@ static json_t *as_rows(const struct ingest *in, struct err *e)
     return list;
 }
 
-bool ingest_to_postgres(struct ingest *in, const char *seed, struct db *db, struct err *e)
+bool ingest_to_postgres(struct ingest *in, struct db *db, struct err *e)
 {
     auto_json *rows = as_rows(in, e);
     if (rows == NULL)
         return false;
     auto_free char *text = js_dump(rows, NULL);
-    auto_result *r = DB_QUERY(db, e, "send_all", seed, text);
+    auto_result *r = DB_QUERY(db, e, "send_all", in->seed, text);
     if (r == NULL)
         return false;
-    if ((size_t)PQntuples(r) != in->count)
+    if ((size_t)PQntuples(r) != in->count) {
+        (void)snprintf(in->field, sizeof(in->field), SEED_HEADER);
         return err_set(e, ERR_INPUT,
-                       "send_all: another request with this seed had another number of events");
+                       "send_all: other events were sent with this seed before; a seed is for "
+                       "one request and its repetitions");
+    }
     for (int i = 0; i < PQntuples(r); i++)
         id_derive(db_int(r, i, "created_ms", 0), "outbox", db_text(r, i, "row_id"),
                   in->events[i].eid);

@@ -39,7 +39,8 @@ static bool prepare(struct console *c, struct err *e)
         return err_set(e, ERR_INPUT, "CHRONOS_CONSOLE_DURABLE=%.64s: must be redis or postgres",
                        conf->console_durable);
     session_secret(conf->console_secret, c->secret);
-    c->rate = rate_new(MAX_KEYS_SET + 1, conf->console_rate);
+    c->rate = rate_new(MAX_KEYS_SET + 1, conf->console_rate, 1000);
+    c->tries = tries_new();
     if (c->open)
         log_warn("no keys are set: everything is allowed, and only from this machine", "hint",
                  "chronos-console --new-key admin NAME", LOG_END);

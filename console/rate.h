@@ -1,5 +1,5 @@
-/* rate.h: how many requests each key may send: a bucket of tokens per key that fills again all the time, and holds those of one
- * second. Each console counts for itself. */
+/* rate.h: how often something may happen, as the requests of each key: buckets of tokens that fill again all the time. Each console
+ * counts for itself. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +8,9 @@
 
 struct rate;
 
-struct rate *rate_new(size_t buckets, long per_second);
+/* Each bucket holds as many tokens as come in `ms`. */
+struct rate *rate_new(size_t buckets, long tokens, long ms);
 /* false: the bucket is empty, for *ret_wait_ms more. Thread-safe. */
+bool rate_has(struct rate *r, size_t bucket, int64_t *ret_wait_ms);
+/* The same, and takes one. */
 bool rate_take(struct rate *r, size_t bucket, int64_t *ret_wait_ms);

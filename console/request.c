@@ -27,7 +27,7 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
     if (value == NULL || *value == '\0')
         return MHD_YES;
     if (r->query_count == MAX_QUERY) {
-        r->bad_query = true;
+        r->bad_query = "query";
         return MHD_NO;
     }
     char *copy = strdup(value);
@@ -35,7 +35,7 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
         abort();
     if (!percent_decode(copy)) {
         free(copy);
-        r->bad_query = true;
+        r->bad_query = key;
         return MHD_NO;
     }
     r->query_names[r->query_count] = key;
@@ -46,12 +46,25 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
 bool request_decode_query(struct request *r)
 {
     (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, decode_value, r);
-    if (r->bad_query)
-        reply_error(
-            r, 400, "invalid_query", NULL,
-            "the query holds more than %d values, a malformed escape or a control character",
-            MAX_QUERY);
-    return !r->bad_query;
+    if (r->bad_query != NULL && strcmp(r->bad_query, "query") == 0)
+        reply_error(r, 400, "invalid_query", "query", "the query holds more than %d values",
+                    MAX_QUERY);
+    else if (r->bad_query != NULL)
+        reply_error(r, 400, "invalid_query", r->bad_query,
+                    "%.64s holds a malformed escape, a control character or what is no UTF-8",
+                    r->bad_query);
+    return r->bad_query == NULL;
+}
+
+const char *request_part_name(const struct request *r, int part, char out[PART_NAME_SIZE])
+{
+    const char *p = r->route != NULL ? r->route->pattern : "";
+    for (p = strchr(p, '{'); p != NULL && part > 0; part--)
+        p = strchr(p + 1, '{');
+    if (p == NULL)
+        return NULL;
+    (void)snprintf(out, PART_NAME_SIZE, "%.*s", (int)strcspn(p + 1, "*}"), p + 1);
+    return out;
 }
 
 const char *request_route(const struct request *r)
@@ -96,18 +109,27 @@ bool request_uuid(struct request *r, const char *name, const char **ret)
     return false;
 }
 
-json_t *request_object(struct request *r)
+json_t *request_json(struct request *r, const char *root)
 {
     struct err e;
+    char where[JS_WHERE_SIZE], field[JS_WHERE_SIZE + 8] = "body";
+    json_t *j = js_parse_sent(r->body.data, r->body.len, where, &e);
+    if (*where != '\0')
+        (void)snprintf(field, sizeof(field), "%s%s", *where == '[' ? "" : root, where);
+    if (j == NULL)
+        reply_error(r, 400, "invalid_json", field, "the body cannot be read as JSON: %.300s",
+                    e.msg);
+    return j;
+}
+
+json_t *request_object(struct request *r)
+{
     if (r->body.len == 0)
         return json_object();
-    json_t *j = js_parse(r->body.data, r->body.len, &e);
-    if (j == NULL)
-        reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
-    else if (!json_is_object(j))
-        reply_error(r, 400, "invalid_json", NULL, "the body must be a JSON object");
-    if (r->reply.status == 0)
+    json_t *j = request_json(r, "");
+    if (j == NULL || json_is_object(j))
         return j;
+    reply_error(r, 400, "invalid_json", "body", "the body must be a JSON object");
     json_decref(j);
     return NULL;
 }
@@ -120,9 +142,15 @@ static int hex(char c)
                                   : -1;
 }
 
+static bool is_utf8(const char *s)
+{
+    auto_json *j = json_string(s);
+    return j != NULL;
+}
+
 bool percent_decode(char *s)
 {
-    char *out = s;
+    char *begin = s, *out = s;
     for (; *s != '\0'; s++) {
         char c = *s;
         if (c == '%') {
@@ -137,7 +165,7 @@ bool percent_decode(char *s)
         *out++ = c;
     }
     *out = '\0';
-    return true;
+    return is_utf8(begin);
 }
 
 static void set_body(struct request *r, int status, char *body, size_t len)
@@ -198,9 +226,9 @@ void reply_error(struct request *r, int status, const char *code, const char *fi
     }
     json_t *j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error", text,
                         "field", field);
-    if (j == NULL) /* the text is not UTF-8: cut, or not ours */
+    if (j == NULL) /* the text or the field is not UTF-8: cut, or not ours */
         j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error",
-                    "the request is not valid", "field", field);
+                    "the request is not valid", "field", NULL);
     if (r->route != NULL &&
         r->route->access ==
             ACCESS_EVENT) /* the official SDK wants to know what was accepted: none */
@@ -218,10 +246,15 @@ static const char *sentence(const char *msg)
     return at != NULL ? at + 2 : msg;
 }
 
+void reply_refusal(struct request *r, const char *field, const struct err *e)
+{
+    reply_error(r, 400, "invalid_input", field, "%s", sentence(e->msg));
+}
+
 void reply_failure(struct request *r, const struct err *e)
 {
     if (e->code == ERR_INPUT) {
-        reply_error(r, 400, "invalid_input", NULL, "%s", sentence(e->msg));
+        reply_refusal(r, NULL, e);
     } else if (err_is_retryable(e->code)) {
         log_warn("a request could not be answered", "request", r->id, "route", request_route(r),
                  "error", e->msg, LOG_END);
@@ -233,6 +266,18 @@ void reply_failure(struct request *r, const struct err *e)
         reply_error(r, 500, "bug", NULL, "the console made a mistake; its log has the request %s",
                     r->id);
     }
+}
+
+void reply_too_many(struct request *r, int64_t wait_ms, const char *fmt, ...)
+{
+    char text[256], seconds[24];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_ms / 1000 + 1);
+    reply_error(r, 429, "rate_limited", NULL, "%s", text);
+    reply_header(r, "Retry-After", seconds);
 }
 
 void reply_header(struct request *r, const char *name, const char *value)

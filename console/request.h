@@ -20,7 +20,8 @@ enum {
     WHO_SIZE = 72,
     ADDRESS_SIZE = 64,
     MAX_REPLY_HEADERS = 8,
-    MAX_QUERY = 16
+    MAX_QUERY = 16,
+    PART_NAME_SIZE = 16,
 };
 
 /* What a caller must have shown. Who may change things may also look. */
@@ -53,7 +54,8 @@ struct request {
     const char *query_names[MAX_QUERY]; /* MHD's, not decoded: none of ours needs it */
     char *query_values[MAX_QUERY];      /* decoded; owned */
     int query_count;
-    bool bad_query;
+    const char
+        *bad_query; /* what of it cannot be read: a name, or "query" as a whole; NULL = nothing */
     struct buf body;
     char address[ADDRESS_SIZE]; /* of the peer, for the log */
     char id[27];                /* of the request, for log and audit */
@@ -70,6 +72,9 @@ struct request {
 /* The pattern of the route, for logs and metrics: a path may hold anything, a key too. "none" when there is no route. */
 const char *request_route(const struct request *r);
 
+/* The name of a part of the path, as "id" of {id}; NULL when there is no such part. */
+const char *request_part_name(const struct request *r, int part, char out[PART_NAME_SIZE]);
+
 /* A header or a parameter of the query, decoded; NULL when absent. Borrowed from the request. */
 const char *request_header(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name);
@@ -84,10 +89,14 @@ bool request_number(struct request *r, const char *name, long long min, long lon
 /* A UUID in the query; NULL when absent. False (and answered) when it is none. */
 bool request_uuid(struct request *r, const char *name, const char **ret);
 
+/* The body as JSON; NULL (and answered) when it is not, or holds what cannot be kept as it was sent.
+ * The path to that begins with `root` when the body is one object. */
+json_t *request_json(struct request *r, const char *root);
+
 /* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one. */
 json_t *request_object(struct request *r);
 
-/* Decodes %XX in place; false: an escape is malformed, or hides a control byte. */
+/* Decodes %XX in place; false: an escape is malformed, or hides a control byte, or the whole is no UTF-8. */
 bool percent_decode(char *s);
 
 /* ---- answers ---- */
@@ -101,8 +110,12 @@ void reply_page(struct request *r, json_t *list, const char *next);
 void reply_text(struct request *r, int status, const char *type, const char *borrowed, size_t len);
 void reply_error(struct request *r, int status, const char *code, const char *field,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* What Postgres said of what was sent (400): without the name of the query, which it puts before. */
+void reply_refusal(struct request *r, const char *field, const struct err *e);
 /* A failure of ours: what was sent is wrong (400), a store is away (503), or a bug (500, and the log tells). */
 void reply_failure(struct request *r, const struct err *e);
+/* 429, when it may be asked again after `wait_ms`. */
+void reply_too_many(struct request *r, int64_t wait_ms, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* `name` is constant; line breaks end the value. */
 void reply_header(struct request *r, const char *name, const char *value);
 

@@ -62,8 +62,10 @@ static bool decode_parts(struct request *r)
 {
     for (int i = 0; i < r->part_count; i++) {
         if (!percent_decode(r->parts[i])) {
-            reply_error(r, 400, "invalid_path", NULL,
-                        "the path holds a malformed escape or a control character");
+            char name[PART_NAME_SIZE];
+            reply_error(r, 400, "invalid_path", request_part_name(r, i, name),
+                        "the path holds a malformed escape, a control character or what is no "
+                        "UTF-8");
             return false;
         }
     }

@@ -12,6 +12,7 @@
 #include "db.h"
 #include "js.h"
 #include "route.h"
+#include "when.h"
 
 enum { SLOW_HEALTH_MS = 5000, MAX_PAGE = 500 };
 
@@ -126,10 +127,11 @@ static void bulk_status(struct request *r)
 
 static void bulk_list(struct request *r)
 {
-    char most[24];
-    const char *creator;
-    if (page_size(r, most) && request_uuid(r, "creator_id", &creator))
-        ANSWER(r, "api_bulk_list", creator, request_query(r, "before"), most);
+    char most[24], when[WHEN_SIZE];
+    const char *creator, *before;
+    if (page_size(r, most) && request_uuid(r, "creator_id", &creator) &&
+        api_place(r, "before", when, &before))
+        ANSWER(r, "api_bulk_list", creator, before, most);
 }
 
 /* ---- dashboards ---- */
@@ -144,11 +146,12 @@ static void dashboard(struct request *r)
 
 static void video_list(struct request *r)
 {
-    char most[24];
-    const char *creator;
-    if (page_size(r, most) && request_uuid(r, "creatorId", &creator))
+    char most[24], when[WHEN_SIZE];
+    const char *creator, *before;
+    if (page_size(r, most) && request_uuid(r, "creatorId", &creator) &&
+        api_place(r, "before", when, &before))
         ANSWER(r, "api_video_list", creator, request_query(r, "status"), request_query(r, "search"),
-               request_query(r, "before"), most);
+               before, most);
 }
 
 static void video_status(struct request *r)

@@ -44,21 +44,11 @@ static bool check_durable(struct request *r)
 
 static json_t *read_body(struct request *r)
 {
-    struct err e;
-    auto_json *body = js_parse(r->body.data, r->body.len, &e);
-    if (body == NULL)
-        reply_error(r, 400, "invalid_json", NULL, "the body is not JSON: %.200s", e.msg);
-    else if (!json_is_object(body) && !json_is_array(body))
-        reply_error(r, 400, "invalid_json", NULL,
-                    "the body must be an event or an array of events");
-    else
+    auto_json *body = request_json(r, "[0].");
+    if (body == NULL || json_is_object(body) || json_is_array(body))
         return steal(&body);
+    reply_error(r, 400, "invalid_json", "body", "the body must be an event or an array of events");
     return NULL;
-}
-
-static const char *seed_of(const struct arrival *a)
-{
-    return request_header(a->request, "x-inngest-event-id-seed");
 }
 
 /* false, and answered, when anything is wrong with it; the caller forgets it in either case. */
@@ -69,12 +59,13 @@ static bool read_arrival(struct arrival *a, struct request *r)
     a->body = check_durable(r) ? read_body(r) : NULL;
     if (a->body == NULL)
         return false;
-    if (!ingest_read(&a->in, a->body, r->console->conf->max_event_bytes, &e)) {
+    if (!ingest_read(&a->in, a->body, r->console->conf->max_event_bytes, &e) ||
+        !(is_for_redis(r) || ingest_fits_postgres(&a->in, a->body, &e))) {
         reply_error(r, 400, "invalid_input", a->in.field[0] != '\0' ? a->in.field : NULL, "%s",
                     e.msg);
         return false;
     }
-    ingest_name(&a->in, seed_of(a));
+    ingest_name(&a->in, request_header(r, SEED_HEADER));
     return true;
 }
 
@@ -91,7 +82,10 @@ static void answer(struct arrival *a, bool kept, const struct err *e)
 {
     struct request *r = a->request;
     if (!kept) {
-        reply_failure(r, e);
+        if (e->code == ERR_INPUT)
+            reply_refusal(r, a->in.field[0] != '\0' ? a->in.field : "body", e);
+        else
+            reply_failure(r, e);
         return;
     }
     json_t *ids = json_array();
@@ -129,7 +123,7 @@ static void send_events(struct request *r)
         return;
     }
     if (read_arrival(&a, r))
-        answer(&a, a.in.count == 0 || ingest_to_postgres(&a.in, seed_of(&a), r->db, &e), &e);
+        answer(&a, a.in.count == 0 || ingest_to_postgres(&a.in, r->db, &e), &e);
     forget_arrival(&a);
 }
 

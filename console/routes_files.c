@@ -47,13 +47,13 @@ static void file(struct request *r)
     uint64_t size;
     auto_buf target = BUF_INIT(STORAGE_URL_SIZE);
     if (!write_target(r, &target) || !storage_verify_link(svc, target.data, wall_ms(), &link, &e)) {
-        reply_error(r, 403, "invalid_link", NULL, "%s",
+        reply_error(r, 403, "invalid_link", "signature", "%s",
                     target.len > 0 && e.code == ERR_INPUT ? e.msg : "the link is not valid");
         return;
     }
     int fd = storage_open_local(svc, link.bucket, link.path, &size, &e);
     if (fd < 0) {
-        reply_error(r, 404, "not_found", NULL, "the file is not there any more");
+        reply_error(r, 404, "not_found", "path", "the file is not there any more");
         return;
     }
     r->reply.made = MHD_create_response_from_fd64(size, fd); /* closes it */

@@ -24,8 +24,14 @@ static void log_in(struct request *r)
                     "key is missing: {\"key\": \"chronos_admin_…\"}");
         return;
     }
+    int64_t wait_ms;
+    if (!tries_left(r->console->tries, r->address, &wait_ms)) {
+        reply_too_many(r, wait_ms, "too many wrong keys were tried; try again later");
+        return;
+    }
     const struct key_set *s = keys_find(&r->console->keys, false, key, strlen(key));
     if (s == NULL) {
+        tries_count(r->console->tries, r->address);
         reply_error(r, 401, "unauthorized", "key", "this key is not admitted here");
         return;
     }

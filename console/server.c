@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,8 @@ enum {
     QUICK_BODY_BYTES = 4096, /* what the thread that reads for everybody may be asked to parse */
     IDLE_MS = 75000,         /* a connection that is kept open for another request */
     WATCH_MS = 100,
+    LOOKS_APART = 10, /* in which of them idle connections are asked whether a request has begun */
+    STRAY_MS = 50,    /* what came so shortly before a connection was idle may be of the last one */
     QUIET_MS = 100,
     BACKLOG = 1024,
 };
@@ -38,6 +42,8 @@ struct peer {
     int fd;
     char address[ADDRESS_SIZE]; /* of the client */
     int64_t until_ms;           /* monotonic; 0 = no end */
+    int64_t idle_since_ms;      /* nothing of a request has come; 0 = it has */
+    bool long_query;            /* its request has one that was not read */
 };
 
 enum stage { READING, ANSWERING, ANSWERED };
@@ -72,6 +78,29 @@ static void set_end(struct server *s, struct peer *p, int64_t after_ms)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+static void set_idle(struct peer *p, int64_t for_ms)
+{
+    p->idle_since_ms = mono_ms();
+    p->until_ms = p->idle_since_ms + for_ms;
+}
+
+/* From its first byte on: its end is not moved when all of its head is here, else a client could take this long for each part. */
+static void set_begun(struct server *s, struct peer *p)
+{
+    if (p->idle_since_ms != 0)
+        p->until_ms = mono_ms() + s->console->conf->console_request_ms;
+    p->idle_since_ms = 0;
+}
+
+/* libmicrohttpd tells of a request when its first line is whole; only the kernel knows of what is shorter. */
+static bool has_begun(const struct peer *p, int64_t now)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof(info);
+    return p->idle_since_ms != 0 && getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+           now - p->idle_since_ms > (int64_t)info.tcpi_last_data_recv + STRAY_MS;
+}
+
 static void name_peer(struct peer *p, struct MHD_Connection *connection)
 {
     const struct sockaddr *a =
@@ -96,7 +125,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
             abort();
         p->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         name_peer(p, connection);
-        p->until_ms = mono_ms() + s->console->conf->console_request_ms;
+        set_idle(p, s->console->conf->console_request_ms);
         p->next = s->peers;
         p->back = &s->peers;
         if (p->next != NULL)
@@ -117,10 +146,12 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 static void *watch_time(void *arg)
 {
     struct server *s = arg;
-    while (!atomic_load(&s->stopping)) {
+    for (int look = 0; !atomic_load(&s->stopping); look = (look + 1) % LOOKS_APART) {
         int64_t now = mono_ms();
         (void)pthread_mutex_lock(&s->lock);
         for (struct peer *p = s->peers; p != NULL; p = p->next) {
+            if (look == 0 && has_begun(p, now))
+                set_begun(s, p);
             if (p->until_ms != 0 && now >= p->until_ms) {
                 (void)shutdown(p->fd, SHUT_RDWR);
                 p->until_ms = 0;
@@ -134,6 +165,26 @@ static void *watch_time(void *arg)
 
 /* ---- one request ---- */
 
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* Before libmicrohttpd splits the query: each value takes of the memory that the head and the answer share, and when that is used up
+ * there is no answer. A query with more values than are read is cut here, in libmicrohttpd's own buffer, and refused afterwards. */
+static void *on_first_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    char *query = uri != NULL ? strchr(uri, '?') : NULL;
+    int values = 1;
+    for (const char *p = query; p != NULL && (p = strchr(p, '&')) != NULL; p++)
+        values++;
+    struct peer *p = peer_of(connection);
+    p->long_query = values > MAX_QUERY;
+    if (p->long_query)
+        query[1] = '\0';
+    return NULL;
+}
+
 static struct exchange *begin(struct server *s, struct MHD_Connection *connection, const char *url,
                               const char *method)
 {
@@ -142,14 +193,14 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     if (x == NULL)
         abort();
     x->server = s;
-    x->peer =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    x->peer = peer_of(connection);
     struct request *r = &x->request;
     r->console = s->console;
     r->connection = connection;
     r->method = method;
     r->path = strdup(url);
     r->began_us = mono_us();
+    r->bad_query = x->peer->long_query ? "query" : NULL;
     if (r->path == NULL)
         abort();
     buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);
@@ -157,7 +208,9 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     id_derive(wall_ms(), "request", random, r->id);
     memcpy(r->address, x->peer->address, sizeof(r->address));
     atomic_fetch_add(&s->busy, 1);
-    set_end(s, x->peer, s->console->conf->console_request_ms);
+    (void)pthread_mutex_lock(&s->lock);
+    set_begun(s, x->peer);
+    (void)pthread_mutex_unlock(&s->lock);
     return x;
 }
 
@@ -168,7 +221,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (x == NULL)
         return;
     answer_log(&x->request);
-    set_end(x->server, x->peer, IDLE_MS);
+    (void)pthread_mutex_lock(&x->server->lock);
+    set_idle(x->peer, IDLE_MS);
+    (void)pthread_mutex_unlock(&x->server->lock);
     atomic_fetch_sub(&x->server->busy, 1);
     request_release(&x->request);
     free(x);
@@ -198,7 +253,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *l
 {
     struct request *r = &x->request;
     if (r->reply.status == 0 && !buf_add(&r->body, data, *len))
-        reply_error(r, 413, "too_large", NULL, "the body has more than %ld bytes",
+        reply_error(r, 413, "too_large", "body", "the body has more than %ld bytes",
                     (long)r->body.max_bytes);
     if (r->reply.status != 0) {
         buf_release(&r->body);
@@ -295,6 +350,13 @@ static PRINTF_LIKE(2, 0) void log_daemon(void *cls, const char *fmt, va_list ap)
     log_debug("libmicrohttpd", "said", text, LOG_END);
 }
 
+/* libmicrohttpd closes at once what is more. */
+static unsigned most_of_one_address(const struct conf *c)
+{
+    long set = c->console_connections_per_address;
+    return (unsigned)(set >= 0 ? set : c->console_connections - c->console_connections / 4);
+}
+
 static bool start_daemon(struct server *s, int fd)
 {
     const struct conf *c = s->console->conf;
@@ -302,10 +364,12 @@ static bool start_daemon(struct server *s, int fd)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->console_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, most_of_one_address(c),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(IDLE_MS / 1000 + 10), MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+        s, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_END);
     return s->daemon != NULL;
 }
 

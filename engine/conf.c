@@ -87,6 +87,7 @@ static const struct setting settings[] = {
     {"INNGEST_SIGNING_KEY_FALLBACK", SECRET, AT(signing_key_fallback), "", 0, 0, "", CONF_CONSOLE, "the other one, while it is being changed"},
     {"CHRONOS_CONSOLE_THREADS", NUMBER, AT(console_threads), "8", 1, 256, "threads", CONF_CONSOLE, "requests answered at the same time; each may hold one Postgres connection"},
     {"CHRONOS_CONSOLE_CONNECTIONS", NUMBER, AT(console_connections), "2048", 16, 65536, "connections", CONF_CONSOLE, "clients connected at the same time"},
+    {"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS", NUMBER, AT(console_connections_per_address), "-1", -1, 65536, "connections", CONF_CONSOLE, "the same of one address; -1 = three quarters of all, 0 = no limit, as behind a proxy, where all come from one"},
     {"CHRONOS_CONSOLE_STREAMS", NUMBER, AT(console_streams), "1024", 1, 65536, "streams", CONF_CONSOLE, "open event streams among them"},
     {"CHRONOS_CONSOLE_MAX_BODY_BYTES", NUMBER, AT(console_max_body_bytes), "8388608", 1024, 67108864, "bytes", CONF_CONSOLE, "largest body of a request"},
     {"CHRONOS_CONSOLE_REQUEST_MS", NUMBER, AT(console_request_ms), "30000", 100, 600000, "ms", CONF_CONSOLE, "longest a request may take to arrive, and its answer to be fetched"},

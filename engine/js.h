@@ -11,12 +11,22 @@
 
 #include "err.h"
 
-/* Parses bytes that must be one JSON value; nesting is bounded. On failure the message says where. */
+enum { JS_WHERE_SIZE = 128 };
+
+/* Parses bytes that must be one JSON value; nesting is bounded. On failure the message says where. A whole number that 64 bits do not
+ * hold becomes a real: Postgres writes 1e22 so. */
 json_t *js_parse(const char *bytes, size_t len, struct err *e);
+/* For what somebody sends us: a number that would lose digits so is refused. `where` (may be NULL) tells the path to a value that is at fault,
+ * as "[3].data.title", and is "" when the text as a whole is. */
+json_t *js_parse_sent(const char *bytes, size_t len, char where[JS_WHERE_SIZE], struct err *e);
 /* For text that js_dump wrote: whatever a step may have returned comes back, also deep nesting and NUL in a string. */
 json_t *js_parse_own(const char *bytes, size_t len, struct err *e);
 
-/* Compact text, keys in insertion order; the caller frees. NULL only when j is NULL. */
+/* The path to the value at, or before, that byte; "" = the whole. */
+void js_where(const char *bytes, size_t at, char out[JS_WHERE_SIZE]);
+
+/* Compact text, keys in insertion order, reals with the fewest digits that give the same number; the caller frees. NULL only when j
+ * is NULL. */
 char *js_dump(const json_t *j, size_t *ret_len);
 
 json_t *js_get(const json_t *j, const char *path);     /* borrowed; NULL when absent or null */

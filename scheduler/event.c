@@ -135,7 +135,14 @@ static bool read_name(struct event *ev, const redisReply *fields, struct err *e)
     return true;
 }
 
-static bool read_data(struct event *ev, const redisReply *fields, long max_bytes, struct err *e)
+/* What comes through an engine's stream was checked when it was sent, and may have been written by Postgres since. */
+static json_t *parse(const char *text, size_t len, bool internal, struct err *e)
+{
+    return internal ? js_parse(text, len, e) : js_parse_sent(text, len, NULL, e);
+}
+
+static bool read_data(struct event *ev, const redisReply *fields, bool internal, long max_bytes,
+                      struct err *e)
 {
     const redisReply *data = field(fields, "data");
     ev->data_text = "{}";
@@ -152,7 +159,7 @@ static bool read_data(struct event *ev, const redisReply *fields, long max_bytes
             "field data has %zu bytes; at most %ld are allowed: store it and send its id",
             ev->data_len, max_bytes);
     struct err why;
-    ev->data = js_parse(ev->data_text, ev->data_len, &why);
+    ev->data = parse(ev->data_text, ev->data_len, internal, &why);
     if (ev->data == NULL)
         return err_set(e, ERR_INPUT, "field data is not JSON: %.200s", why.msg);
     if (!json_is_object(ev->data))
@@ -181,7 +188,7 @@ static bool read_ts(struct event *ev, const redisReply *fields, struct err *e)
     return true;
 }
 
-static bool read_optional(struct event *ev, const redisReply *fields, struct err *e)
+static bool read_optional(struct event *ev, const redisReply *fields, bool internal, struct err *e)
 {
     const redisReply *id = field(fields, "id"), *user = field(fields, "user"),
                      *v = field(fields, "v");
@@ -193,7 +200,8 @@ static bool read_optional(struct event *ev, const redisReply *fields, struct err
     }
     if (user != NULL && user->len > 0) {
         struct err why;
-        json_t *j = user->len <= MAX_USER_BYTES ? js_parse(user->str, user->len, &why) : NULL;
+        json_t *j =
+            user->len <= MAX_USER_BYTES ? parse(user->str, user->len, internal, &why) : NULL;
         json_decref(j);
         if (j == NULL)
             return err_set(e, ERR_INPUT, "field user must be JSON of at most %d bytes",
@@ -332,8 +340,8 @@ bool event_read(struct event *ev, const redisReply *entry, const char *stream, b
     if (event_is_outcome(ev))
         return true;
     if (!((!internal || read_id(ev, fields, e)) && read_name(ev, fields, e) &&
-          read_data(ev, fields, max_bytes, e) && read_ts(ev, fields, e) &&
-          read_optional(ev, fields, e)))
+          read_data(ev, fields, internal, max_bytes, e) && read_ts(ev, fields, e) &&
+          read_optional(ev, fields, internal, e)))
         return false;
     name_end(ev);
     read_trace(ev, fields);

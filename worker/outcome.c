@@ -13,6 +13,7 @@
 #include "js.h"
 #include "log.h"
 #include "names.h"
+#include "usd.h"
 
 enum { BODY_MAX_BYTES = 8 << 20 };
 
@@ -451,8 +452,8 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
                               e->msg, "stack", e->msg, "event", run->event);
     if (run->events != NULL)
         (void)json_object_set(data, "events", run->events);
-    double unbilled_usd = run->cost_usd + run->branch_usd - run->billed_usd;
-    if (unbilled_usd > 1e-9) /* what is left of a difference of sums is no money */
+    double unbilled_usd = usd_round(run->cost_usd + run->branch_usd - run->billed_usd);
+    if (unbilled_usd > 0)
         (void)json_object_set_new(data, "cost_usd", json_real(unbilled_usd));
     add_event(o, "inngest/function.failed", js_dump(data, NULL));
     add_trace(o, run);

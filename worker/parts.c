@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "heard_parts.h"
+#include "usd.h"
 
 enum { MAX_TEXT_BYTES = 64 << 20, MAX_THREADS = 64, STACK_BYTES = 512 * 1024 };
 
@@ -151,8 +152,8 @@ static bool join(struct job *j, struct transcript *ret, struct err *e)
         }
         if (all.language[0] == '\0' && *words != '\0')
             memcpy(all.language, part->language, sizeof(all.language));
-        all.cost_usd += part->cost_usd;
-        all.due_usd += part->due_usd;
+        all.cost_usd = usd_round(all.cost_usd + part->cost_usd);
+        all.due_usd = usd_round(all.due_usd + part->due_usd);
     }
     captions_finish(&all.captions, false);
     all.text = text.len > 0 ? buf_take(&text) : NULL;

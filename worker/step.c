@@ -8,6 +8,7 @@
 #include "log.h"
 #include "names.h"
 #include "step_state.h"
+#include "usd.h"
 
 json_t *step_ok(void)
 {
@@ -152,7 +153,7 @@ double step_spent(const struct step *s)
 double step_bill(struct step *s)
 {
     const struct run *run = s->state->run;
-    double usd = run->cost_usd + run->branch_usd - run->billed_usd;
+    double usd = usd_round(run->cost_usd + run->branch_usd - run->billed_usd);
     s->state->result->billed_usd = usd > 0 ? usd : 0;
     return s->state->result->billed_usd;
 }

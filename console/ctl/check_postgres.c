@@ -6,7 +6,14 @@
 #include "clock.h"
 #include "fleet.h"
 
-enum { OLDEST = 150000, QUERIES = 32, SLOW_US = 10000, SCHEDULER_CONNECTIONS = 10, ITS_OWN = 10 };
+enum {
+    OLDEST = 150000,
+    QUERIES = 32,
+    SLOW_US = 10000,
+    SCHEDULER_CONNECTIONS = 10,
+    ITS_OWN = 10,
+    MANY_CHUNKS = 10000
+};
 
 static const char group[] = "postgres";
 
@@ -143,6 +150,28 @@ static void check_days(struct checkup *k)
                 missing == NULL ? "" : missing);
 }
 
+/* Few chunks are compared one by one, whatever there is. */
+static void check_search(struct checkup *k)
+{
+    struct err e;
+    auto_result *r = DB_QUERY(k->c->db, &e, "search_indexes");
+    if (r == NULL) {
+        checkup_add(k, group, "search", FINDING_SKIP, NULL, "%s", e.msg);
+        return;
+    }
+    const char *kinds = db_text(r, 0, "kinds");
+    long long chunks = db_int(r, 0, "chunks", 0);
+    bool has_vector = strcmp(db_text(r, 0, "has_vector"), "t") == 0;
+    bool better = !has_vector || strcmp(db_text(r, 0, "has_hnsw"), "t") == 0;
+    bool hnsw = kinds != NULL && strstr(kinds, "hnsw") != NULL;
+    checkup_add(
+        k, group, "search", hnsw || !better || chunks <= MANY_CHUNKS ? FINDING_OK : FINDING_WARN,
+        has_vector
+            ? "make an index of the kind hnsw: \"Searching many chunks\" in ops/deploy.md"
+            : "install pgvector before there are more: without it each search reads every vector",
+        "about %lld chunks, %s", chunks, kinds != NULL ? kinds : "compared one by one");
+}
+
 void check_postgres(struct checkup *k)
 {
     struct err e;
@@ -164,5 +193,6 @@ void check_postgres(struct checkup *k)
     if (k->schema) {
         check_rights(k);
         check_days(k);
+        check_search(k);
     }
 }

@@ -101,7 +101,7 @@ static int resend(struct ctl *c, struct desk *d, const char *id)
     struct err e;
     size_t len;
     auto_free char *text = input_text(ctl_option(c, "resend"), &len, &e);
-    auto_json *event = text != NULL ? js_parse(text, len, &e) : NULL;
+    auto_json *event = text != NULL ? js_parse_sent(text, len, NULL, &e) : NULL;
     if (event == NULL)
         return ctl_usage(
             c, "--resend: %s; give the mended event as JSON: '{\"name\": …, \"data\": {…}}'",

@@ -101,7 +101,7 @@ static int trigger(struct ctl *c)
     struct err e;
     struct desk d = operate_desk(c);
     const char *text = c->arguments[1];
-    auto_json *data = text != NULL ? js_parse(text, strlen(text), &e) : NULL;
+    auto_json *data = text != NULL ? js_parse_sent(text, strlen(text), NULL, &e) : NULL;
     if (text != NULL && !json_is_object(data))
         return ctl_usage(c, "data must be a JSON object, as '{\"creatorId\": \"…\"}'%s%s",
                          data == NULL ? ": " : "", data == NULL ? e.msg : "");

@@ -38,7 +38,7 @@ static json_t *read_body(struct ctl *c, int *ret_code)
         return NULL;
     }
     auto_free char *text = input_text(whole ? "-" : given != NULL ? given : "{}", &len, &e);
-    json_t *j = text != NULL ? js_parse(text, len, &e) : NULL;
+    json_t *j = text != NULL ? js_parse_sent(text, len, NULL, &e) : NULL;
     if (j == NULL && whole && text != NULL && is_several(text, len)) {
         *ret_code = ctl_usage(c, "standard input: several events must be one array");
         return NULL;
@@ -71,7 +71,7 @@ static bool add_options(struct ctl *c, json_t *body)
         (void)json_object_set_new(body, "ts", json_integer(ctl_time_ms(c, "at", 0)));
     if (user == NULL)
         return true;
-    json_t *j = js_parse(user, strlen(user), &e);
+    json_t *j = js_parse_sent(user, strlen(user), NULL, &e);
     if (j == NULL)
         return ctl_usage(c, "--user: is no JSON: %s", e.msg) == EXIT_FINE;
     (void)json_object_set_new(body, "user", j);
@@ -158,7 +158,7 @@ static int run(struct ctl *c)
     } else {
         ingest_name(&in, NULL);
         bool ok = in.count == 0 ||
-                  (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, NULL, c->db, &e)
+                  (strcmp(durable, "postgres") == 0 ? ingest_to_postgres(&in, c->db, &e)
                                                     : ingest_to_redis(&all, 1, c->kv, &e));
         code = ok ? tell(c, &in, durable) : ctl_fail(c, &e);
     }

@@ -46,6 +46,17 @@ cross join lateral (
 ) p
 where to_regclass('chronos.' || quote_ident(part)) is null
 
+-- name: search_indexes :one
+-- By what kinds of index chunks are searched (null = by none), whether a better kind is to be had, and about how many chunks there are.
+select (select string_agg(distinct m.amname, ', ')
+        from pg_index i
+        join pg_class x on x.oid = i.indexrelid
+        join pg_am m on m.oid = x.relam
+        where i.indrelid = 'public.video_chunks'::regclass and i.indisvalid and m.amname in ('hnsw', 'ivfflat')) as kinds,
+       exists (select from pg_am where amname = 'hnsw') as has_hnsw,
+       exists (select from pg_extension where extname = 'vector') as has_vector,
+       (select greatest(0, c.reltuples)::bigint from pg_class c where c.oid = 'public.video_chunks'::regclass) as chunks
+
 -- name: open_orders :one
 -- Events and commands that schedulers should have taken half a minute ago.
 select (select count(*) from chronos.outbox

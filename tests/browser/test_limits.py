@@ -57,8 +57,8 @@ def test_what_was_done_is_in_the_audit_log_and_found_by_its_target(page, creator
     set_for_one(page, "budget", creator, "3")
     page.tab_to("Audit", exact=True, most=200).press(Keys.ENTER).title("Audit")
     page.fill("#audit-target", creator)
+    page.wait(lambda: "target=" + creator in page.path(), "the filter in the address")
     page.wait(lambda: [r for r in page.all("[data-audit]") if "budget.set" in r.text and "anybody" in r.text] and len(page.all("[data-audit]")) == 1, "only that change")
-    assert "target=" + creator in page.path()
     page.tab_to("Details").press(Keys.ENTER)
     page.wait_text('"usd": 3', "[data-audit]")
     assert violations(page) == []

@@ -1,9 +1,14 @@
 """Who may do what: every route of the table, with every key and without."""
 
+import json
+import re
+
 import pytest
 
 from keys import new_key
+from openapi import named, validate
 from test_server import is_error
+from web import read_all
 
 # they ask for a proof of their own: a key in the body, a signed link
 OWN_PROOF = ("/login", "/storage/{path*}")
@@ -112,6 +117,31 @@ def test_a_person_logs_in_and_out(guarded, keys):
     is_error(guarded.post("/login", {"key": keys["event"][0]}), 401, "unauthorized")
     is_error(guarded.post("/login", {"key": "x"}), 401, "unauthorized")
     assert guarded.post("/login", {}).json["field"] == "key"
+
+
+def log_in_from(w, address, key):
+    """(status, head)"""
+    body = json.dumps({"key": key}).encode()
+    with w.connect(address) as c:
+        c.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        head, _, answer = read_all(c).partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    assert status == 200 or validate(json.loads(answer), named("Error")) is None
+    return status, head.decode()
+
+
+def test_wrong_keys_are_tried_ten_times_a_minute_and_hold_up_nobody_else(guarded, keys):
+    right, wrong = keys["admin"][0], keys["admin"][0][:-1]
+    assert [log_in_from(guarded, "127.0.0.2", right)[0] for _ in range(20)] == [200] * 20, "right ones are no tries"
+    assert [log_in_from(guarded, "127.0.0.2", wrong)[0] for _ in range(10)] == [401] * 10
+    status = 401
+    while status == 401:  # one more than ten when they took so long that there is another try
+        status, head = log_in_from(guarded, "127.0.0.2", wrong)
+    assert status == 429 and 1 <= int(re.search("Retry-After: ([0-9]+)", head)[1]) <= 7
+    assert log_in_from(guarded, "127.0.0.2", right)[0] == 429, "else it could be told from wrong ones"
+    for other in range(3, 30):
+        assert log_in_from(guarded, f"127.0.0.{other}", right)[0] == 200
+    assert log_in_from(guarded, "127.0.0.3", wrong)[0] == 401
 
 
 def test_a_cookie_cannot_be_made_up(guarded, keys):

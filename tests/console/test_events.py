@@ -43,6 +43,36 @@ def test_all_that_was_said_arrives(web, durable):
     assert (row["idempotency_key"], row["v"], row["ms"]) == (key, "7", 1577934245678)
 
 
+NUMBERS = [0, 2**53 + 1, 2**63 - 1, -(2**63), 0.1, -2.5, 1.025, 0.30000000000000004, 1 / 3, 3.141592653589793, 1e-7, 5e-324]
+LARGE = [1e22, 1.7976931348623157e308]
+
+
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_numbers_arrive_in_a_run_as_they_were_sent(web, durable):
+    numbers, user = NUMBERS + LARGE * (durable == "redis"), NUMBERS + LARGE
+    event = web.post(f"/e/key?durable={durable}", {"name": "test/echo", "data": {"n": numbers}, "user": user}).json["ids"][0]
+    run = web.engine.wait_for_run(event, status="completed")
+    seen, told = web.get(f"/v1/runs/{run['id']}").data["output"], web.get(f"/v1/events/{event}").data
+    assert [repr(n) for n in seen["data"]["n"]] == [repr(n) for n in numbers]
+    assert seen["user"] == user
+    assert told["data"]["n"] == numbers
+
+
+@pytest.mark.parametrize("body, field", [
+    ('{"name": "test/echo", "data": {"a": [1, {"n": 9223372036854775808}]}}', "[0].data.a[1].n"),
+    ('[{"name": "test/echo"}, {"name": "test/echo", "data": {"n": -9223372036854775809}}]', "[1].data.n"),
+    ('[{"name": "test/echo", "ts": 123456789012345678901234567890}]', "[0].ts"), ('[{"name": "test/echo", "data": {"n": 1e400}}]', "[0].data.n")])
+def test_a_number_that_would_lose_digits_is_refused_by_its_field(web, body, field):
+    for route in ("/e/key", "/e/key?durable=postgres", "/v1/events"):
+        answer = is_error(web.post(route, body), 400, "invalid_json")
+        assert answer["field"] == field and "too large to be kept exactly" in answer["error"]
+
+
+def test_a_number_that_postgres_writes_as_a_whole_one_of_more_than_64_bits(web):
+    for large in (2.0**63, -1e22):
+        assert "64 bits" in refused(web.post("/e/key?durable=postgres", [{"name": "a"}, {"name": "a", "data": {"n": [large]}}]), "[1].data")
+
+
 @pytest.mark.parametrize("bad,field", [
     ({}, "[0].name"), ({"name": ""}, "[0].name"), ({"name": 5}, "[0].name"), ({"name": "x" * 257}, "[0].name"),
     ({"name": "inngest/x"}, "[0].name"), ({"name": "a", "data": []}, "[0].data"),
@@ -73,6 +103,7 @@ def test_what_is_no_event(web):
     for body in ("", "{", "nothing", "[1", b"\xff\xfe", "5", '"x"'):
         answer = web.post("/e/key", body)
         assert answer.status == 400 and answer.json["code"] == "invalid_json" and answer.json["ids"] == [], answer
+        assert answer.json["field"] == "body", answer
     assert web.post("/e/key", [{"name": "a"}] * 5001).json["error"].startswith("the request has 5001 events")
     assert web.post("/e/key?durable=paper", {"name": "a"}).json["field"] == "durable"
 
@@ -84,6 +115,7 @@ def test_a_text_with_nul_is_refused_and_says_what_to_do(web):
                       "/api/bulk/reprocess", "/api/admin/reprocess-embeddings"):
             answer = web.post(route, event)
             assert answer.status == 400 and answer.json["code"] == "invalid_json", (route, answer)
+            assert answer.json["field"] in ("[0].data.title", "[0].data", "data.title", "[0].data"), answer
             assert "the character \\u0000, which Postgres cannot hold: leave it out" in answer.json["error"]
 
 
@@ -99,18 +131,44 @@ def seeded(web, seed, n=1, durable="redis"):
                     x_inngest_event_id_seed=seed).json["ids"]
 
 
-def test_ids_are_those_of_the_sdk(web):
-    now = int(time.time() * 1000)
-    ids = seeded(web, f"{now}," + base64.b64encode(bytes(6) + b"\xff\xff\xff\xfe").decode(), 3)
-    assert [i[10:] for i in ids] == ["0" * 9 + "3ZZZZZZ", "0" * 16, "0" * 15 + "1"], ids
-    assert all(i[:10] == ids[0][:10] for i in ids)
-    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    assert sum(digits.index(c) << 5 * (9 - i) for i, c in enumerate(ids[0][:10])) == now
+def new_seed():
+    return f"{int(time.time() * 1000)}," + base64.b64encode(uuid.uuid4().bytes[:10]).decode()
+
+
+DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def number(digits):
+    return sum(DIGITS.index(c) << 5 * i for i, c in enumerate(reversed(digits)))
+
+
+def test_ids_are_made_of_the_seed(web):
+    seed = new_seed()
+    ids = seeded(web, seed, 3)
+    assert {number(i[:10]) for i in ids} == {int(seed.split(",")[0])}
+    assert all((number(i[10:]) - number(ids[0][10:])) % 2**32 == n for n, i in enumerate(ids))
+
+
+def test_a_seed_that_is_used_for_other_events(web):
+    """In Redis they are other events, with ids of their own; Postgres, which can ask, refuses them."""
+    seed = new_seed()
+    mine = [{"name": "test/echo", "data": {"n": n}} for n in (1, 2)]
+    for durable in ("redis", "postgres"):
+        first = web.post(f"/e/key?durable={durable}", mine, x_inngest_event_id_seed=seed).json["ids"]
+        for other in ([{"name": "test/echo", "data": {"n": n}} for n in (1, 3)], mine[:1], [*mine, {"name": "test/echo"}],
+                      [{**mine[0], "id": "a"}, mine[1]], [{**mine[0], "ts": 1577934245678}, mine[1]], mine[::-1]):
+            answer = web.post(f"/e/key?durable={durable}", other, x_inngest_event_id_seed=seed)
+            if durable == "postgres":
+                assert "other events" in refused(answer, "x-inngest-event-id-seed")
+            else:
+                assert answer.status == 200 and not set(answer.json["ids"]) & set(first)
+        web.engine.rows("update chronos.event_seeds set digest = null where seed = %s returning seed", seed)  # as the release before
+        assert web.post(f"/e/key?durable={durable}", mine, x_inngest_event_id_seed=seed).json["ids"] == first
 
 
 @pytest.mark.parametrize("durable", ("redis", "postgres"))
 def test_the_same_seed_starts_nothing_twice(web, durable):
-    seed = f"{int(time.time() * 1000)}," + base64.b64encode(uuid.uuid4().bytes[:10]).decode()
+    seed = new_seed()
     first = seeded(web, seed, 2, durable)
     assert seeded(web, seed, 2, durable) == first
     last = web.post(f"/e/key?durable={durable}", {"name": "test/echo"}).json["ids"][0]
@@ -120,9 +178,10 @@ def test_the_same_seed_starts_nothing_twice(web, durable):
         assert len([web.engine.wait_for_run(event)]) == 1 and len(web.engine.runs_of(event)) == 1
 
 
-def test_a_strange_seed_is_no_seed(web):
-    for seed in ("", "x", "1,AAAA", "99999999999999,AAAAAAAAAAAAAA==", f"{int(time.time() * 1000)},%%%"):
-        assert seeded(web, seed) != seeded(web, seed), seed
+@pytest.mark.parametrize("durable", ("redis", "postgres"))
+def test_a_strange_seed_is_no_seed(web, durable):
+    for seed in ("", "x", "1,AAAA", "99999999999999,AAAAAAAAAAAAAA==", f"{int(time.time() * 1000)},%%%", "x" * 5000):
+        assert seeded(web, seed, durable=durable) != seeded(web, seed, durable=durable), seed
 
 
 def test_postgres_keeps_it_while_redis_is_away(make_stack, database):

@@ -54,7 +54,7 @@ def test_trigger(api):
     before = runs("test-echo"), runs("test-ticking")
     assert api.post("/v1/functions/test-echo/trigger", {"data": {"n": 5}}).data["id"]
     assert api.post("/v1/functions/test-ticking/trigger").data["audit_id"]
-    api.engine.wait_until(lambda: runs("test-echo") > before[0] and runs("test-ticking") > before[1], 20, "both to run")
+    api.engine.wait_until(lambda: runs("test-echo") - before[0] and runs("test-ticking") - before[1], 20, "both to run")
     new, = runs("test-echo") - before[0]
     api.engine.wait_until(lambda: api.get("/v1/runs/" + new).data["event"], 20, "its event")
     assert api.get("/v1/runs/" + new).data["event"]["data"] == {"n": 5}

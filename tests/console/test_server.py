@@ -5,6 +5,9 @@ import signal
 import socket
 import threading
 import time
+import uuid
+
+import pytest
 
 from keys import new_key
 from web import Web, read_all
@@ -72,8 +75,35 @@ def test_paths_lead_nowhere(web):
 
 
 def test_a_query_that_cannot_be_read(web):
-    is_error(web.get("/health?a=%zz"), 400, "invalid_query")
-    is_error(web.get("/health?a=%0d%0aSet-Cookie:x"), 400, "invalid_query")
+    for value in ("%zz", "%0d%0aSet-Cookie:x", "%ff"):
+        assert is_error(web.get(f"/health?a=1&b={value}"), 400, "invalid_query")["field"] == "b"
+    assert is_error(web.get("/health?b%ff=%ff"), 400, "invalid_query")["field"] == "b%ff"
+    with web.connect() as c:
+        c.sendall(b"GET /health?\xff=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b'"field":null' in c.recv(65536)
+
+
+@pytest.mark.parametrize("method, path, body, field", [
+    ("GET", "/v1/runs/%ff", None, "id"), ("GET", "/api/video/%zz/status", None, "id"), ("POST", "/e/%ff", {}, "key"),
+    ("GET", "/api/bulk?before=yesterdy", None, "before"), ("GET", "/api/bulk?before=2026-01-05T06:00:00Z,x", None, "before"),
+    ("GET", "/api/video/list?before=,", None, "before"), ("GET", "/api/video/list?before=5,x", None, "before"), ("GET", "/v1/runs?before=x", None, "before"),
+    ("GET", "/v1/runs?cursor=x", None, "cursor"), ("GET", "/v1/events?cursor=x", None, "cursor"), ("GET", "/v1/audit?cursor=x", None, "cursor"),
+    ("GET", "/v1/rejected?cursor=x", None, "cursor"), ("POST", "/e/key", b'{"name": "\xff"}', "body"),
+    ("POST", "/api/bulk/delete", b'{"x": "\xff"}', "body"), ("POST", "/api/bulk/delete", [], "body"), ("POST", "/e/key", [{}] * 5001, "body"),
+    ("POST", "/v1/functions/test-echo/trigger", {"data": {"n": [1e22]}}, "data"), ("POST", f"/v1/runs/{'0' * 26}/retry", {}, "id"),
+    ("POST", "/v1/functions/nothing/pause", None, "id"), ("GET", "/storage/videos/x.mp4", None, "signature")])
+def test_an_error_names_its_field(web, method, path, body, field):
+    answer = web.call(method, path, body)
+    assert 400 <= answer.status < 500 and answer.json["field"] == field, answer
+
+
+def test_places_in_lists_of_the_application(web):
+    for place in ("2026-01-05", "2026-01-05T06:00:00Z", "2026-01-05T06:00:00.123456Z", f"2026-01-05T06:00:00.123456Z,{uuid.uuid4()}", "1767592800000"):
+        assert web.get(f"/api/video/list?before={place}").json["success"] and web.get(f"/api/bulk?before={place}").json["success"]
+
+
+def test_the_field_of_a_body_that_is_too_large(console):
+    assert is_error(console(CHRONOS_CONSOLE_MAX_BODY_BYTES=1024).post("/e/key", {"x": "y" * 5000}), 413, "too_large")["field"] == "body"
 
 
 def test_a_huge_head_is_refused(web):
@@ -122,6 +152,29 @@ def test_slow_clients_are_let_go_and_hold_up_nobody(console):
         dripping.join()
         for c in slow:
             c.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                                    b"POST /e/key HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"],
+                         ids=["the first request", "another request", "the body"])
+def test_a_request_that_comes_byte_by_byte_is_cut_off(console, before):
+    """Also the second one of a connection, which may be idle for longer than a request may take."""
+    with console(CHRONOS_CONSOLE_REQUEST_MS=1500).connect() as c:
+        c.sendall(before)
+        if before.startswith(b"GET"):
+            assert c.recv(65536).startswith(b"HTTP/1.1 200")
+        c.setblocking(False)
+        for _ in range(400):
+            time.sleep(0.1)
+            try:
+                c.sendall(b"G")
+                if c.recv(65536) == b"":
+                    return
+            except BlockingIOError:
+                pass
+            except OSError:
+                return
+    raise AssertionError("it still drips")
 
 
 def test_stopping_answers_what_has_come(console):
@@ -200,6 +253,36 @@ def test_files_of_the_page_are_kept_by_browsers_until_there_is_another_release(w
 
 
 # ---- nobody makes the others wait ----
+def is_served(connection):
+    try:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("settings, most", [({}, 12), ({"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS": 3}, 3),
+                                            ({"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS": 0}, 16)])
+def test_one_address_leaves_connections_to_others(console, settings, most):
+    w = console(CHRONOS_CONSOLE_CONNECTIONS=16, **settings)
+    greedy = [w.connect("127.0.0.2") for _ in range(most)]
+    assert all(map(is_served, greedy))
+    if most < 16:
+        with w.connect("127.0.0.2") as more:
+            assert not is_served(more), "it is closed at once"
+        with w.connect("127.0.0.3") as other:
+            assert is_served(other)
+        greedy.pop().close()
+        w.engine.wait_until(lambda: serves_one_more(w), 20, "a place that was given back to be had")
+    for c in greedy:
+        c.close()
+
+
+def serves_one_more(w):
+    with w.connect("127.0.0.2") as c:
+        return is_served(c)
+
+
 def test_a_login_is_short(web):
     """It is read by the thread that reads for everybody, before anybody has shown a key."""
     is_error(web.post("/login", {"key": "x" * 5000}), 413, "too_large")
@@ -208,6 +291,24 @@ def test_a_login_is_short(web):
 def test_a_query_with_too_many_values_is_refused(web):
     """One that is left out without a word could be the filter that matters."""
     is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
+
+
+@pytest.mark.parametrize("count", (17, 500, 10000))
+def test_however_many_values_a_query_has_there_is_an_answer(web, count):
+    """libmicrohttpd has no memory for an answer when it has read 500."""
+    is_error(web.get("/v1/runs?" + "&".join("a" * count)), 400, "invalid_query")
+    with web.connect() as c:
+        c.sendall(b"GET /health?" + b"&".join(b"a" for _ in range(count)) + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert c.recv(65536).startswith(b"HTTP/1.1 400")
+        assert is_served(c), "the next request of the connection"
+
+
+def test_two_hosts_are_refused(web):
+    for other in (b"127.0.0.1", b"example.com"):
+        with web.connect() as c:
+            c.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nhost: " + other + b"\r\n\r\n")
+            answer = c.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 400") and b'"field":"Host"' in answer
 
 
 def test_an_outside_service_that_hangs_holds_up_searches_alone(console, web):

@@ -58,9 +58,9 @@ class Web:
     def post(self, path, body=None, **headers):
         return self.call("POST", path, body, **headers)
 
-    def connect(self):
-        """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def connect(self, address=""):
+        """A bare connection, from an address of this machine."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(address, 0) if address else None)
 
     def routes(self):
         """[(method, pattern, access)] as the daemon prints its table."""

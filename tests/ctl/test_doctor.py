@@ -20,13 +20,23 @@ def test_a_sound_engine(ctl):
     assert faults(report) == set() and report["failures"] == 1 and not report["ok"]
     for check in [("redis", "version"), ("redis", "persistence"), ("redis", "eviction"), ("redis", "rights"),
                   ("redis", "latency"), ("postgres", "schema"), ("postgres", "writable"), ("postgres", "rights"),
-                  ("postgres", "partitions by day"), ("engine", "clocks of the stores"), ("engine", "partitions"),
+                  ("postgres", "partitions by day"), ("postgres", "search"), ("engine", "clocks of the stores"), ("engine", "partitions"),
                   ("engine", "schedulers"), ("engine", "workers"), ("engine", "functions"), ("engine", "events"),
                   ("host", "ffmpeg"), ("host", "disk"), ("host", "settings")]:
         assert found[check]["status"] == "ok", found[check]
     assert found["services", "YouTube reachable"]["status"] == "skip"
     for f in report["findings"]:
         assert (f["todo"] is not None) == (f["status"] in ("warn", "fail")), f
+
+
+def test_many_chunks_without_an_index(own):
+    own.stack.start_scheduler()
+    video = own.make_video("youtube")
+    own.rows("""insert into public.video_chunks (video_id, chunk_index, chunk_text, start_time_seconds, end_time_seconds, word_count)
+        select %s, n, 'a word', n, n + 1, 2 from generate_series(1, 12000) n""", video["id"])
+    own.rows("analyze public.video_chunks")
+    found = by_check(own.ctl.json("doctor", "--offline", code=1))["postgres", "search"]
+    assert found["status"] == "warn" and "pgvector" in found["todo"] and "12000 chunks" in found["found"]
 
 
 def test_people_get_a_line_each_and_what_to_do(ctl):

@@ -1,13 +1,16 @@
 """aggregate-analytics: the cache holds what a slow and plain reference computes from the same rows."""
 
+import contextlib
 import datetime
 import json
+import os
 import uuid
 
+import psycopg2
 import pytest
 
 import analytics_reference as reference
-from ops.stack import seed
+from ops.stack import repository, seed
 
 AGGREGATE = "aggregate-analytics"
 # A moment of that milliseconds' precision which the ranges are computed for: their bounds are known then.
@@ -254,12 +257,102 @@ def test_all_creators_or_one(running):
     run = aggregate(running, {})
     assert run["output"] == {"success": True, "creators_processed": 205, "cache_entries_updated": 820,
                              "creators_failed": 0, "errors": []}
-    steps = [s["step"] for s in running.steps_of(run) if not s["step"].startswith("cursor:")]
-    assert steps == ["fetch-creators", "aggregate-creators-0", "aggregate-creators-1", "aggregate-creators-2", "summarise"]
+    assert sorted(s["step"] for s in running.steps_of(run)) == [
+        "aggregate-batch-0", "aggregate-batch-1", "aggregate-batch-2", "list-batches", "summarise"]
     at = running.row("select distinct computed_at from public.analytics_cache")["computed_at"]
     creator = running.value("select min(id::text) from public.creators")
     assert aggregate(running, {"creator_id": creator})["output"]["cache_entries_updated"] == 4
     assert running.value("select count(*) from public.analytics_cache where computed_at > %s", at) == 4
+
+
+@contextlib.contextmanager
+def held(chronos, creators):
+    """Their rows, so that whoever computes their figures has to wait."""
+    with contextlib.closing(psycopg2.connect(chronos.stack.database_url)) as other, other.cursor() as c:
+        c.execute("select from public.creators where id = any(%s::uuid[]) for update", ([str(i) for i in creators],))
+        yield
+
+
+def done_batches(chronos):
+    """Of the only run."""
+    return {r["step"] for r in chronos.rows("select step from chronos.step_ledger where step like 'aggregate-batch-%%'")}
+
+
+def ids_in_order(chronos):
+    return [r["id"] for r in chronos.rows("select id from public.creators order by id")]
+
+
+def test_batches_do_not_wait_for_each_other(running):
+    """The second one, which is small, ends while the first waits for a row that is held (a statement of the worker's waits ten
+    seconds at most)."""
+    plant(running, creators=103, videos=100, events=300)
+    ids = ids_in_order(running)
+    with held(running, ids[:1]):
+        entry = running.send_event("analytics/aggregate.requested", {})
+        running.wait_until(lambda: done_batches(running), 60, "the second batch")
+        assert done_batches(running) == {"aggregate-batch-1"}
+        assert {r["creator_id"] for r in running.rows("select creator_id from public.analytics_cache")} == set(ids[100:])
+    assert running.wait_for_run(entry, AGGREGATE, "completed", 60)["output"]["creators_processed"] == 103
+
+
+def test_a_creator_that_comes_after_the_list_was_made_is_not_left_out(running):
+    """Four batches at a time wait for rows that are held, and the other two are of creators that come and go meanwhile."""
+    plant(running, creators=600, videos=300, events=600)
+    ids = ids_in_order(running)
+    late = [str(uuid.UUID(int=uuid.UUID(str(ids[550])).int + 1)), "ffffffff-ffff-ffff-ffff-ffffffffffff"]
+    with held(running, ids[0:400:100]):
+        entry = running.send_event("analytics/aggregate.requested", {})
+        running.wait_until(lambda: running.value("select count(*) from pg_stat_activity where datname = current_database()"
+                                                 " and wait_event_type = 'Lock'") == 4, 60, "four batches to wait")
+        for creator in late:
+            running.make_creator(id=creator)
+        running.rows("delete from public.creators where id = %s", ids[500])
+        assert done_batches(running) == set()
+    assert running.wait_for_run(entry, AGGREGATE, "completed", 60)["output"]["creators_processed"] == 601
+    assert {str(r["creator_id"]) for r in running.rows("select distinct creator_id from public.analytics_cache")} == \
+        {str(i) for i in [*ids, *late] if i != ids[500]}
+
+
+def test_of_very_many_creators_there_are_more_in_a_batch(school):
+    """The list of batches has a length that a step's result may have."""
+    plant(school, creators=30, videos=30, events=0, students=0)
+    with open(os.path.join(repository(), "sql", "queries", "analytics.sql"), encoding="utf-8") as f:
+        query = f.read().partition("-- name: list_creator_batches :one\n")[2].partition("\n\n-- name")[0]
+    ids = [str(i) for i in ids_in_order(school)]
+
+    def ends(creator, least, most):
+        with school.db.cursor() as c:
+            c.execute("prepare batches as " + query)
+            c.execute("execute batches(%s, %s, %s)", (creator, str(least), str(most)))
+            count, found = c.fetchone()
+            c.execute("deallocate batches")
+        return count, json.loads(found)
+
+    assert ends(None, 10, 2000) == (30, [ids[9], ids[19]])
+    assert ends(None, 11, 2000) == (30, [ids[10], ids[21]])
+    assert ends(None, 1, 4) == (30, [ids[7], ids[15], ids[23]])
+    assert ends(None, 30, 1) == ends(None, 40, 1) == (30, [])
+    assert ends(ids[4], 10, 2000) == (1, [])
+    assert ends(str(uuid.uuid4()), 10, 2000) == (0, [])
+
+
+def test_a_run_that_began_in_the_version_before_is_ended_by_this_one(running):
+    """Its rows had other names. What it has done is done again, and all creators are there."""
+    plant(running, creators=205, videos=300, events=600)
+    running.wait_until(lambda: running.rows("select id from chronos.functions where id = %s", AGGREGATE), 20,
+                       "the function to be known")
+    running.daemon("worker-1").stop()
+    entry = running.send_event("analytics/aggregate.requested", {})
+    run = running.wait_until(lambda: running.redis.keys("*:run:*"), 20, "the run")[0]
+    run = run.decode() if isinstance(run, bytes) else run
+    running.redis.hset(run, "begun", "1")
+    running.redis.hset(run.replace(":run:", ":steps:"), mapping={
+        "fetch-creators": json.dumps({"at": 1767225600000, "creators": 205}),
+        "aggregate-creators-0": json.dumps({"creators": 100, "entries": 400, "errors": ["one"]}),
+        "cursor:aggregate-creators-1": json.dumps("40000000-0000-0000-0000-000000000000")})
+    running.daemon("worker-1").start()
+    assert running.wait_for_run(entry, AGGREGATE, "completed", 60)["output"] == {
+        "success": True, "creators_processed": 205, "cache_entries_updated": 820, "creators_failed": 0, "errors": []}
 
 
 def test_no_creators_is_no_fault(running):

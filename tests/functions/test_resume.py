@@ -56,12 +56,13 @@ class Crashes:
         for worker in self.doomed.values():
             worker.wait_ready(60)
 
-    def wait_all_dead(self):
-        def living():
-            # the leader of a dying process is a zombie before its other threads are gone: only its status is the end
-            return [n for n, w in self.doomed.items() if w.process.exit_status() is None]
+    def living(self):
+        """The armed ones. The leader of a dying process is a zombie before its other threads are gone: only its status is
+        the end."""
+        return [n for n, w in self.doomed.items() if w.process.exit_status() is None]
 
-        self.chronos.wait_until(lambda: not living(), 60, "all armed workers to die", seen=living)
+    def wait_all_dead(self):
+        self.chronos.wait_until(lambda: not self.living(), 60, "all armed workers to die", seen=self.living)
         for name, worker in self.doomed.items():
             assert worker.process.exit_status() == -signal.SIGKILL, f"{name} did not die of SIGKILL"
 

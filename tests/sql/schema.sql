@@ -666,11 +666,12 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
     SET jit TO 'off'
     SET work_mem TO '128MB'
     AS $$
+    -- Creators and ranges go by their numbers in here.
     with span as (
-        select r.name, r.starts, r.ends,
+        select r.no::integer as no, r.name, r.starts, r.ends,
                r.starts - interval '24 hours' * ceil(extract(epoch from r.ends - r.starts) / 86400)::double precision
                    as previous_starts
-        from unnest(ranges, range_starts, range_ends) as r (name, starts, ends)
+        from unnest(ranges, range_starts, range_ends) with ordinality as r (name, starts, ends, no)
     ),
     -- Times are whole microseconds, so what follows a bound begins one microsecond after it.
     bound as materialized (
@@ -681,7 +682,7 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
     ),
     -- The segments of each range, and those of the range before: number n begins with the n-th bound.
     part as materialized (
-        select s.name, n as segment,
+        select s.no as span, n as segment,
                s.starts <= bound.list[n] and bound.list[n] <= s.ends as is_now,
                s.previous_starts <= bound.list[n] and bound.list[n] <= s.starts as is_before
         from span s
@@ -690,34 +691,54 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
         where bound.list[n] between s.previous_starts and s.ends
     ),
     creator as materialized (
-        select c.id from public.creators c where c.id = any (creators)
+        select c.id, row_number() over (order by c.id)::integer as no
+        from public.creators c
+        where c.id = any (creators)
     ),
     video as materialized (
-        select v.id, v.creator_id, v.title, v.thumbnail_url, v.duration_seconds, v.source_type, v.file_size_bytes, v.created_at
+        select c.no as creator, v.id, v.title, v.thumbnail_url, v.duration_seconds, v.source_type, v.file_size_bytes, v.created_at
         from public.videos v
+        join creator c on c.id = v.creator_id
         where v.creator_id = any (creators)
             and not v.is_deleted
     ),
     started as materialized (
-        select e.creator_id, e.video_id, e.student_id, e.created_at, width_bucket(e.created_at, bound.list) as segment
-        from bound
-        join public.video_analytics_events e
-            on e.created_at >= bound.list[1] and e.created_at < bound.list[cardinality(bound.list)]
-        where e.creator_id = any (creators)
-            and e.event_type = 'video_started'
+        select c.no as creator, e.video_id, e.student_id, e.created_at,
+               floor(date_part('epoch', e.created_at) / 86400)::integer as day,
+               floor(date_part('epoch', e.created_at) / 3600)::integer as hour,
+               width_bucket(e.created_at, bound.list) as segment
+        from (
+            select e.creator_id, e.video_id, e.student_id, e.created_at
+            from bound
+            join public.video_analytics_events e
+                on e.created_at >= bound.list[1] and e.created_at < bound.list[cardinality(bound.list)]
+            where e.creator_id = any (creators)
+                and e.event_type = 'video_started'
+            offset 0 -- so that the index is asked for the time, too
+        ) e
+        join creator c on c.id = e.creator_id
+        cross join bound
     ),
     outcome as materialized (
-        select e.creator_id, e.video_id, e.event_type, e.metadata, e.created_at,
-               width_bucket(e.created_at, bound.list) as segment
-        from bound
-        join public.video_analytics_events e
-            on e.created_at >= bound.list[1] and e.created_at < bound.list[cardinality(bound.list)]
-        where e.creator_id = any (creators)
-            and e.event_type in ('video_completed', 'video_transcribed')
+        select c.no as creator, e.video_id, e.event_type, e.created_at, width_bucket(e.created_at, bound.list) as segment,
+               case when e.event_type = 'video_completed'
+                   then chronos.metadata_number(e.metadata -> 'watch_time_seconds') end as watched,
+               case when e.event_type = 'video_transcribed' then e.metadata end as metadata
+        from (
+            select e.creator_id, e.video_id, e.event_type, e.metadata, e.created_at
+            from bound
+            join public.video_analytics_events e
+                on e.created_at >= bound.list[1] and e.created_at < bound.list[cardinality(bound.list)]
+            where e.creator_id = any (creators)
+                and e.event_type in ('video_completed', 'video_transcribed')
+            offset 0
+        ) e
+        join creator c on c.id = e.creator_id
+        cross join bound
     ),
     -- what happened to each video in each range and in the one before
     per_video as materialized (
-        select x.creator_id, p.name, x.video_id,
+        select x.creator, p.span, x.video_id,
                coalesce(sum(x.starts) filter (where p.is_now), 0) as starts,
                coalesce(sum(x.completions) filter (where p.is_now), 0) as completions,
                coalesce(sum(x.watched) filter (where p.is_now), 0) as watched,
@@ -725,42 +746,41 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
                coalesce(sum(x.completions) filter (where p.is_before), 0) as completions_before,
                coalesce(sum(x.watched) filter (where p.is_before), 0) as watched_before
         from (
-            select s.creator_id, s.video_id, s.segment, count(*) as starts, 0 as completions, 0 as watched
+            select s.creator, s.video_id, s.segment, count(*)::integer as starts, 0 as completions, null::numeric as watched
             from started s
-            group by s.creator_id, s.video_id, s.segment
+            group by s.creator, s.video_id, s.segment
             union all
-            select o.creator_id, o.video_id, o.segment, 0, count(*),
-                   sum(chronos.metadata_number(o.metadata -> 'watch_time_seconds'))
+            select o.creator, o.video_id, o.segment, 0, count(*)::integer, sum(o.watched)
             from outcome o
             where o.event_type = 'video_completed'
-            group by o.creator_id, o.video_id, o.segment
+            group by o.creator, o.video_id, o.segment
         ) x
         join part p on p.segment = x.segment
-        group by x.creator_id, p.name, x.video_id
+        group by x.creator, p.span, x.video_id
     ),
     -- queries 1 and 2: the figures of the range and of the one before; a video that nobody started has the rate 0
-    totals as (
-        select t.creator_id, t.name, sum(t.starts) as views, sum(t.watched) as watched,
+    totals as materialized (
+        select t.creator, t.span, sum(t.starts) as views, sum(t.watched) as watched,
                sum(t.starts_before) as views_before, sum(t.watched_before) as watched_before
         from per_video t
-        group by t.creator_id, t.name
+        group by t.creator, t.span
     ),
-    rates as (
-        select v.creator_id, t.name,
+    rates as materialized (
+        select v.creator, t.span,
                sum(case when t.starts > 0 then t.completions::double precision / t.starts::double precision * 100 end
                    order by v.id) as rates,
                sum(case when t.starts_before > 0
                        then t.completions_before::double precision / t.starts_before::double precision * 100 end
                    order by v.id) as rates_before
         from per_video t
-        join video v on v.id = t.video_id and v.creator_id = t.creator_id
-        group by v.creator_id, t.name
+        join video v on v.id = t.video_id and v.creator = t.creator
+        group by v.creator, t.span
     ),
-    videos as (
-        select v.creator_id, count(*) as count from video v group by v.creator_id
+    videos as materialized (
+        select v.creator, count(*) as count from video v group by v.creator
     ),
     metrics as (
-        select c.id as creator_id, s.name,
+        select c.no as creator, c.id, s.no as span, s.name,
                coalesce(t.views, 0) as views, coalesce(t.watched, 0)::double precision as watched,
                coalesce(r.rates / n.count, 0) as rate, coalesce(n.count, 0) as videos,
                coalesce(t.views_before, 0) as views_before,
@@ -768,101 +788,108 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
                coalesce(r.rates_before / n.count, 0) as rate_before
         from creator c
         cross join span s
-        left join totals t on t.creator_id = c.id and t.name = s.name
-        left join rates r on r.creator_id = c.id and r.name = s.name
-        left join videos n on n.creator_id = c.id
+        left join totals t on t.creator = c.no and t.span = s.no
+        left join rates r on r.creator = c.no and r.span = s.no
+        left join videos n on n.creator = c.no
     ),
     -- The days of each range: from its start in steps of 24 hours. Nearly all days of all time have nothing to tell, so the
-    -- entries of such days are written once, all of one length, and copied from there in runs: that is most of the work saved.
-    day as materialized (
-        select s.name, n, (t at time zone 'UTC')::date as day, to_char(t at time zone 'UTC', 'YYYY-MM-DD') as text
-        from span s
-        cross join lateral generate_series(s.starts, s.ends, interval '24 hours') with ordinality x (t, n)
-    ),
+    -- entries of such days are written once, all of one length with the bracket or comma before them, and copied from there in
+    -- runs: that is most of the work saved. They are bytes: a text is walked through to find a place in it.
     blank as materialized (
-        select d.name, count(*) as days,
-               convert_to(string_agg('{"date":"' || d.text || '","views":0},', '' order by d.n), 'UTF8') as views,
-               convert_to(string_agg('{"date":"' || d.text || '","storage_gb":0,"cumulative_gb":@},', '' order by d.n),
-                          'UTF8') as storage
-        from day d
-        group by d.name
+        select x.span, x.first_day, x.days, x.views, octet_length(x.views) / x.days as views_size,
+               x.storage, octet_length(x.storage) / x.days as storage_size
+        from (
+            select s.no as span, floor(date_part('epoch', s.starts) / 86400)::integer as first_day, count(*)::integer as days,
+                   convert_to('[' || string_agg('{"date":"' || d.date || '","views":0}', ',' order by d.n), 'UTF8') as views,
+                   convert_to('[' || string_agg('{"date":"' || d.date || '","storage_gb":0,"cumulative_gb":@}', ',' order by d.n),
+                              'UTF8') as storage
+            from span s
+            cross join lateral (
+                select to_char(t at time zone 'UTC', 'YYYY-MM-DD') as date, n
+                from generate_series(s.starts, s.ends, interval '24 hours') with ordinality x (t, n)
+            ) d
+            group by s.no, s.starts
+        ) x
     ),
     -- ends each list: behind the last day
     behind as (
-        select c.id as creator_id, b.name, b.days + 1 as n from creator c cross join blank b
+        select c.no as creator, b.span, b.days + 1 as n from creator c cross join blank b
     ),
     -- query 3
-    views_per_day as (
-        select x.creator_id, p.name, x.day, sum(x.views) as views
+    views_per_day as materialized (
+        select x.creator, x.span, x.day - b.first_day + 1 as n, x.views
         from (
-            select s.creator_id, s.segment, (s.created_at at time zone 'UTC')::date as day, count(*) as views
-            from started s
-            group by 1, 2, 3
-        ) x
-        join part p on p.segment = x.segment and p.is_now
-        group by x.creator_id, p.name, x.day
-    ),
-    views_over_time as (
-        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
-        from (
-            select y.creator_id, y.name, y.n,
-                   convert_from(substring(b.views from (y.last * (octet_length(b.views) / b.days))::integer + 1
-                                          for ((y.n - y.last - 1) * (octet_length(b.views) / b.days))::integer), 'UTF8')
-                       || coalesce('{"date":"' || y.text || '","views":' || y.views || '},', '') as entries
+            select y.creator, p.span, y.day, sum(y.views) as views
             from (
-                select z.*, coalesce(lag(z.n) over (partition by z.creator_id, z.name order by z.n), 0) as last
+                select s.creator, s.segment, s.day, count(*)::integer as views
+                from started s
+                group by s.creator, s.segment, s.day
+            ) y
+            join part p on p.segment = y.segment and p.is_now
+            group by y.creator, p.span, y.day
+        ) x
+        join blank b on b.span = x.span and x.day - b.first_day < b.days
+    ),
+    views_over_time as materialized (
+        select x.creator, x.span, convert_from(string_agg(x.entries, '' order by x.n), 'UTF8') as list
+        from (
+            select y.creator, y.span, y.n,
+                   case when y.views is null then substring(b.views from y.last * b.views_size + 1) || ']'::bytea
+                       else substring(b.views from y.last * b.views_size + 1 for (y.n - y.last) * b.views_size - 2)
+                           || convert_to(y.views || '}', 'UTF8')
+                   end as entries
+            from (
+                select z.*, coalesce(lag(z.n) over (partition by z.creator, z.span order by z.n), 0) as last
                 from (
-                    select v.creator_id, v.name, d.n, d.text, v.views
-                    from views_per_day v
-                    join day d on d.name = v.name and d.day = v.day
+                    select v.creator, v.span, v.n, v.views from views_per_day v
                     union all
-                    select e.creator_id, e.name, e.n, null, null from behind e
+                    select e.creator, e.span, e.n, null from behind e
                 ) z
             ) y
-            join blank b on b.name = y.name
+            join blank b on b.span = y.span
             offset 0 -- so that what is sorted is the entries and not what they are copied from
         ) x
-        group by x.creator_id, x.name
+        group by x.creator, x.span
     ),
     -- queries 4 and 8: the videos that were watched, best first
-    watched as (
-        select v.creator_id, t.name, v.id, v.title, v.thumbnail_url, v.duration_seconds, v.source_type, t.starts,
+    watched as materialized (
+        select v.creator, t.span, v.id, v.title, v.thumbnail_url, v.duration_seconds, v.source_type, t.starts,
                t.completions::double precision / t.starts::double precision * 100 as rate,
                case when t.completions > 0 then (t.watched / t.completions)::double precision else 0 end as watch_time,
-               row_number() over (partition by v.creator_id, t.name
+               row_number() over (partition by v.creator, t.span
                                   order by t.completions::double precision / t.starts::double precision desc,
                                            t.starts desc, v.id) as place_by_rate,
-               row_number() over (partition by v.creator_id, t.name order by t.starts desc, v.id) as place_by_views
+               row_number() over (partition by v.creator, t.span order by t.starts desc, v.id) as place_by_views
         from per_video t
-        join video v on v.id = t.video_id and v.creator_id = t.creator_id
+        join video v on v.id = t.video_id and v.creator = t.creator
         where t.starts > 0
     ),
-    completion_rates as (
-        select w.creator_id, w.name,
-               jsonb_agg(jsonb_build_object('video_id', w.id, 'title', w.title, 'completion_rate', w.rate, 'views', w.starts)
-                         order by w.place_by_rate) as list
+    completion_rates as materialized (
+        select w.creator, w.span,
+               json_agg(json_build_object('video_id', w.id, 'title', w.title, 'completion_rate', w.rate, 'views', w.starts)
+                        order by w.place_by_rate) as list
         from watched w
         where w.place_by_rate <= 10
-        group by w.creator_id, w.name
+        group by w.creator, w.span
     ),
-    top_videos as (
-        select w.creator_id, w.name,
-               jsonb_agg(jsonb_build_object(
-                             'id', w.id, 'title', w.title, 'thumbnail_url', w.thumbnail_url,
-                             'duration_seconds', w.duration_seconds, 'source_type', w.source_type, 'views', w.starts,
-                             'avg_watch_time_seconds', w.watch_time, 'completion_rate', w.rate)
-                         order by w.place_by_views) as list
+    top_videos as materialized (
+        select w.creator, w.span,
+               json_agg(json_build_object(
+                            'id', w.id, 'title', w.title, 'thumbnail_url', w.thumbnail_url,
+                            'duration_seconds', w.duration_seconds, 'source_type', w.source_type, 'views', w.starts,
+                            'avg_watch_time_seconds', w.watch_time, 'completion_rate', w.rate)
+                        order by w.place_by_views) as list
         from watched w
         where w.place_by_views <= 20
-        group by w.creator_id, w.name
+        group by w.creator, w.span
     ),
     -- query 5: what transcripts cost; a failure is none
-    cost_breakdown as (
-        select x.creator_id, x.name,
-               jsonb_agg(jsonb_build_object('method', x.method, 'total_cost', x.cost::double precision, 'video_count', x.count)
-                         order by x.first, x.method) as list
+    cost_breakdown as materialized (
+        select x.creator, x.span,
+               json_agg(json_build_object('method', x.method, 'total_cost', x.cost::double precision, 'video_count', x.count)
+                        order by x.first, x.method) as list
         from (
-            select o.creator_id, p.name, coalesce(o.metadata ->> 'transcript_method', 'unknown') as method,
+            select o.creator, p.span, coalesce(o.metadata ->> 'transcript_method', 'unknown') as method,
                    sum(chronos.metadata_number(coalesce(o.metadata -> 'cost_usd', o.metadata -> 'cost'))) as cost,
                    count(*) as count, min(o.created_at) as first
             from outcome o
@@ -871,104 +898,115 @@ CREATE FUNCTION chronos.compute_analytics(creators uuid[], ranges text[], range_
                 and o.metadata -> 'failed' is distinct from 'true'
             group by 1, 2, 3
         ) x
-        group by x.creator_id, x.name
+        group by x.creator, x.span
     ),
     -- query 6: in bytes, which add up exactly
-    bytes_per_day as (
-        select v.creator_id, s.name, (v.created_at at time zone 'UTC')::date as day, sum(v.file_size_bytes) as bytes
-        from video v
-        join span s on v.created_at between s.starts and s.ends
-        where v.source_type = 'upload'
-            and v.file_size_bytes <> 0
-        group by 1, 2, 3
-    ),
-    storage_usage as (
-        select x.creator_id, x.name, ('[' || rtrim(string_agg(x.entries, '' order by x.n), ',') || ']')::jsonb as list
+    bytes_per_day as materialized (
+        select x.creator, x.span, x.day - b.first_day + 1 as n, x.bytes
         from (
-            select y.creator_id, y.name, y.n,
-                   replace(convert_from(substring(b.storage from (y.last * (octet_length(b.storage) / b.days))::integer + 1
-                                                  for ((y.n - y.last - 1) * (octet_length(b.storage) / b.days))::integer),
-                                        'UTF8'),
+            select v.creator, s.no as span, floor(date_part('epoch', v.created_at) / 86400)::integer as day,
+                   sum(v.file_size_bytes) as bytes
+            from video v
+            join span s on v.created_at between s.starts and s.ends
+            where v.source_type = 'upload'
+                and v.file_size_bytes <> 0
+            group by 1, 2, 3
+        ) x
+        join blank b on b.span = x.span and x.day - b.first_day < b.days
+    ),
+    storage_usage as materialized (
+        select x.creator, x.span, string_agg(x.entries, '' order by x.n) as list
+        from (
+            select y.creator, y.span, y.n,
+                   replace(convert_from(substring(b.storage from y.last * b.storage_size + 1
+                                                  for (y.n - y.last - 1) * b.storage_size), 'UTF8'),
                            '@', ((y.total - coalesce(y.bytes, 0))::double precision / 1073741824)::text)
-                       || coalesce('{"date":"' || y.text || '","storage_gb":' || y.bytes::double precision / 1073741824
-                                       || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '},', '') as entries
+                       || case when y.bytes is null then ']'
+                              else convert_from(substring(b.storage from (y.n - 1) * b.storage_size + 1
+                                                          for b.storage_size - length('0,"cumulative_gb":@}')), 'UTF8')
+                                  || y.bytes::double precision / 1073741824
+                                  || ',"cumulative_gb":' || y.total::double precision / 1073741824 || '}'
+                          end as entries
             from (
                 select z.*, coalesce(lag(z.n) over days, 0) as last, coalesce(sum(z.bytes) over days, 0) as total
                 from (
-                    select v.creator_id, v.name, d.n, d.text, v.bytes
-                    from bytes_per_day v
-                    join day d on d.name = v.name and d.day = v.day
+                    select v.creator, v.span, v.n, v.bytes from bytes_per_day v
                     union all
-                    select e.creator_id, e.name, e.n, null, null from behind e
+                    select e.creator, e.span, e.n, null from behind e
                 ) z
-                window days as (partition by z.creator_id, z.name order by z.n)
+                window days as (partition by z.creator, z.span order by z.n)
             ) y
-            join blank b on b.name = y.name
+            join blank b on b.span = y.span
             offset 0
         ) x
-        group by x.creator_id, x.name
+        group by x.creator, x.span
     ),
     -- query 7
-    learners as (
-        select x.creator_id, x.name, count(distinct x.student_id) as learners, count(*) as pairs
+    learners as materialized (
+        select x.creator, x.span, count(*) as learners, sum(x.videos)::bigint as pairs
         from (
-            select distinct y.creator_id, p.name, y.student_id, y.video_id
+            select y.creator, y.span, y.student_id, count(*)::integer as videos
             from (
-                select distinct s.creator_id, s.segment, s.student_id, s.video_id
-                from started s
-                where s.student_id is not null
+                select z.creator, p.span, z.student_id, z.video_id
+                from (
+                    select s.creator, s.segment, s.student_id, s.video_id
+                    from started s
+                    where s.student_id is not null
+                    group by s.creator, s.segment, s.student_id, s.video_id
+                ) z
+                join part p on p.segment = z.segment and p.is_now
+                group by z.creator, p.span, z.student_id, z.video_id
             ) y
-            join part p on p.segment = y.segment and p.is_now
+            group by y.creator, y.span, y.student_id
         ) x
-        group by x.creator_id, x.name
+        group by x.creator, x.span
     ),
-    peak_hours as (
-        select x.creator_id, x.name,
-               jsonb_agg(jsonb_build_object('hour', x.hour % 24, 'day_of_week', x.hour / 24, 'activity_count', x.count)
-                         order by x.first, x.hour) as list
+    peak_hours as materialized (
+        select x.creator, x.span,
+               json_agg(json_build_object('hour', x.hour % 24, 'day_of_week', x.hour / 24, 'activity_count', x.count)
+                        order by x.first, x.hour) as list
         from (
-            select y.creator_id, p.name, y.hour, sum(y.count) as count, min(y.first) as first
+            select y.creator, p.span, y.hour, sum(y.count) as count, min(y.first) as first
             from (
                 -- hours since a Sunday, 0 to 167
-                select s.creator_id, s.segment,
-                       (floor(extract(epoch from s.created_at) / 3600)::bigint + 96) % 168 as hour,
-                       count(*) as count, min(s.created_at) as first
+                select s.creator, s.segment, (s.hour + 96) % 168 as hour, count(*)::integer as count, min(s.created_at) as first
                 from started s
                 group by 1, 2, 3
             ) y
             join part p on p.segment = y.segment and p.is_now
             group by 1, 2, 3
         ) x
-        group by x.creator_id, x.name
+        group by x.creator, x.span
     )
-    select m.creator_id, m.name, jsonb_build_object(
-        'metrics', jsonb_build_object(
-            'total_views', m.views,
-            'total_watch_time_seconds', m.watched,
-            'avg_completion_rate', m.rate,
-            'total_videos', m.videos,
-            'trends', jsonb_build_object(
-                'views', chronos.analytics_trend(m.views::double precision, m.views_before::double precision),
-                'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
-                'completion', chronos.analytics_trend(m.rate, m.rate_before),
-                'videos', 0)),
-        'views_over_time', coalesce(v.list, '[]'),
-        'completion_rates', coalesce(r.list, '[]'),
-        'cost_breakdown', coalesce(b.list, '[]'),
-        'storage_usage', coalesce(u.list, '[]'),
-        'student_engagement', jsonb_build_object(
-            'active_learners', coalesce(l.learners, 0),
-            'avg_videos_per_student', coalesce(l.pairs::double precision / l.learners, 0),
-            'peak_hours', coalesce(h.list, '[]')),
-        'top_videos', coalesce(t.list, '[]'))
+    -- All of it stays text until the whole is read as JSON once.
+    select m.id, m.name,
+           concat(
+               '{"metrics":', json_build_object(
+                   'total_views', m.views,
+                   'total_watch_time_seconds', m.watched,
+                   'avg_completion_rate', m.rate,
+                   'total_videos', m.videos,
+                   'trends', json_build_object(
+                       'views', chronos.analytics_trend(m.views::double precision, m.views_before::double precision),
+                       'watch_time', chronos.analytics_trend(m.watched, m.watched_before),
+                       'completion', chronos.analytics_trend(m.rate, m.rate_before),
+                       'videos', 0)),
+               ',"views_over_time":', coalesce(v.list, '[]'),
+               ',"completion_rates":', coalesce(r.list, '[]'),
+               ',"cost_breakdown":', coalesce(b.list, '[]'),
+               ',"storage_usage":', coalesce(u.list, '[]'),
+               ',"student_engagement":', '{"active_learners":', coalesce(l.learners, 0),
+               ',"avg_videos_per_student":', coalesce(l.pairs::double precision / l.learners, 0),
+               ',"peak_hours":', coalesce(h.list, '[]'),
+               '},"top_videos":', coalesce(t.list, '[]'), '}')::jsonb
     from metrics m
-    left join views_over_time v on v.creator_id = m.creator_id and v.name = m.name
-    left join completion_rates r on r.creator_id = m.creator_id and r.name = m.name
-    left join cost_breakdown b on b.creator_id = m.creator_id and b.name = m.name
-    left join storage_usage u on u.creator_id = m.creator_id and u.name = m.name
-    left join learners l on l.creator_id = m.creator_id and l.name = m.name
-    left join peak_hours h on h.creator_id = m.creator_id and h.name = m.name
-    left join top_videos t on t.creator_id = m.creator_id and t.name = m.name
+    left join views_over_time v on v.creator = m.creator and v.span = m.span
+    left join completion_rates r on r.creator = m.creator and r.span = m.span
+    left join cost_breakdown b on b.creator = m.creator and b.span = m.span
+    left join storage_usage u on u.creator = m.creator and u.span = m.span
+    left join learners l on l.creator = m.creator and l.span = m.span
+    left join peak_hours h on h.creator = m.creator and h.span = m.span
+    left join top_videos t on t.creator = m.creator and t.span = m.span
 $$;
 CREATE FUNCTION chronos.days_joined(day date) RETURNS SETOF date
     LANGUAGE sql STABLE
@@ -1849,8 +1887,10 @@ declare
     event record;
     ids bigint[] := '{}';
     times bigint[] := '{}';
+    sent bytea;
 begin
     if seed is not null then
+        sent := sha256(convert_to(events::text, 'UTF8'));
         delete from chronos.event_seeds s
         where s.seed in (select old.seed
                          from chronos.event_seeds old
@@ -1859,12 +1899,13 @@ begin
                          limit 100
                          for update skip locked);
         -- waits for another transaction that is just doing the same
-        insert into chronos.event_seeds as s (seed) values (send_all.seed) on conflict do nothing;
+        insert into chronos.event_seeds as s (seed, digest) values (send_all.seed, sent) on conflict do nothing;
         if not found then
             return query
                 select unnest(s.row_ids), unnest(s.created_ms)
                 from chronos.event_seeds s
-                where s.seed = send_all.seed;
+                where s.seed = send_all.seed
+                    and (s.digest is null or s.digest = sent);
             return;
         end if;
     end if;
@@ -2147,7 +2188,8 @@ CREATE TABLE chronos.event_seeds (
     seed text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     row_ids bigint[],
-    created_ms bigint[]
+    created_ms bigint[],
+    digest bytea
 );
 CREATE TABLE chronos.events_default (
     id text NOT NULL,

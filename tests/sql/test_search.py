@@ -1,4 +1,4 @@
-"""search_video_chunks without pgvector: the same answers as with it."""
+"""search_video_chunks_text: what arithmetic finds, with pgvector and without."""
 import math
 import random
 

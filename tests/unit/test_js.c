@@ -113,6 +113,96 @@ static void test_dump_is_compact_and_keeps_the_order_of_keys(void **state)
     assert_null(js_dump(NULL, NULL));
 }
 
+static void assert_dump(const char *text, const char *expected)
+{
+    auto_json *j = parse(text);
+    auto_free char *dump = js_dump(j, NULL);
+    assert_string_equal(dump, expected);
+}
+
+static void test_numbers_are_written_as_they_were_read(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "[9007199254740993,-9223372036854775808,9223372036854775807]",
+        "[0.1,-0.1,1.025,2.5,100.0,0.30000000000000004,0.1234567890123457,12345678901234570.0]",
+        "[1.7976931348623157e308,5e-324,1e22,1e-7,3.141592653589793]",
+        "{\"0.10000000000000001\":\"0.10000000000000001 \\\" 123456789012345678901\"}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        auto_json *j = parse(same[i]);
+        auto_free char *dump = js_dump(j, NULL);
+        auto_json *again = parse(dump);
+        assert_true(json_equal(j, again));
+    }
+    assert_dump(same[0], same[0]);
+    assert_dump(same[1], same[1]);
+    assert_dump(same[3], same[3]);
+    assert_dump("[0.10000000000000001,0.10000000000000001,\"\",3]", "[0.1,0.1,\"\",3]");
+}
+
+static void test_any_real_is_the_same_when_it_was_written(void **state)
+{
+    (void)state;
+    struct prng r = {11};
+    for (int round = 0; round < 20000; round++) {
+        double v;
+        uint64_t bits = prng_below(&r, UINT32_MAX);
+        bits = bits << 32 | prng_below(&r, UINT32_MAX);
+        memcpy(&v, &bits, sizeof(v));
+        auto_json *j = json_real(v); /* NULL of what is no number */
+        auto_free char *dump = js_dump(j, NULL);
+        if (j == NULL)
+            continue;
+        auto_json *again = parse(dump);
+        assert_true(json_is_real(again) && json_real_value(again) == v);
+    }
+}
+
+static void test_whole_numbers_of_more_than_64_bits(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "[{\"a\":[1,\"\\\"9\"],\"n\":10000000000000000000000},-9223372036854775809,7,"
+        "\"99999999999999999999\"]";
+    struct err e;
+    char where[JS_WHERE_SIZE];
+    auto_json *j = parse(text);
+    assert_true(json_real_value(js_get(json_array_get(j, 0), "n")) == 1e22);
+    assert_true(json_real_value(json_array_get(j, 1)) == -9223372036854775808.0);
+    assert_int_equal(json_integer_value(json_array_get(j, 2)), 7);
+    auto_json *own = js_parse_own(text, strlen(text), &e);
+    assert_true(json_equal(j, own));
+    assert_null(js_parse_sent(text, strlen(text), where, &e));
+    assert_non_null(strstr(e.msg, "64 bits"));
+    assert_string_equal(where, "[0].n");
+    assert_null(js_parse("[1e400]", 7, &e));
+}
+
+static void test_the_place_of_what_cannot_be_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where;
+    } cases[] = {
+        {"{\"data\":{\"n\":99999999999999999999}}", "data.n"},
+        {"{\"data\":{\"n\":[0,{\"m\":1},99999999999999999999]}}", "data.n[2]"},
+        {"[{},{\"a,{\":1,\"b\":{\"c\":\"x\\u0000y\"}}]", "[1].b.c"},
+        {"{\"data\":{\"a\\u0000\":1}}", "data"},
+        {"{\"a b\":1e400}", ""},
+        {"99999999999999999999", ""},
+        {"[99999999999999999999", "[0]"},
+        {"{\"data\":nope}", ""},
+        {"\"\xFF\"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char where[JS_WHERE_SIZE] = "not written";
+        struct err e;
+        assert_null(js_parse_sent(cases[i].text, strlen(cases[i].text), where, &e));
+        assert_string_equal(where, cases[i].where);
+    }
+}
+
 static void test_pack_of_bad_utf8_is_null(void **state)
 {
     (void)state;
@@ -134,6 +224,8 @@ static void test_any_bytes_are_parsed_or_refused(void **state)
         struct err e = {0};
         auto_json *j = js_parse(text, len, &e);
         assert_true((j == NULL) == (e.code == ERR_INPUT));
+        char where[JS_WHERE_SIZE];
+        js_where(text, len, where);
         auto_free char *dump = js_dump(j, NULL); /* whatever was parsed can be written */
         assert_true((dump == NULL) == (j == NULL));
     }
@@ -150,6 +242,10 @@ int main(void)
         cmocka_unit_test(test_nul_in_a_text_says_what_to_do),
         cmocka_unit_test(test_deep_nesting_is_refused_and_brackets_in_strings_do_not_count),
         cmocka_unit_test(test_dump_is_compact_and_keeps_the_order_of_keys),
+        cmocka_unit_test(test_numbers_are_written_as_they_were_read),
+        cmocka_unit_test(test_any_real_is_the_same_when_it_was_written),
+        cmocka_unit_test(test_whole_numbers_of_more_than_64_bits),
+        cmocka_unit_test(test_the_place_of_what_cannot_be_kept),
         cmocka_unit_test(test_pack_of_bad_utf8_is_null),
         cmocka_unit_test(test_any_bytes_are_parsed_or_refused),
     };

@@ -3,14 +3,17 @@
  *
  * Every six hours for all creators, or by the event analytics/aggregate.requested {creatorId?} for one of them or all. All
  * batches of a run are computed for the same moment, the run's beginning, however long it takes and however often it is
- * resumed. A batch is one durable step and one transaction; a creator whose data cannot be computed is named in the
- * result's errors, keeps the figures it had, and does not keep the others of its batch from getting theirs. */
+ * resumed. A batch is one durable step and one transaction, several at the same time; a creator whose data cannot be computed is
+ * named in the result's errors, keeps the figures it had, and does not keep the others of its batch from getting theirs.
+ *
+ * A batch is what lies between two ids, and the last has no end, so a creator that came after the batches were listed is in one. */
 #include <string.h>
 
 #include "function.h"
 #include "video.h"
 
-enum { BATCH = 100, MAX_ERRORS = 100 };
+/* The list of batches is read with each of them: of very many creators there are more in a batch. */
+enum { MIN_BATCH = 100, MAX_BATCHES = 2000, IN_PARALLEL = 4, MAX_ERRORS = 100 };
 
 /* The event's creator; *ret NULL = all. */
 static bool creator_of_event(struct step *s, const char **ret)
@@ -26,12 +29,15 @@ static bool creator_of_event(struct step *s, const char **ret)
     return true;
 }
 
-static json_t *fetch_creators(struct step *s)
+static json_t *list_batches(struct step *s)
 {
+    char size[16], most[16];
     const char *creator;
+    (void)snprintf(size, sizeof(size), "%d", MIN_BATCH);
+    (void)snprintf(most, sizeof(most), "%d", MAX_BATCHES);
     if (!creator_of_event(s, &creator))
         return step_error(s);
-    auto_result *r = DB_QUERY(s->db, &s->err, "count_creators", creator);
+    auto_result *r = DB_QUERY(s->db, &s->err, "list_creator_batches", creator, size, most);
     if (r == NULL)
         return step_error(s);
     long long count = db_int(r, 0, "creators", 0);
@@ -41,41 +47,47 @@ static json_t *fetch_creators(struct step *s)
         return step_finish(s,
                            js_pack("{s:b, s:i, s:i, s:[]}", "success", true, "creators_processed",
                                    0, "cache_entries_updated", 0, "errors"));
-    return js_pack("{s:I, s:I}", "at", (json_int_t)s->now_ms, "creators", (json_int_t)count);
+    const char *text = db_text(r, 0, "ends");
+    json_t *ends = js_parse_own(text, strlen(text), &s->err);
+    if (ends == NULL)
+        return step_error(s);
+    return js_pack("{s:I, s:I, s:o}", "at", (json_int_t)s->now_ms, "creators", (json_int_t)count,
+                   "ends", ends);
 }
 
-static json_t *refresh(struct step *s, const char *ids)
+/* A batch is {after?, to?}; `ends` are the ids between two of them. */
+static json_t *batches(struct step *s)
+{
+    const json_t *ends = js_get(step_result(s, "list-batches"), "ends");
+    json_t *list = json_array();
+    const char *after = NULL;
+    for (size_t i = 0; i <= json_array_size(ends); i++) {
+        const char *to = json_string_value(json_array_get(ends, i));
+        (void)json_array_append_new(list, js_pack("{s:s*, s:s*}", "after", after, "to", to));
+        after = to;
+    }
+    return list;
+}
+
+static json_t *aggregate_batch(struct step *s)
 {
     char at[32];
-    (void)snprintf(at, sizeof(at), "%lld",
-                   js_int(step_result(s, "fetch-creators"), "at", s->now_ms));
-    auto_result *r = DB_QUERY(s->db, &s->err, "refresh_analytics", ids, at);
+    const char *creator;
+    (void)snprintf(at, sizeof(at), "%lld", js_int(step_result(s, "list-batches"), "at", s->now_ms));
+    if (!creator_of_event(s, &creator))
+        return step_error(s);
+    auto_result *r = DB_QUERY(s->db, &s->err, "refresh_analytics", creator,
+                              js_str(s->item, "after"), js_str(s->item, "to"), at);
     if (r == NULL)
-        return NULL;
+        return step_error(s);
     const char *text = db_text(r, 0, "errors");
     json_t *errors = js_parse_own(text, strlen(text), &s->err);
     if (errors == NULL)
-        return NULL;
+        return step_error(s);
     for (size_t i = 0; i < json_array_size(errors); i++)
         step_log(s, "creator left out: %s", json_string_value(json_array_get(errors, i)));
     return js_pack("{s:I, s:I, s:o}", "creators", (json_int_t)db_int(r, 0, "processed", 0),
                    "entries", (json_int_t)db_int(r, 0, "entries", 0), "errors", errors);
-}
-
-static json_t *aggregate_creators(struct step *s)
-{
-    char size[16];
-    const char *creator, *after = s->cursor != NULL ? json_string_value(s->cursor) : NULL;
-    (void)snprintf(size, sizeof(size), "%d", BATCH);
-    if (!creator_of_event(s, &creator))
-        return step_error(s);
-    auto_result *batch = DB_QUERY(s->db, &s->err, "next_creators", creator, after, size);
-    json_t *done = batch != NULL ? refresh(s, db_text(batch, 0, "ids")) : NULL;
-    if (done == NULL)
-        return step_error(s);
-    if (db_int(batch, 0, "count", 0) < BATCH)
-        return done;
-    return step_again(s, json_string(db_text(batch, 0, "last")), done);
 }
 
 struct totals {
@@ -95,25 +107,23 @@ static void add_batch(struct totals *t, const json_t *batch)
     }
 }
 
-/* A step that never asked to be run again has one result, under its own name. */
 static json_t *summarise(struct step *s)
 {
     struct totals t = {.errors = json_array()};
-    const json_t *batches = step_results(s, "aggregate-creators"), *batch;
+    const json_t *batch;
     size_t i;
-    json_array_foreach (batches, i, batch)
+    json_array_foreach (step_results(s, "aggregate-batch"), i, batch)
         add_batch(&t, batch);
-    if (json_array_size(batches) == 0)
-        add_batch(&t, step_result(s, "aggregate-creators"));
     return step_finish(s, js_pack("{s:b, s:I, s:I, s:I, s:o}", "success", true,
                                   "creators_processed", (json_int_t)t.creators,
                                   "cache_entries_updated", (json_int_t)t.entries, "creators_failed",
                                   (json_int_t)t.failed, "errors", t.errors));
 }
 
+/* Version 1 had rows of other names: a run that began with them lists its batches anew. */
 static const struct step_def steps[] = {
-    {"fetch-creators", fetch_creators, .tx = true},
-    {"aggregate-creators", aggregate_creators, .tx = true},
+    {"list-batches", list_batches, .tx = true},
+    {"aggregate-batch", aggregate_batch, .each = batches, .tx = true, .parallel = IN_PARALLEL},
     {"summarise", summarise},
     {0},
 };
@@ -121,7 +131,7 @@ static const struct step_def steps[] = {
 const struct function fn_aggregate_analytics = {
     .id = "aggregate-analytics",
     .name = "Aggregate Analytics",
-    .version = 1,
+    .version = 2,
     .on_event = {"analytics/aggregate.requested"},
     .cron = {.schedule = "0 */6 * * *"},
     .retries = 1,

@@ -15,6 +15,7 @@
 
 #include "function.h"
 #include "transcribe.h"
+#include "usd.h"
 #include "video.h"
 
 enum { UNKNOWN_DURATION_SECONDS = 600, EXTRACT_TIMEOUT_MS = 60 * 60 * 1000 };
@@ -43,7 +44,7 @@ static json_t *estimate_cost(struct step *s)
     if (seconds <= 0)
         seconds = UNKNOWN_DURATION_SECONDS;
     bool paid = source != NULL && strcmp(source, video_source_name(SOURCE_UPLOAD)) == 0;
-    double usd = paid ? seconds / 60 * s->services->transcribe_usd_per_minute : 0;
+    double usd = paid ? usd_round(seconds / 60 * s->services->transcribe_usd_per_minute) : 0;
     char text[32] = "FREE", method[32] = "whisper";
     if (paid)
         (void)snprintf(text, sizeof(text), "$%.4f", usd);

@@ -14,6 +14,7 @@
 #include "chunker.h"
 #include "function.h"
 #include "hash_embedder.h"
+#include "usd.h"
 #include "vectors.h"
 #include "video.h"
 
@@ -285,7 +286,7 @@ static struct totals add_batches(struct step *s)
         t.chunks += (long)js_int(batch, "chunks", 0);
         t.tokens += (long)js_int(batch, "tokens", 0);
         t.took_ms += (long)js_int(batch, "processing_time_ms", 0);
-        t.cost_usd += js_num(batch, "cost_usd", 0);
+        t.cost_usd = usd_round(t.cost_usd + js_num(batch, "cost_usd", 0));
         const char *model = js_str(batch, "model");
         t.model = model != NULL ? model : t.model;
     }

@@ -10,6 +10,7 @@
 #include "hash_embedder.h"
 #include "js.h"
 #include "openai.h"
+#include "usd.h"
 
 enum {
     TIMEOUT_MS = 5 * 60 * 1000, /* a local server may load its model first; OpenAI takes a second */
@@ -145,7 +146,7 @@ static long estimate_tokens(const char *const *texts, size_t n)
 
 static double cost_of(const struct services *svc, long tokens)
 {
-    return (double)tokens / 1e6 * svc->embed_usd_per_million_tokens;
+    return usd_round((double)tokens / 1e6 * svc->embed_usd_per_million_tokens);
 }
 
 static bool send_batch(struct http *h, const struct services *svc, const char *const *texts,

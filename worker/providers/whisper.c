@@ -13,6 +13,7 @@
 #include "js.h"
 #include "language.h"
 #include "openai.h"
+#include "usd.h"
 
 enum {
     TIMEOUT_MS = 10 * 60 * 1000,
@@ -172,7 +173,7 @@ static void read_answer(const json_t *answer, const struct services *svc, const 
     t->text = captions_text(&t->captions);
     if (!language_code(js_str(answer, "language"), t->language, sizeof(t->language)))
         copy_plain(t->language, sizeof(t->language), language != NULL ? language : "");
-    t->cost_usd = t->due_usd = t->duration_seconds / 60 * svc->transcribe_usd_per_minute;
+    t->cost_usd = t->due_usd = usd_round(t->duration_seconds / 60 * svc->transcribe_usd_per_minute);
     t->method = "whisper";
 }
 

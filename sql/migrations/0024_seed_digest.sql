@@ -6,7 +6,7 @@
 --
 -- Locks: chronos.event_seeds, for a moment.
 
-alter table chronos.event_seeds add column digest bytea; -- SHA-256 of the events; null: kept by the release before
+alter table chronos.event_seeds add column digest bytea; -- SHA-256 of the events; null: kept before there was this column
 
 create or replace function chronos.send_all(seed text, events json)
 returns table (row_id bigint, created_ms bigint)

@@ -43,7 +43,7 @@ def recording(seconds, tone, parts):
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i",
                         f"sine=frequency={tone}:sample_rate=16000:duration={seconds}", "-af",
                         f"asetpts=PTS+floor(T*{parts}/{seconds})*650/TB", "-c:a", "alac", file],
-                       check=True, timeout=60)
+                       check=True, timeout=300)
         with open(file, "rb") as f:
             return f.read()
 

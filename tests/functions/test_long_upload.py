@@ -34,7 +34,7 @@ def make_recording(folder):
     plain, packed = folder / "plain.wav", folder / "packed.wav"
     recording.write_wav(plain, studio.samples(THREE_HOURS))
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", str(plain), "-c:a", "adpcm_ima_wav", str(packed)],
-                   check=True, timeout=60)
+                   check=True, timeout=300)
     plain.unlink()
     return packed
 

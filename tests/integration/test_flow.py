@@ -434,7 +434,7 @@ def test_an_event_for_one_function_starts_no_other_and_is_heard_by_nobody(world,
 
 
 def test_a_retry_does_not_do_again_what_was_done(world, name):
-    entry = world.send("test/canceller", {"key": name, "ms": 30, "creatorId": name, "deaf": True})
+    entry = world.send("test/canceller", {"key": name, "ms": 500, "creatorId": name, "deaf": True})
     world.wait_for(3, function="test-canceller", creator=name)  # start and end of the first, start of the second step
     world.send("test/stop", {"key": name})
     run = run_of(world, entry, "cancelled")

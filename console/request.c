@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,10 +27,7 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
     struct request *r = cls;
     if (value == NULL || *value == '\0')
         return MHD_YES;
-    if (r->query_count == MAX_QUERY) {
-        r->bad_query = "query";
-        return MHD_NO;
-    }
+    assert(r->query_count < MAX_QUERY); /* else the server has cut it */
     char *copy = strdup(value);
     if (copy == NULL)
         abort();
@@ -46,14 +44,14 @@ static enum MHD_Result decode_value(void *cls, enum MHD_ValueKind kind, const ch
 bool request_decode_query(struct request *r)
 {
     (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, decode_value, r);
-    if (r->bad_query != NULL && strcmp(r->bad_query, "query") == 0)
+    if (r->long_query)
         reply_error(r, 400, "invalid_query", "query", "the query holds more than %d values",
                     MAX_QUERY);
     else if (r->bad_query != NULL)
         reply_error(r, 400, "invalid_query", r->bad_query,
                     "%.64s holds a malformed escape, a control character or what is no UTF-8",
                     r->bad_query);
-    return r->bad_query == NULL;
+    return !r->long_query && r->bad_query == NULL;
 }
 
 const char *request_part_name(const struct request *r, int part, char out[PART_NAME_SIZE])

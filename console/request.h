@@ -54,8 +54,8 @@ struct request {
     const char *query_names[MAX_QUERY]; /* MHD's, not decoded: none of ours needs it */
     char *query_values[MAX_QUERY];      /* decoded; owned */
     int query_count;
-    const char
-        *bad_query; /* what of it cannot be read: a name, or "query" as a whole; NULL = nothing */
+    const char *bad_query; /* the name of a value that cannot be read; NULL = all can */
+    bool long_query;       /* it has more than MAX_QUERY values, none of which was read */
     struct buf body;
     char address[ADDRESS_SIZE]; /* of the peer, for the log */
     char id[27];                /* of the request, for log and audit */

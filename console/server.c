@@ -200,7 +200,7 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     r->method = method;
     r->path = strdup(url);
     r->began_us = mono_us();
-    r->bad_query = x->peer->long_query ? "query" : NULL;
+    r->long_query = x->peer->long_query;
     if (r->path == NULL)
         abort();
     buf_init(&r->body, (size_t)s->console->conf->console_max_body_bytes);

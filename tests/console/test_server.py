@@ -78,6 +78,8 @@ def test_a_query_that_cannot_be_read(web):
     for value in ("%zz", "%0d%0aSet-Cookie:x", "%ff"):
         assert is_error(web.get(f"/health?a=1&b={value}"), 400, "invalid_query")["field"] == "b"
     assert is_error(web.get("/health?b%ff=%ff"), 400, "invalid_query")["field"] == "b%ff"
+    told = is_error(web.get("/health?query=%zz"), 400, "invalid_query")
+    assert told["field"] == "query" and "malformed escape" in told["error"], "a name, and not the whole of it"
     with web.connect() as c:
         c.sendall(b"GET /health?\xff=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert b'"field":null' in c.recv(65536)
@@ -290,7 +292,9 @@ def test_a_login_is_short(web):
 
 def test_a_query_with_too_many_values_is_refused(web):
     """One that is left out without a word could be the filter that matters."""
-    is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
+    told = is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
+    assert told["field"] == "query" and "more than 16 values" in told["error"]
+    assert web.get("/health?" + "&".join(f"a{i}=1" for i in range(16))).status == 200
 
 
 @pytest.mark.parametrize("count", (17, 500, 10000))

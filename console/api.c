@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,5 +143,22 @@ bool api_number(struct request *r, const json_t *body, const char *name, double 
         return true;
     reply_error(r, 400, "invalid_input", name, "%s must be a number from %g to %g, or null", name,
                 min, max);
+    return false;
+}
+
+bool api_whole(struct request *r, const json_t *body, const char *name, long min, long max,
+               long *ret)
+{
+    const json_t *v = json_object_get(body, name);
+    double n = json_number_value(v);
+    *ret = -1;
+    if (json_is_null(v))
+        return true;
+    if (json_is_number(v) && n >= (double)min && n <= (double)max && n == trunc(n)) {
+        *ret = (long)n;
+        return true;
+    }
+    reply_error(r, 400, "invalid_input", name, "%s must be a whole number from %ld to %ld, or null",
+                name, min, max);
     return false;
 }

@@ -24,8 +24,10 @@ bool api_place(struct request *r, const char *name, char when[WHEN_SIZE], const 
 /* How many rows are asked for; false when that was answered. */
 bool api_limit(struct request *r, int *ret);
 
-/* Fields of a body; NULL and null are the same. false: of another type, and that was answered. */
+/* Fields of a body; NULL and null are the same, of numbers null is -1. false: of another type, and that was answered. */
 bool api_text(struct request *r, const json_t *body, const char *name, bool needed,
               const char **ret);
 bool api_number(struct request *r, const json_t *body, const char *name, double min, double max,
                 double *ret);
+bool api_whole(struct request *r, const json_t *body, const char *name, long min, long max,
+               long *ret);

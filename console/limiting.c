@@ -16,6 +16,8 @@
 
 enum { MOST_OWNERS = 500, HOUR_MINUTES = 61, NAME_SIZE = 300 };
 
+#define LEAST_USD 1e-6 /* what is counted is millionths */
+
 /* ---- reading ---- */
 
 /* Limits while they are gathered: an array of openapi.json's Limit, and where each stands. */
@@ -327,6 +329,8 @@ static json_t *set_number(struct desk *d, const char *query, const char *action,
 
 json_t *budget_set(struct desk *d, const char *owner, double usd, struct err *e)
 {
+    if (usd > 0 && usd < LEAST_USD) /* which would be kept as 0, and 0 admits nobody */
+        return desk_refuse(d, "usd", e, "usd must be 0, or at least %g", LEAST_USD);
     return set_number(d, "set_budget", "budget.set", owner, "usd", usd,
                       usd >= 0 ? "the budget is set" : "the budget is as it is set for all", e);
 }

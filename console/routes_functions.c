@@ -71,11 +71,11 @@ static void set_limit(struct request *r)
     struct desk d = api_desk(r);
     struct err e = {0};
     const char *name, *owner;
-    double max;
+    long max;
     auto_json *body = request_object(r);
     if (body != NULL && api_text(r, body, "name", true, &name) &&
-        api_text(r, body, "owner", false, &owner) && api_number(r, body, "max", 0, 1000000, &max))
-        api_answer(r, &d, limit_set(&d, name, owner, (long long)max, &e), &e);
+        api_text(r, body, "owner", false, &owner) && api_whole(r, body, "max", 0, 1000000, &max))
+        api_answer(r, &d, limit_set(&d, name, owner, max, &e), &e);
 }
 
 static void set_budget(struct request *r)

@@ -198,13 +198,13 @@ static void bulk(struct request *r)
     struct run_filter f = {0};
     enum bulk_action action;
     bool dry;
-    double limit = 1000;
+    long limit = 1000;
     const char *reason;
     auto_json *body = request_object(r);
     if (body == NULL || !read_action(r, body, &action) ||
         !read_filter(r, json_object_get(body, "filter"), &f) || !read_dry_run(r, body, &dry) ||
         !api_text(r, body, "reason", false, &reason) ||
-        (json_object_get(body, "limit") != NULL && !api_number(r, body, "limit", 1, 10000, &limit)))
+        (json_object_get(body, "limit") != NULL && !api_whole(r, body, "limit", 1, 10000, &limit)))
         return;
     api_answer(r, &d, runs_bulk(&d, action, &f, limit > 0 ? (int)limit : 1000, dry, reason, &e),
                &e);

@@ -102,7 +102,8 @@ def test_limits(api):
 
 @pytest.mark.parametrize("path, body, field", [
     ("/v1/limits", {}, "name"), ("/v1/limits", {"name": "x", "max": -1}, "max"), ("/v1/limits", {"name": "x", "max": "5"}, "max"),
-    ("/v1/limits", {"name": "x"}, "max"), ("/v1/limits", {"name": "x", "owner": 5, "max": 1}, "owner"),
+    ("/v1/limits", {"name": "x"}, "max"), ("/v1/limits", {"name": "global", "max": 0.5}, "max"), ("/v1/limits", {"name": "global", "max": 1e7}, "max"),
+    ("/v1/budgets", {"owner": "x", "usd": 1e-7}, "usd"), ("/v1/limits", {"name": "x", "owner": 5, "max": 1}, "owner"),
     ("/v1/budgets", {"usd": 5}, "owner"), ("/v1/budgets", {"owner": "x", "usd": 1e9}, "usd"), ("/v1/weights", {"owner": "x", "weight": 0}, "weight")])
 def test_what_cannot_be_set(api, path, body, field):
     assert is_error(api.post(path, body), 400, "invalid_input")["field"] == field

@@ -183,7 +183,7 @@ def test_bulk_cancels_live_ones(api, creator):
 @pytest.mark.parametrize("order, field", [
     ({}, "action"), ({"action": "delete"}, "action"), ({"action": "retry", "filter": []}, "filter"),
     ({"action": "retry", "filter": {"creater": "x"}}, "filter"), ({"action": "retry", "filter": {"creator": 5}}, "creator"),
-    ({"action": "retry", "dry_run": "no"}, "dry_run"), ({"action": "retry", "limit": 10001}, "limit"),
+    ({"action": "retry", "dry_run": "no"}, "dry_run"), ({"action": "retry", "limit": 10001}, "limit"), ({"action": "retry", "limit": 2.5}, "limit"),
     ({"action": "retry", "filter": {"status": "completed"}}, "filter.status"), ({"action": "cancel", "filter": {"status": "failed"}}, "filter.status"),
     ({"action": "retry", "filter": {"after": "x"}}, "after"), ({"action": "retry", "filter": {"status": "odd"}}, "status")])
 def test_a_bulk_order_that_cannot_be(api, order, field):

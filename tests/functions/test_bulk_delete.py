@@ -228,7 +228,8 @@ def test_the_same_event_twice_deletes_once(shared):
     assert bulk.row(shared, operation) == row
 
 
-def test_a_cancelled_operation_ends_as_failed(shared):
+@pytest.mark.parametrize("reason", ("a mistake", "x" + "é" * 499), ids=("short", "the longest"))
+def test_a_cancelled_operation_ends_as_failed(shared, reason):
     creator = shared.make_creator()
     ids = bulk.make_videos(shared, creator, 3)
     shared.wait_until(lambda: shared.value("select count(*) from chronos.functions where id = %s", FN), 10, "the function")
@@ -237,11 +238,11 @@ def test_a_cancelled_operation_ends_as_failed(shared):
         shared.wait_until(lambda: shared.redis.hget("{c0}:controls", "pause/" + FN), 10, "the pause")
         operation, entry = bulk.start(shared, "delete", creator, ids)
         shared.wait_until(lambda: shared.event(entry), 10, "the event to be recorded")
-        shared.rows("select chronos.cancel(%s, 'a mistake')", shared.event(entry)["run_ids"][0])
+        shared.rows("select chronos.cancel(%s, %s)", shared.event(entry)["run_ids"][0], reason)
         row = bulk.wait_ended(shared, operation)
     finally:
         shared.rows("select chronos.resume(%s)", FN)
-    assert (row["status"], row["error_message"]) == ("failed", "cancelled: a mistake")
+    assert (row["status"], row["error_message"]) == ("failed", "cancelled: " + reason)
     assert bulk.left(shared, ids) == set(ids)
 
 

@@ -15,19 +15,20 @@ static void type_of(const char *function_id, char *out, size_t out_size)
 
 static json_t *mark(struct step *s, const struct bulk *b)
 {
-    char type[32], message[700];
+    char type[32];
     type_of(js_str(s->data, "function_id"), type, sizeof(type));
     const char *run_id = js_str(s->data, "run_id"), *reason = js_str(s->data, "reason"),
                *error = js_str(s->data, "error.message");
-    if (error != NULL)
-        (void)snprintf(message, sizeof(message), "%s", error);
-    else
-        (void)snprintf(message, sizeof(message), "cancelled: %s", reason != NULL ? reason : "");
-    const char *params[] = {b->operation, b->creator, type, run_id != NULL ? run_id : "", message};
+    /* never cut here: half a character would be refused, and the operation never end; the query cuts by characters */
+    auto_json *message = error != NULL
+                             ? json_string(error)
+                             : json_sprintf("cancelled: %s", reason != NULL ? reason : "");
+    const char *params[] = {b->operation, b->creator, type, run_id != NULL ? run_id : "",
+                            json_string_value(message)};
     long rows;
     if (!db_exec(s->db, "fail_operation", params, (int)ARRAY_LEN(params), &rows, &s->err))
         return step_error(s);
-    return js_pack("{s:b, s:s, s:b, s:s}", "handled", true, "operation_id", b->operation, "marked",
+    return js_pack("{s:b, s:s, s:b, s:O}", "handled", true, "operation_id", b->operation, "marked",
                    rows > 0, "error", message);
 }
 

@@ -65,6 +65,8 @@ TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
 # and the scheduler's parts that need no running scheduler
 TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \
                 recorded.c start.c tick_plan.c waiter.c waterfill.c))
+# of the console, for unit tests alone
+TESTABLE_CONSOLE := $(call obj,$(addprefix console/, digest.c rate.c request.c tries.c when.c))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
 # starts and stops private servers, for people and for tests
@@ -148,8 +150,8 @@ $(B)/engine/daemon.o $(B)/engine/http.o: CFLAGS += -DCHRONOS_VERSION='"$(VERSION
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # ---- unit tests ----
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE)
-	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(TESTABLE) $(TESTABLE_CONSOLE)
+	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(CONSOLE_LIBS) -lcmocka
 
 $(B)/tests/providers/provider_probe: $(B)/tests/providers/provider_probe.o $(TESTABLE)
 	$(Q)echo "  link  $@"; $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -10,19 +10,20 @@
 #include "rate.h"
 
 enum {
-    EACH = 10, /* a minute */
-    ALL =
-        3000, /* a minute: that of three hundred addresses, since one alone must not take the tries of others */
+    EACH = 10,  /* a minute */
+    FIRST = 1,  /* a minute, however many others there are */
+    ALL = 3000, /* a minute, beside the first ones: that of three hundred addresses */
     MINUTE_MS = 60000,
-    BUCKETS = 8192,
+    BUCKETS = 65536,
     NETWORK = 8, /* bytes of an IPv6 address: the rest of it is the client's own choice */
 };
 
 /* An address has two of the buckets, and is refused when both are empty: somebody else's tries would have to empty the very same two,
- * and which they are is secret. */
+ * and which they are is secret. What all may try is a bound for those who have tried already: an address without a wrong key in the last
+ * minute is always looked at, else a few hundred addresses could keep everybody out. */
 struct tries {
     uint8_t secret[16];
-    struct rate *each, *all;
+    struct rate *each, *first, *all;
 };
 
 struct places {
@@ -35,6 +36,7 @@ struct tries *tries_new(void)
     if (t == NULL || getrandom(t->secret, sizeof(t->secret), 0) != (ssize_t)sizeof(t->secret))
         abort(); /* at start */
     t->each = rate_new(BUCKETS, EACH, MINUTE_MS);
+    t->first = rate_new(BUCKETS, FIRST, MINUTE_MS);
     t->all = rate_new(1, ALL, MINUTE_MS);
     return t;
 }
@@ -59,16 +61,29 @@ static struct places places_of(const struct tries *t, const char *address)
     return p;
 }
 
-bool tries_left(struct tries *t, const char *address, int64_t *ret_wait_ms)
+static bool has(struct rate *r, const struct places *p, int64_t *ret_wait_ms)
 {
-    struct places p = places_of(t, address);
     int64_t other_ms;
-    if (!rate_has(t->all, 0, ret_wait_ms))
-        return false;
-    if (rate_has(t->each, p.of[0], ret_wait_ms) || rate_has(t->each, p.of[1], &other_ms))
+    if (rate_has(r, p->of[0], ret_wait_ms) || rate_has(r, p->of[1], &other_ms))
         return true;
     *ret_wait_ms = other_ms < *ret_wait_ms ? other_ms : *ret_wait_ms;
     return false;
+}
+
+static void take(struct rate *r, const struct places *p)
+{
+    int64_t ignored_ms;
+    (void)rate_take(r, p->of[0], &ignored_ms);
+    if (p->of[1] != p->of[0])
+        (void)rate_take(r, p->of[1], &ignored_ms);
+}
+
+bool tries_left(struct tries *t, const char *address, int64_t *ret_wait_ms)
+{
+    struct places p = places_of(t, address);
+    int64_t ignored_ms;
+    return has(t->each, &p, ret_wait_ms) &&
+           (rate_has(t->all, 0, ret_wait_ms) || has(t->first, &p, &ignored_ms));
 }
 
 void tries_count(struct tries *t, const char *address)
@@ -76,7 +91,6 @@ void tries_count(struct tries *t, const char *address)
     struct places p = places_of(t, address);
     int64_t ignored_ms;
     (void)rate_take(t->all, 0, &ignored_ms);
-    (void)rate_take(t->each, p.of[0], &ignored_ms);
-    if (p.of[1] != p.of[0])
-        (void)rate_take(t->each, p.of[1], &ignored_ms);
+    take(t->first, &p);
+    take(t->each, &p);
 }

@@ -357,7 +357,7 @@ def test_a_run_that_began_in_the_version_before_is_ended_by_this_one(running):
 
 def test_no_creators_is_no_fault(running):
     assert aggregate(running, {})["output"] == {"success": True, "creators_processed": 0, "cache_entries_updated": 0,
-                                                "errors": []}
+                                                "creators_failed": 0, "errors": []}
 
 
 def test_an_operator_can_ask_for_the_scheduled_run(running):
@@ -376,7 +376,17 @@ def test_a_creator_that_fails_is_named_in_the_result(running):
     output = aggregate(running, {})["output"]
     assert (output["creators_processed"], output["cache_entries_updated"], output["creators_failed"]) == (2, 4, 1)
     assert output["errors"][0].startswith(str(video["creator_id"]))
+    assert output["success"] is True
     assert str(running.value("select distinct creator_id from public.analytics_cache")) == other
+
+
+def test_no_success_when_all_creators_fail(running):
+    video = running.make_video("youtube")
+    running.rows("""insert into public.video_analytics_events (event_type, video_id, creator_id, metadata)
+        values ('video_completed', %s, %s, '{"watch_time_seconds": 1e400}')""", video["id"], video["creator_id"])
+    output = aggregate(running, {})["output"]
+    assert (output["success"], output["creators_processed"], output["cache_entries_updated"], output["creators_failed"]) == (False, 1, 0, 1)
+    assert len(output["errors"]) == 1 and running.value("select count(*) from public.analytics_cache") == 0
 
 
 @pytest.mark.parametrize("value, says", [("nobody", "creatorId is not a UUID"), (7, "creatorId is not a UUID"),

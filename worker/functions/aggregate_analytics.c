@@ -4,7 +4,8 @@
  * Every six hours for all creators, or by the event analytics/aggregate.requested {creatorId?} for one of them or all. All
  * batches of a run are computed for the same moment, the run's beginning, however long it takes and however often it is
  * resumed. A batch is one durable step and one transaction, several at the same time; a creator whose data cannot be computed is
- * named in the result's errors, keeps the figures it had, and does not keep the others of its batch from getting theirs.
+ * named in the result's errors, keeps the figures it had, and does not keep the others of its batch from getting theirs. The
+ * run completes all the same; its output says success: false only when there were creators and all of them failed.
  *
  * A batch is what lies between two ids, and the last has no end, so a creator that came after the batches were listed is in one. */
 #include <string.h>
@@ -29,6 +30,20 @@ static bool creator_of_event(struct step *s, const char **ret)
     return true;
 }
 
+struct totals {
+    long long creators, entries, failed;
+    json_t *errors; /* the first MAX_ERRORS */
+};
+
+/* Takes the errors over. */
+static json_t *output_of(const struct totals *t)
+{
+    return js_pack("{s:b, s:I, s:I, s:I, s:o}", "success",
+                   t->creators == 0 || t->failed < t->creators, "creators_processed",
+                   (json_int_t)t->creators, "cache_entries_updated", (json_int_t)t->entries,
+                   "creators_failed", (json_int_t)t->failed, "errors", t->errors);
+}
+
 static json_t *list_batches(struct step *s)
 {
     char size[16], most[16];
@@ -44,9 +59,7 @@ static json_t *list_batches(struct step *s)
     if (count == 0 && creator != NULL)
         return step_fail_for_good(s, "there is no creator %s", creator);
     if (count == 0)
-        return step_finish(s,
-                           js_pack("{s:b, s:i, s:i, s:[]}", "success", true, "creators_processed",
-                                   0, "cache_entries_updated", 0, "errors"));
+        return step_finish(s, output_of(&(struct totals){.errors = json_array()}));
     const char *text = db_text(r, 0, "ends");
     json_t *ends = js_parse_own(text, strlen(text), &s->err);
     if (ends == NULL)
@@ -90,11 +103,6 @@ static json_t *aggregate_batch(struct step *s)
                    "entries", (json_int_t)db_int(r, 0, "entries", 0), "errors", errors);
 }
 
-struct totals {
-    long long creators, entries, failed;
-    json_t *errors; /* the first MAX_ERRORS */
-};
-
 static void add_batch(struct totals *t, const json_t *batch)
 {
     const json_t *error;
@@ -114,10 +122,7 @@ static json_t *summarise(struct step *s)
     size_t i;
     json_array_foreach (step_results(s, "aggregate-batch"), i, batch)
         add_batch(&t, batch);
-    return step_finish(s, js_pack("{s:b, s:I, s:I, s:I, s:o}", "success", true,
-                                  "creators_processed", (json_int_t)t.creators,
-                                  "cache_entries_updated", (json_int_t)t.entries, "creators_failed",
-                                  (json_int_t)t.failed, "errors", t.errors));
+    return step_finish(s, output_of(&t));
 }
 
 /* Version 1 had rows of other names: a run that began with them lists its batches anew. */

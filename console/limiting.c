@@ -165,7 +165,9 @@ static bool has_function(const json_t *rule, const char *function)
 /* Owners whose runs are admitted at this moment. */
 static void add_owners(struct table *t, const struct live *l, size_t rules)
 {
-    for (size_t i = 0; i < l->count && json_array_size(t->list) < rules + MOST_OWNERS; i++) {
+    size_t most =
+        json_array_size(t->list) + MOST_OWNERS; /* beside those with a maximum of their own */
+    for (size_t i = 0; i < l->count && json_array_size(t->list) < most; i++) {
         const struct live_run *r = &l->runs[i];
         const char *owner = live_name(l, r->creator);
         if ((r->state != RUN_RUNNING && r->state != RUN_READY) || *owner == '\0')

@@ -113,6 +113,18 @@ def test_a_limit_that_no_function_has(api):
     assert "no function has a limit" in is_error(api.post("/v1/limits", {"name": "nobody", "max": 1}), 400, "invalid_input")["error"]
 
 
+def test_owners_who_run_are_shown_however_many_maxima_are_set(api):
+    held = run_of(api, send(api, "test/limited", creator := str(uuid.uuid4()), ms=60000), "running")["run_id"]
+    api.engine.value("""with made as (insert into chronos.controls (kind, name, value, part)
+        select 'limit', 'fn/test-limited:' || gen_random_uuid(), '7', 0 from generate_series(1, 600) returning 1) select count(*) from made""")
+    try:
+        assert api.engine.wait_until(lambda: limit(api, "fn/test-limited", creator), 20, "its owner's row")["used"] == 1
+        assert sum(x["set"] == 7 for x in api.get("/v1/limits").data) >= 600
+    finally:
+        api.engine.value("with gone as (delete from chronos.controls where name like 'fn/test-limited:%' returning 1) select count(*) from gone")
+        api.post(f"/v1/runs/{held}/cancel")
+
+
 def test_figures(api):
     creator = str(uuid.uuid4())
     run_of(api, send(api, "test/permanent", creator), "failed")

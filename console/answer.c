@@ -46,6 +46,9 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
     (void)MHD_add_response_header(response, "X-Request-Id", r->id);
     (void)MHD_add_response_header(response, "x-inngest-server-kind",
                                   r->console->open ? "dev" : "cloud");
+    /* pages of other sites may read every answer, a refusal too: without it they see only that something failed */
+    if (r->route != NULL && r->route->cross_site && !r->console->open)
+        (void)MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
     for (int i = 0; i < a->headers; i++)
         (void)MHD_add_response_header(response, a->names[i], a->values[i]);
     if (atomic_load(&r->console->draining))

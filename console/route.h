@@ -16,8 +16,9 @@ struct route {
     enum access access; /* what the caller must have shown */
     void (*handle)(struct request *r);
     const char *summary;
-    bool quick;      /* needs neither store and answers at once: done by the thread that reads */
-    bool cross_site; /* may be called by pages of other sites, as it takes no cookie */
+    bool quick; /* needs neither store and answers at once: done by the thread that reads */
+    bool
+        cross_site; /* may be called by pages of other sites, as it takes no cookie; they may read its answers */
     const char
         *name_of_data; /* the schema of a good answer in openapi.json; NULL = none in particular */
     /* Answers a bundle: up to MOST_BUNDLED requests that came at about the same time, of any routes with the same function, in one round trip to a

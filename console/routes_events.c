@@ -69,11 +69,8 @@ static bool read_arrival(struct arrival *a, struct request *r)
     return true;
 }
 
-/* Pages of other sites may read the answer. */
 static void forget_arrival(struct arrival *a)
 {
-    if (!a->request->console->open)
-        reply_header(a->request, "Access-Control-Allow-Origin", "*");
     ingest_release(&a->in);
     json_decref(a->body);
 }
@@ -133,7 +130,6 @@ static void allow_pages(struct request *r)
     reply_text(r, 204, NULL, "", 0);
     if (r->console->open)
         return;
-    reply_header(r, "Access-Control-Allow-Origin", "*");
     reply_header(r, "Access-Control-Allow-Methods", "POST, OPTIONS");
     reply_header(r, "Access-Control-Allow-Headers", "*");
     reply_header(r, "Access-Control-Max-Age", "3600");

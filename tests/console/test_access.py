@@ -64,6 +64,24 @@ def test_events_want_an_event_key(guarded, keys):
         assert is_error(answer, 401, "unauthorized")["error"] == "Event key not found"
 
 
+def test_pages_of_other_sites_read_every_answer_to_events_and_no_other(guarded, console, keys, web):
+    event, path = {"name": "test/echo"}, "/e/" + keys["event"][0]
+    page = {"Origin": "https://shop.example"}
+    limited = console(**settings(keys), CHRONOS_CONSOLE_RATE=1)
+    refused = [limited.post(path, event, **page) for _ in range(5)]
+    read = [guarded.post(path, event, **page), guarded.post("/e/wrong", event, **page), guarded.post(path, [{}], **page),
+            guarded.post(path + "?x=%zz", event, **page), guarded.post("/e/%ff", event, **page),
+            console(**settings(keys), CHRONOS_CONSOLE_MAX_BODY_BYTES=1024).post(path, {"x": "y" * 5000}, **page),
+            guarded.call("OPTIONS", path, **page), next(a for a in refused if a.status == 429)]
+    assert [a.status for a in read] == [200, 401, 400, 400, 400, 413, 204, 429]
+    assert [a.headers.get_all("Access-Control-Allow-Origin") for a in read] == [["*"]] * len(read)
+    kept = [guarded.post("/v1/events", event, **shown(keys["admin"][0])), guarded.post("/v1/events", [{}], **shown(keys["admin"][0])),
+            guarded.post("/v1/events", event), guarded.get("/v1/me", **shown(keys["admin"][0])), guarded.get("/nothing"), guarded.get("/health"),
+            web.post("/e/x", event), web.post("/e/x", event, **page), web.call("OPTIONS", "/e/x")]
+    assert [a.status for a in kept] == [200, 400, 401, 200, 404, 200, 200, 403, 204]
+    assert [a.headers["Access-Control-Allow-Origin"] for a in kept] == [None] * len(kept)
+
+
 def test_two_keys_of_a_name_live_at_a_time(console):
     old, new = new_key("event", "app"), new_key("event", "app")
     w = console(CHRONOS_EVENT_KEYS=f"{old[1]},{new[1]}")

@@ -172,6 +172,7 @@ static void set_body(struct request *r, int status, char *body, size_t len)
     r->reply.status = status;
     r->reply.type = "application/json; charset=utf-8";
     r->reply.body = body;
+    r->reply.borrowed = NULL;
     r->reply.len = len;
 }
 

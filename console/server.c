@@ -350,6 +350,13 @@ static PRINTF_LIKE(2, 0) void log_daemon(void *cls, const char *fmt, va_list ap)
     log_debug("libmicrohttpd", "said", text, LOG_END);
 }
 
+/* How long libmicrohttpd leaves a silent connection open: the time is watched here, so it comes after both ends that are set here. */
+static unsigned silence_s(const struct conf *c)
+{
+    long ms = c->console_request_ms > IDLE_MS ? c->console_request_ms : IDLE_MS;
+    return (unsigned)(ms / 1000 + 10);
+}
+
 /* libmicrohttpd closes at once what is more. */
 static unsigned most_of_one_address(const struct conf *c)
 {
@@ -366,10 +373,9 @@ static bool start_daemon(struct server *s, int fd)
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->console_connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, most_of_one_address(c),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(IDLE_MS / 1000 + 10), MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
-        NULL, MHD_OPTION_END);
+        silence_s(c), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_URI_LOG_CALLBACK, on_first_line,
+        NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     return s->daemon != NULL;
 }
 

@@ -23,14 +23,14 @@ struct rate *rate_new(size_t buckets, long tokens, long ms)
     return r;
 }
 
-static bool has(struct rate *r, size_t bucket, bool keep, int64_t *ret_wait_ms)
+static bool look(struct rate *r, size_t bucket, bool take, int64_t *ret_wait_ms)
 {
     int64_t now = mono_us() * 1000;
     (void)pthread_mutex_lock(&r->lock);
     int64_t *full = &r->full_ns[bucket], from = *full > now ? *full : now;
     bool ok = from + r->interval_ns - now <= r->depth_ns;
     *ret_wait_ms = ok ? 0 : (from + r->interval_ns - now - r->depth_ns) / 1000000;
-    if (ok && !keep)
+    if (ok && take)
         *full = from + r->interval_ns;
     (void)pthread_mutex_unlock(&r->lock);
     return ok;
@@ -38,10 +38,10 @@ static bool has(struct rate *r, size_t bucket, bool keep, int64_t *ret_wait_ms)
 
 bool rate_has(struct rate *r, size_t bucket, int64_t *ret_wait_ms)
 {
-    return has(r, bucket, true, ret_wait_ms);
+    return look(r, bucket, false, ret_wait_ms);
 }
 
 bool rate_take(struct rate *r, size_t bucket, int64_t *ret_wait_ms)
 {
-    return has(r, bucket, false, ret_wait_ms);
+    return look(r, bucket, true, ret_wait_ms);
 }

@@ -309,8 +309,6 @@ json_t *limit_set(struct desk *d, const char *name, const char *owner, long long
 {
     char text[24];
     (void)snprintf(text, sizeof(text), "%lld", max);
-    if (max > 1000000)
-        return desk_refuse(d, "max", e, "max must be from 0 to 1000000, or null");
     struct order o = {
         max >= 0 ? "set_limit" : "clear_limit", {name, owner, text}, max >= 0 ? 3 : 2};
     return change_make(

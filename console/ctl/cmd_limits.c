@@ -23,11 +23,10 @@ static int list(struct ctl *c, struct desk *d)
     auto_json *all = limits_list(d, &e);
     if (all == NULL)
         return operate_fail(c, d, &e);
-    const json_t *rows = json_is_array(all) ? all : json_object_get(all, "limits");
     if (c->json)
         out_json(all);
     else
-        out_table(c, rows, columns, "no limit is in use or set");
+        out_table(c, all, columns, "no limit is in use or set");
     return EXIT_FINE;
 }
 

@@ -134,8 +134,8 @@ def test_rejected_is_shown_and_sent_again(world, ctl):
 
 
 def test_functions_workers_and_limits(world, ctl):
-    rows = {f["id"]: f for f in ctl.json("functions")}
-    assert rows["test-three"]["workers"] == 1
+    three = world.wait_until(lambda: next((f for f in ctl.json("functions") if f["id"] == "test-three"), None), 20, "the functions to be published")
+    assert three["workers"] == 1
     assert ctl.json("functions", "test-three")["id"] == "test-three"
     assert "test-three" in ctl("functions").out
     workers = ctl.json("workers")

@@ -323,12 +323,20 @@ static void name_end(struct event *ev)
     }
 }
 
+/* The time in the entry's id, which Redis has made of its clock, unless a sender chose it: then it may be anything, and the ids of all
+ * that come later follow it (lua/rewind_stream.lua ends that). What ids and Postgres cannot hold is the last moment that they can. */
+static int64_t time_of_entry(const char *id)
+{
+    long long ms = strtoll(id, NULL, 10); /* beyond its range: the largest */
+    return ms < LAST_TS_MS ? ms : LAST_TS_MS;
+}
+
 bool event_read(struct event *ev, const redisReply *entry, const char *stream, bool internal,
                 const char *epoch, long max_bytes, struct err *e)
 {
     *ev = (struct event){.entry = entry, .stream = stream};
     ev->entry_id = entry->element[0]->str;
-    ev->came_ms = ev->received_ms = strtoll(ev->entry_id, NULL, 10);
+    ev->came_ms = ev->received_ms = time_of_entry(ev->entry_id);
     char source[256];
     (void)snprintf(source, sizeof(source), "%s/%s", epoch, stream);
     id_derive(ev->received_ms, source, ev->entry_id, ev->id);

@@ -25,6 +25,7 @@ enum {
     NAP_MS = 50,
     SERVERS_MAX_BYTES = 1 << 20,
     IDS_MAX_BYTES = 1 << 20,
+    AHEAD_MS = 3600000, /* clocks of servers differ, but not by that */
     LOOKS_ALONE =
         6, /* by which a function is said to be executed by nobody: a deployment takes a while */
 };
@@ -40,6 +41,7 @@ struct housekeeping {
     json_t *alone;      /* function -> looks at which no worker executed it, one after the other */
     struct buf servers; /* that hold the data, as was seen last; empty before */
     bool is_forgetful;  /* they are new, and what they may have forgotten was not looked for yet */
+    bool is_ahead;      /* the event stream's ids are, of the clock */
     uint64_t records;   /* that are to be written before, since their runs may be forgotten, too */
 };
 
@@ -57,6 +59,28 @@ static bool check_redis(struct housekeeping *h, struct err *e)
         log_warn("redis is filling up; when it is full new events are refused", "percent", percent,
                  LOG_END);
     }
+    return true;
+}
+
+/* Somebody added an entry with an id of his own: until the stream has run empty, events are as late as he said. */
+static bool rewind_events(struct housekeeping *h, struct err *e)
+{
+    struct kv_args a;
+    kv_args_init(&a);
+    kv_addi(&a, AHEAD_MS);
+    auto_reply *r = kv_script(h->kv, "rewind_stream", KEY_EVENTS, &a, e);
+    kv_args_release(&a);
+    if (r == NULL)
+        return false;
+    long long code = r->elements == 1 ? r->element[0]->integer : 0;
+    if (code == 2 && !h->is_ahead)
+        log_warn("an event was added with an id of its own, ahead of the clock; all that come "
+                 "later seem as late",
+                 "stream", KEY_EVENTS, LOG_END);
+    if (code == 1)
+        log_warn("the ids of the event stream were ahead of the clock and follow it again",
+                 "stream", KEY_EVENTS, LOG_END);
+    h->is_ahead = code == 2;
     return true;
 }
 
@@ -195,6 +219,7 @@ static const struct {
     bool (*run)(struct housekeeping *h, struct err *e);
 } chores[] = {
     {"check redis", 60000, 5000, check_redis},
+    {"rewind events", 5000, 5000, rewind_events},
     {"make partitions", 3600000, 5000, make_partitions},
     {"drop partitions", 3600000, 5000, drop_partitions},
     {"bound rejected events", 10000, 5000, bound_rejected},

@@ -1,5 +1,7 @@
 #include "ledger.h"
 
+#include <string.h>
+
 #include "js.h"
 
 static void accepted_text(const struct run *r, char out[32])
@@ -35,10 +37,13 @@ bool ledger_begin(struct db *db, const struct run *r, const char *step, const ch
         db_rollback(db);
         return false;
     }
+    const char *state = db_text(mine, 0, "state");
     *ret_recorded = NULL;
-    if (PQntuples(mine) > 0)
+    if (strcmp(state, "begun") == 0)
         return true;
     db_rollback(db);
+    if (strcmp(state, "ended") == 0)
+        return err_set(e, ERR_PERMANENT, "the run has ended; another may have gone on from it");
     return find_recorded(db, r, accepted, step, ret_recorded, e);
 }
 

@@ -1,7 +1,8 @@
 /* ledger.h: transactional steps happen exactly once.
  *
  * The row (run, step) is inserted first, inside the step's transaction, so that a second worker on the same step waits
- * for the first one's commit or rollback and then either takes the recorded outcome or runs alone. */
+ * for the first one's commit or rollback and then either takes the recorded outcome or runs alone. Once another run goes on from where this one
+ * ended (chronos.retry), its steps take effect no more. */
 #pragma once
 
 #include "db.h"

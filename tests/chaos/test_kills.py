@@ -98,6 +98,30 @@ def test_a_worker_that_wakes_up_late_is_refused(engine):
     check_promises(engine)
 
 
+def test_what_a_frozen_worker_began_is_not_done_again_by_a_retry(engine):
+    sleeper = engine.stack.start_worker(wait=False)
+    engine.stack.start_scheduler()
+    ids = make_video(engine)
+    entry = engine.send("test/tx", {**ids, "ms": 700})
+    engine.wait_for(1, function="test-tx", what="start")
+    time.sleep(0.1)  # the step's first statement
+    sleeper.pause()
+    run = engine.wait_until(lambda: engine.rows("select run_ids from chronos.events where stream_id = %s", entry), 10,
+                            "the event")[0]["run_ids"][0]
+    engine.stack.start_worker()
+    engine.rows("select chronos.cancel(%s, 'an operator')", run)
+    engine.wait_for_run(entry, status="cancelled")
+    engine.rows("select chronos.retry(%s)", run)
+    retried = engine.wait_until(lambda: engine.rows(
+        "select r.* from chronos.events e join chronos.runs r on r.event_id = e.id where e.retry_of = %s", run), 30, "the retry")[0]
+    assert retried["status"] == "completed"
+    sleeper.resume()
+    engine.wait_until(lambda: engine.log_contains("late result refused"), 10, "a refused result")
+    effects = engine.rows("select metadata ->> 'step' as step from public.video_analytics_events"
+                          " where metadata ->> 'run' = any (%s) order by 1", [run, retried["id"]])
+    assert [e["step"] for e in effects] == ["insert", "insert-more"]
+
+
 def test_a_scheduler_killed_in_the_middle_of_a_batch_loses_and_repeats_nothing(engine):
     engine.stack.start_worker(wait=False)
     engine.stack.start_scheduler(CHRONOS_ROUTE_BATCH=7)

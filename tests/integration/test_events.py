@@ -222,3 +222,23 @@ def test_entry_ids_chosen_by_the_client_are_no_harm(engine):
     engine.wait_for_run("253370764800000-0", status="completed")
     engine.run("test/three", deadline=5)
     check_promises(engine)
+
+
+@pytest.mark.parametrize("ahead", [f"{time.time_ns()}-0", f"{time.time_ns() // 1000}-0", "18446744073709551615-18446744073709551614"])
+def test_an_id_that_a_sender_chose_takes_nothing_from_others(engine, ahead):
+    """Redis goes on from it: what others add afterwards has a time that no calendar knows."""
+    engine.start(workers=1)
+    ids = {"creatorId": "somebody"}
+    engine.redis.xadd("chronos:events", {"name": "test/noop", "data": json.dumps(ids)}, id=ahead)
+    sent = 1
+    if not ahead.startswith("184"):  # after that one there is no other until the stream has run empty
+        for _ in range(5):
+            engine.send("test/noop", ids)
+            sent += 1
+    engine.wait_until(lambda: engine.value("select count(*) from chronos.runs where function_id = 'test-noop'") == sent, 20,
+                      "all runs")
+    assert engine.value("select count(*) from chronos.events where outcome = 'accepted' and accepted_at > '2099-12-31'") == sent
+    engine.wait_until(lambda: engine.log_contains("follow it again"), 20, "the ids to follow the clock")
+    run = engine.run("test/noop", ids)
+    assert abs(run["accepted_at"].timestamp() - time.time()) < 600
+    check_promises(engine)

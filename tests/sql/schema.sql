@@ -454,6 +454,24 @@ CREATE FUNCTION chronos.append_metadata(old jsonb, key text, entry jsonb) RETURN
             else '[]'
         end || jsonb_build_array(entry)))
 $$;
+CREATE FUNCTION chronos.begin_ledger_entry(run text, accepted timestamp with time zone, step_name text, worker_id text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform pg_advisory_xact_lock_shared(chronos.ledger_lock(run));
+    insert into chronos.step_ledger (run_id, accepted_at, step, worker)
+    values (run, accepted, step_name, worker_id)
+    on conflict do nothing;
+    if not found then
+        return 'done';
+    end if;
+    if exists (select from chronos.runs r where r.accepted_at = accepted and r.id = run) then
+        return 'ended';
+    end if;
+    return 'begun';
+end
+$$;
 CREATE FUNCTION chronos.blot_audit(creator text) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
@@ -536,6 +554,33 @@ begin
             cancel_where.until, cancel_where.condition)
     returning c.id into row_id;
     return row_id;
+end
+$$;
+CREATE FUNCTION chronos.carry_ledger(from_run text, run text, accepted timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    key constant bigint := chronos.ledger_lock(from_run);
+begin
+    if not pg_try_advisory_xact_lock(key) then
+        -- what that run's worker began it may not end: the run was taken from it
+        perform pg_terminate_backend(l.pid)
+        from pg_locks l
+        where l.locktype = 'advisory'
+            and l.database = (select d.oid from pg_database d where d.datname = current_database())
+            and l.classid = ((key >> 32) & 4294967295)::oid
+            and l.objid = (key & 4294967295)::oid
+            and l.objsubid = 1
+            and l.granted
+            and l.pid <> pg_backend_pid();
+        perform pg_advisory_xact_lock(key);
+    end if;
+    insert into chronos.step_ledger (run_id, accepted_at, step, result, worker, committed_at)
+    select run, accepted, l.step, l.result, l.worker, l.committed_at
+    from chronos.step_ledger l
+    where l.run_id = from_run
+    on conflict do nothing;
 end
 $$;
 CREATE FUNCTION chronos.check_data(caller text, data jsonb) RETURNS void
@@ -1619,6 +1664,9 @@ CREATE FUNCTION chronos.joins_events(fn text) RETURNS boolean
          where f.id = fn),
         false)
 $$;
+CREATE FUNCTION chronos.ledger_lock(run text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select hashtextextended('chronos.ledger:' || run, 0) $$;
 CREATE FUNCTION chronos.make_partition(tbl chronos.partitioned_tables, day date) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET "TimeZone" TO 'UTC'

@@ -634,7 +634,7 @@ static void test_a_ledger_entry_is_begun_once(void **state)
         assert_ok(db_begin(db, &e), &e);
         auto_result *begun = DB_QUERY(db, &e, "begin_ledger_entry", "r1", at, "step", "w1");
         assert_non_null(begun);
-        assert_int_equal(PQntuples(begun), i == 0 ? 1 : 0);
+        assert_string_equal(db_text(begun, 0, "state"), i == 0 ? "begun" : "done");
         if (i == 0)
             assert_ok(DB_EXEC(db, &e, "record_ledger_result", "r1", at, "step", "{\"n\":1}"), &e);
         assert_ok(db_commit(db, &e), &e);
@@ -644,6 +644,22 @@ static void test_a_ledger_entry_is_begun_once(void **state)
     assert_string_equal(db_text(r, 0, "result"), "{\"n\":1}");
     assert_int_equal(ask("select chronos.to_ms(accepted_at) from chronos.step_ledger"),
                      1764000000123);
+}
+
+static void test_a_run_that_has_ended_begins_nothing(void **state)
+{
+    NEEDS_POSTGRES();
+    struct db *db = *state;
+    struct err e = {0};
+    static const char at[] = "1764000000123";
+    (void)ask("insert into chronos.runs (id, accepted_at, function_id, status)"
+              " values ('r9', chronos.from_ms(1764000000123), 'f', 'cancelled') returning 1");
+    assert_ok(db_begin(db, &e), &e);
+    auto_result *late = DB_QUERY(db, &e, "begin_ledger_entry", "r9", at, "step", "w1");
+    assert_non_null(late);
+    assert_string_equal(db_text(late, 0, "state"), "ended");
+    db_rollback(db);
+    assert_int_equal(ask("select count(*) from chronos.step_ledger where run_id = 'r9'"), 0);
 }
 
 static void test_partitions_and_functions_are_kept(void **state)
@@ -792,6 +808,7 @@ int main(void)
         DB_TEST(test_copy_appends_and_refuses),
         DB_TEST(test_a_large_copy_arrives_whole),
         DB_TEST(test_a_ledger_entry_is_begun_once),
+        DB_TEST(test_a_run_that_has_ended_begins_nothing),
         DB_TEST(test_partitions_and_functions_are_kept),
         DB_TEST(test_the_archive_cursor_is_made_and_moves),
         DB_TEST(test_concurrent_migrators_all_succeed),

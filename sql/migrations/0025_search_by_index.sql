@@ -22,7 +22,21 @@ begin
         and a.attname = 'embedding'
         and t.typname = 'vector';
     if vec is null then
-        return; -- without pgvector all candidates are compared one by one already
+        -- All candidates are compared one by one already. What a vector refuses is refused: NaN is more than any threshold.
+        create or replace function chronos.embedding_in(value text) returns real[]
+        language plpgsql immutable strict parallel safe
+        as $fn$
+        declare
+            v constant real[] := translate(value, '[]', '{}')::real[];
+        begin
+            if array_ndims(v) is distinct from 1 or array_position(v, null) is not null or 'NaN' = any (v)
+                    or 'Infinity' = any (v) or '-Infinity' = any (v) then
+                raise exception 'an embedding is a list of finite numbers' using errcode = 'data_exception';
+            end if;
+            return v;
+        end
+        $fn$;
+        return;
     end if;
 
     if exists (select from pg_catalog.pg_am where amname = 'hnsw')

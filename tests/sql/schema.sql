@@ -1250,8 +1250,18 @@ CREATE FUNCTION chronos.droppable_partitions(keep jsonb) RETURNS SETOF chronos.p
     order by x.day, x.table_name = 'runs', x.table_name
 $$;
 CREATE FUNCTION chronos.embedding_in(value text) RETURNS real[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ select translate(value, '[]', '{}')::real[] $$;
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+        declare
+            v constant real[] := translate(value, '[]', '{}')::real[];
+        begin
+            if array_ndims(v) is distinct from 1 or array_position(v, null) is not null or 'NaN' = any (v)
+                    or 'Infinity' = any (v) or '-Infinity' = any (v) then
+                raise exception 'an embedding is a list of finite numbers' using errcode = 'data_exception';
+            end if;
+            return v;
+        end
+        $$;
 CREATE FUNCTION chronos.ensure_partitions(days_back integer, days_ahead integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET "TimeZone" TO 'UTC'

@@ -111,7 +111,8 @@ def test_what_is_no_embedding_is_refused(db, video, vector):
         add_chunk(db, video(), 0, vector)
 
 
-@pytest.mark.parametrize("value", ["", "nonsense", "[1,2", "[1,null]", "[]", "[[1],[2]]", "[1,2]"])
+@pytest.mark.parametrize("value", ["", "nonsense", "[1,2", "[1,null]", "[]", "[[1],[2]]", "[1,2]", "[NaN" + ",1" * 1535 + "]",
+                                   "[1" + ",1" * 1534 + ",-Infinity]", "[null" + ",1" * 1535 + "]"])
 def test_a_query_that_is_no_embedding_is_the_inputs_fault(db, chunks, value):
     with pytest.raises(psycopg2.Error) as caught:
         db.execute("select * from chronos.search_video_chunks_text(%s)", (value,))

@@ -1,4 +1,4 @@
-/* daemon.h: what both daemons do alike at their start: arguments, settings, signals, waiting for the stores. */
+/* daemon.h: what all daemons do alike at their start: arguments, settings, signals, waiting for the stores. */
 #pragma once
 
 #include <signal.h>

@@ -357,9 +357,14 @@ def is_brief():
 
 def show_next(stack, creator, videos):
     heading("It is all still running. Next:")
+    console = stack.state.get("console")["url"]
     data = json.dumps({"videoId": videos[0]["id"], "creatorId": creator, "source": videos[0]["source"]})
+    event = json.dumps({"name": "video/transcript.extract", "data": json.loads(data)})
     for what, command in (
-        ("send an event", shlex.join(stack.redis.cli_command(
+        ("open the page: what runs, waits and fails, and the search", console),
+        ("send an event over HTTP, as Inngest's SDK does (without keys any text is one)", shlex.join(
+            ["curl", f"{console}/e/any", "-d", event])),
+        ("send one to Redis", shlex.join(stack.redis.cli_command(
             "XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data))),
         ("look at Postgres", shlex.join(stack.postgres.psql_command())),
         ("see the latest runs", shlex.join([*stack.postgres.psql_command(), "-c",

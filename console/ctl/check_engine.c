@@ -130,15 +130,14 @@ static void check_manifest(struct checkup *k, const char *fn, const redisReply *
 static void check_offer(struct checkup *k, const struct fleet *fleet, const char *fn,
                         int *unoffered)
 {
-    char check[KEY_SIZE];
+    char check[KEY_SIZE], todo[KEY_SIZE + 80];
     if (fleet_offers(fleet, fn) > 0)
         return;
     (*unoffered)++;
     (void)snprintf(check, sizeof(check), "function %s", fn);
-    checkup_add(
-        k, group, check, FINDING_WARN,
-        "start a worker whose build has it, or retire it: select chronos.retire('<function>')",
-        "no live worker executes it; its runs wait");
+    (void)snprintf(todo, sizeof(todo),
+                   "start a worker whose build has it, or end it: chronosctl retire %s", fn);
+    checkup_add(k, group, check, FINDING_WARN, todo, "no live worker executes it; its runs wait");
 }
 
 static void check_functions(struct checkup *k, const struct fleet *fleet)

@@ -1,8 +1,12 @@
 /* check_providers.c: are the outside services named, are we known to them, and can they be reached from here? No key is sent. */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "checkup.h"
 #include "http.h"
+#include "storage_backend.h"
 
 enum { PROBE_MS = 5000 };
 
@@ -46,7 +50,31 @@ static void check_key(struct checkup *k, const struct service *s)
         return;
     (void)snprintf(check, sizeof(check), "%s key", s->name);
     checkup_add(k, group, check, *s->key != '\0' ? FINDING_OK : FINDING_WARN, s->todo, "%s",
-                *s->key != '\0' ? "set" : "not set");
+                *s->key != '\0' ? "set"
+                                : "not set here; what workers have is not seen from this shell");
+}
+
+/* Files that are kept here instead of by a storage server. */
+static void check_directory(struct checkup *k)
+{
+    static const char check[] = "storage directory";
+    const char *dir = storage_directory(&k->c->conf.services);
+    struct stat st;
+    bool exists = stat(dir, &st) == 0;
+    if (!exists && errno == ENOENT)
+        checkup_add(k, group, check, FINDING_WARN,
+                    "make it for the daemons' user, mode 0700, or set STORAGE_URL to another; a "
+                    "worker that may makes it at its first file",
+                    "%s does not exist", dir);
+    else if (exists && !S_ISDIR(st.st_mode))
+        checkup_add(k, group, check, FINDING_FAIL, "set STORAGE_URL to a directory",
+                    "%s is no directory", dir);
+    else if (!exists || access(dir, R_OK | W_OK | X_OK) != 0)
+        checkup_add(k, group, check, FINDING_WARN,
+                    "it must belong to the daemons' user; run doctor as that user", "%s: %s", dir,
+                    strerror(errno));
+    else
+        checkup_add(k, group, check, FINDING_OK, NULL, "%s", dir);
 }
 
 static void check_embedder(struct checkup *k, const struct services *s)
@@ -58,7 +86,9 @@ static void check_embedder(struct checkup *k, const struct services *s)
                         : FINDING_FAIL,
                 "set OPENAI_API_KEY; vectors of the two embedders do not go together: reprocess "
                 "embeddings after a change",
-                "%s", own ? "embedded, for development only" : s->embed_model);
+                "%s",
+                own ? "embedded, for development only, by the settings of this shell"
+                    : s->embed_model);
 }
 
 void check_providers(struct checkup *k)
@@ -79,6 +109,10 @@ void check_providers(struct checkup *k)
     struct http *http = http_new();
     bool own_speech = strcmp(s->transcribe_url, s->embed_url) != 0;
     for (size_t i = 0; i < ARRAY_LEN(services) - !own_speech; i++) {
+        if (services[i].url == s->storage_url && storage_is_local(s)) {
+            check_directory(k);
+            continue;
+        }
         check_key(k, &services[i]);
         probe(k, http, &services[i]);
     }

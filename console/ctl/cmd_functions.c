@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "js.h"
 #include "operate.h"
 #include "out.h"
 #include "rows.h"
+
+enum { RESULT_MS = 15000, LOOK_MS = 200 };
 
 static int list(struct ctl *c)
 {
@@ -120,17 +123,46 @@ const struct command command_trigger = {
     .settings = CONF_SCHEDULER,
 };
 
+/* What came of the order, "" when no scheduler has carried it out in time; NULL: it cannot be known. */
+static char *wait_result(struct ctl *c, const char *order, struct err *e)
+{
+    ctl_catch_signals();
+    for (int64_t until = mono_ms() + RESULT_MS;;) {
+        auto_result *r = DB_QUERY(c->db, e, "command_result", order);
+        if (r == NULL)
+            return NULL;
+        if (PQntuples(r) > 0)
+            return strdup(db_text(r, 0, "result"));
+        if (mono_ms() >= until || !ctl_nap(LOOK_MS))
+            return strdup("");
+    }
+}
+
 static int retire(struct ctl *c)
 {
     struct err e;
     struct desk d = operate_desk(c);
-    return operate_done(c, &d, function_retire(&d, c->arguments[0], &e), &e);
+    auto_json *done = function_retire(&d, c->arguments[0], &e);
+    if (done == NULL)
+        return operate_fail(c, &d, &e);
+    auto_free char *result = wait_result(c, js_str(done, "id"), &e);
+    if (result == NULL)
+        return operate_fail(c, &d, &e);
+    if (strncmp(result, "refused: ", strlen("refused: ")) == 0)
+        return ctl_refuse(c, "%s", result + strlen("refused: "));
+    (void)json_object_set_new(done, "done",
+                              json_string(*result != '\0'
+                                              ? result
+                                              : "ordered; no scheduler has carried it out yet: see "
+                                                "chronos.commands, and chronosctl doctor"));
+    return operate_done(c, &d, json_incref(done), &e);
 }
 
 const struct command command_retire = {
     .name = "retire",
     .summary =
         "Ends a function that no worker executes any more: forgotten, its live runs cancelled",
+    .details = "It waits for a scheduler to carry it out, and says what came of it.",
     .arguments = {{"function", FUNCTION, "its id"}},
     .examples = {{"retire old-function", "after its file was taken out of the code"}},
     .run = retire,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "console/events.h"
 #include "console/runs.h"
 #include "js.h"
 #include "operate.h"
@@ -85,6 +86,15 @@ static int show(struct ctl *c, const json_t *run, const json_t *why)
     return EXIT_FINE;
 }
 
+/* Ids of events look the same. */
+static int fail(struct ctl *c, struct desk *d, const char *id, const struct err *e)
+{
+    struct err none;
+    auto_json *event = d->missing ? event_get(d, id, &none) : NULL;
+    return event != NULL ? ctl_refuse(c, "that is an event: chronosctl events %s", id)
+                         : operate_fail(c, d, e);
+}
+
 /* ---- as it goes on ---- */
 
 /* Of one that has not ended with the reason, when there is one to be had. */
@@ -132,7 +142,7 @@ static int follow(struct ctl *c, struct desk *d, const char *id)
     for (;;) {
         auto_json *run = run_get(d, id, &e);
         if (run == NULL)
-            return operate_fail(c, d, &e);
+            return fail(c, d, id, &e);
         if (c->json && (before == NULL || !json_equal(before, run)))
             out_json_line(run);
         else if (!c->json)
@@ -157,7 +167,7 @@ static int run_one(struct ctl *c)
         return follow(c, &d, c->arguments[0]);
     auto_json *run = run_get(&d, c->arguments[0], &e);
     if (run == NULL)
-        return operate_fail(c, &d, &e);
+        return fail(c, &d, c->arguments[0], &e);
     auto_json *why = has_ended(run) ? NULL : run_why(&d, c->arguments[0], &e);
     return show(c, run, why);
 }

@@ -12,7 +12,14 @@
 
 enum { USUAL = 100, MOST = 10000 };
 
-static int tell_bulk(struct ctl *c, const json_t *bulk)
+/* What became of those that were chosen. */
+static const char *const became[] = {
+    [BULK_CANCEL] = "are being cancelled; a step that runs ends first",
+    [BULK_RETRY] = "go on from the step that failed, as new runs",
+    [BULK_REPLAY] = "begin again, as new runs",
+};
+
+static int tell_bulk(struct ctl *c, enum bulk_action action, const json_t *bulk)
 {
     static const struct column columns[] = {{"run_id", "RUN", CELL_TEXT, 0},
                                             {"state", "STATE", CELL_TEXT, 0},
@@ -35,8 +42,8 @@ static int tell_bulk(struct ctl *c, const json_t *bulk)
     json_array_foreach (json_object_get(bulk, "refused"), i, refused) {
         out_say(c, "%s: %s", js_str(refused, "run_id"), js_str(refused, "error"));
     }
-    out_say(c, "%lld of %lld runs%s", js_int(bulk, "done", 0), js_int(bulk, "matched", 0),
-            js_bool(bulk, "matched_all", true) ? "" : "; there are more that fit");
+    out_say(c, "%lld of %lld runs %s%s", js_int(bulk, "done", 0), js_int(bulk, "matched", 0),
+            became[action], js_bool(bulk, "matched_all", true) ? "" : "; there are more that fit");
     return js_int(bulk, "done", 0) < js_int(bulk, "matched", 0) ? EXIT_FOUND : EXIT_FINE;
 }
 
@@ -66,7 +73,7 @@ static int steer(struct ctl *c, enum bulk_action action, one_fn *one, const char
         return operate_done(c, &d, one(&d, id, reason, &e), &e);
     auto_json *bulk = runs_bulk(&d, action, &filter, (int)ctl_number(c, "limit", USUAL),
                                 ctl_flag(c, "dry-run"), reason, &e);
-    return bulk != NULL ? tell_bulk(c, bulk) : operate_fail(c, &d, &e);
+    return bulk != NULL ? tell_bulk(c, action, bulk) : operate_fail(c, &d, &e);
 }
 
 #define BULK_OPTIONS                                                                               \

@@ -102,6 +102,12 @@ static void write_age(int64_t ms, int64_t now_ms, char *out, size_t size)
         (void)snprintf(out, size, age < 0 ? "in %s" : "%s ago", length);
 }
 
+/* 20 runs, not 20.0 */
+static bool is_whole(double v)
+{
+    return v > -1e15 && v < 1e15 && v == (double)(long long)v;
+}
+
 int out_cell(const json_t *value, enum cell cell, int64_t now_ms, int widest, char *out,
              size_t size)
 {
@@ -125,6 +131,8 @@ int out_cell(const json_t *value, enum cell cell, int64_t now_ms, int widest, ch
         return copy_harmless(json_string_value(value), widest, out, size);
     else if (value == NULL || json_is_null(value))
         (void)snprintf(text, sizeof(text), "-");
+    else if (json_is_real(value) && is_whole(json_real_value(value)))
+        (void)snprintf(text, sizeof(text), "%.0f", json_real_value(value));
     else {
         char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         int columns = copy_harmless(dump != NULL ? dump : "?", widest, out, size);
@@ -254,29 +262,91 @@ void out_table(const struct ctl *c, const json_t *rows, const struct column *col
     (void)fflush(stdout);
 }
 
-void out_fields(const struct ctl *c, const json_t *object)
+/* "name first, parallel 4": of an object what it has, but for what is null or false; of anything else its value. */
+static void write_item(const json_t *item, char *out, size_t size)
 {
     char text[MAX_CELL];
-    const char *name;
+    const char *key;
     json_t *value;
-    int width = 0;
+    size_t used = 0;
+    *out = '\0';
+    if (!json_is_object(item)) {
+        (void)out_cell(item, CELL_TEXT, 0, 0, out, size);
+        return;
+    }
+    json_object_foreach ((json_t *)item, key, value) {
+        if (json_is_null(value) || json_is_false(value) || used + 1 >= size)
+            continue;
+        (void)out_cell(value, CELL_TEXT, 0, 0, text, sizeof(text));
+        int n = snprintf(out + used, size - used, "%s%s %s", used > 0 ? ", " : "", key, text);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void print_field(FILE *out, const char *name, int columns, int width, const char *text)
+{
+    char harmless[MAX_CELL];
+    (void)copy_harmless(text, 0, harmless, sizeof(harmless));
+    (void)fprintf(out, "%s%*s  %s\n", name, width > columns ? width - columns : 0, "", harmless);
+}
+
+/* The name stands before the first only. */
+static void print_items(FILE *out, const char *name, int columns, int width, const json_t *list)
+{
+    char text[MAX_CELL];
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        write_item(item, text, sizeof(text));
+        print_field(out, i == 0 ? name : "", i == 0 ? columns : 0, width, text);
+    }
+}
+
+static void print_value(FILE *out, const char *key, const char *name, int columns, int width,
+                        const json_t *value)
+{
+    char text[MAX_CELL];
+    size_t n = strlen(key);
+    bool is_time = n > 3 && strcmp(key + n - 3, "_at") == 0;
+    if (json_array_size(value) > 0) {
+        print_items(out, name, columns, width, value);
+        return;
+    }
+    (void)out_cell(value, is_time ? CELL_TIME : CELL_TEXT, 0, 0, text, sizeof(text));
+    print_field(out, name, columns, width, text);
+}
+
+/* A line each; what is inside of an object has its path as its name ("live.running"), and what is in a list in it a line of its
+ * own. A list at the top is the caller's to show. Returns the width of the longest name; out NULL = only that. */
+static int walk_fields(const json_t *object, const char *path, int depth, int width, FILE *out)
+{
+    enum { MAX_PATH = 512, MOST_DEEP = 4 };
+    char whole[MAX_PATH], name[MAX_PATH];
+    const char *key;
+    json_t *value;
+    int longest = 0;
+    json_object_foreach ((json_t *)object, key, value) {
+        if (json_is_null(value) || (json_is_array(value) && depth == 0))
+            continue;
+        (void)snprintf(whole, sizeof(whole), "%s%s%s", path, depth > 0 ? "." : "", key);
+        int columns = copy_harmless(whole, 0, name, sizeof(name));
+        if (json_object_size(value) > 0 && depth < MOST_DEEP)
+            columns = walk_fields(value, whole, depth + 1, width, out);
+        else if (out != NULL)
+            print_value(out, key, name, columns, width, value);
+        longest = columns > longest ? columns : longest;
+    }
+    return longest;
+}
+
+void out_fields(const struct ctl *c, const json_t *object)
+{
     if (c->json) {
         out_json(object);
         return;
     }
-    json_object_foreach ((json_t *)object, name, value) {
-        int len = (int)strlen(name);
-        if (!json_is_null(value) && !json_is_array(value))
-            width = len > width ? len : width;
-    }
-    json_object_foreach ((json_t *)object, name, value) {
-        size_t len = strlen(name);
-        if (json_is_null(value) || json_is_array(value))
-            continue;
-        bool is_time = len > 3 && strcmp(name + len - 3, "_at") == 0;
-        (void)out_cell(value, is_time ? CELL_TIME : CELL_TEXT, 0, 0, text, sizeof(text));
-        (void)printf("%-*s  %s\n", width, name, text);
-    }
+    int width = walk_fields(object, "", 0, 0, NULL);
+    (void)walk_fields(object, "", 0, width, stdout);
     (void)fflush(stdout);
 }
 

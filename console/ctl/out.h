@@ -26,7 +26,8 @@ struct column {
 /* An array of objects. `nothing` is said to people when it is empty. */
 void out_table(const struct ctl *c, const json_t *rows, const struct column *columns,
                const char *nothing);
-/* One thing: its names and values, a line each, in their order; what is null is left out. */
+/* One thing: its names and values, a line each, in their order; what is null is left out, and a list of its own, for which there is
+ * out_table. What is inside of a value has a line of its own, too: "live.running  3". */
 void out_fields(const struct ctl *c, const json_t *object);
 /* A line for people only. */
 void out_say(const struct ctl *c, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -144,3 +144,11 @@ select chronos.forget($1::text)::text as id
 select id, chronos.to_ms(asked_at) as asked_at, asked_by, chronos.to_ms(done_at) as done_at, deleted
 from chronos.forgotten
 where id = $1::bigint
+
+-- name: command_result :maybe
+-- What came of an order, once a scheduler has carried it out.
+-- $1 command id
+select coalesce(result, 'done') as result
+from chronos.commands
+where id = $1::bigint
+    and applied_at is not null

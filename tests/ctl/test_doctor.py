@@ -103,7 +103,7 @@ def test_a_function_that_no_living_worker_has(own):
     found = by_check(own.ctl.json("doctor", "--offline", code=1))
     assert [check for _, check in found if check.startswith("function ")] == ["function test-gone"]
     assert found["engine", "function test-gone"]["status"] == "warn"
-    assert "retire" in found["engine", "function test-gone"]["todo"]
+    assert "chronosctl retire test-gone" in found["engine", "function test-gone"]["todo"]
 
 
 def test_a_schema_that_is_behind(own):
@@ -142,8 +142,24 @@ def test_services(own, sandbox):
                                   CHRONOS_YOUTUBE_URL=sandbox.url, MUX_BASE_URL=sandbox.url))
     assert found["services", "Loom reachable"]["status"] == "warn"
     assert found["services", "OpenAI key"]["status"] == "warn"
+    assert "not seen from this shell" in found["services", "OpenAI key"]["found"]
     # no key was sent
     assert "sandbox-openai-key" not in str(sandbox.requests())
+
+
+def test_a_directory_for_storage(own, tmp_path):
+    """A server's key is not asked for where files are kept in a directory."""
+    def storage(url):
+        report = own.ctl.json("doctor", "--offline", code=1, STORAGE_URL=url)
+        found = {check: f for (group, check), f in by_check(report).items() if group == "services" and check.startswith("storage")}
+        assert list(found) == ["storage directory"]
+        return found["storage directory"]
+    assert storage(f"file:{tmp_path}")["status"] == "ok"
+    missing = storage(f"file:{tmp_path}/none")
+    assert missing["status"] == "warn" and "does not exist" in missing["found"] and "STORAGE_URL" in missing["todo"]
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_text("")
+    assert storage(f"file:{tmp_path}/file")["status"] == "fail"
 
 
 def test_programs_and_disk(own):

@@ -117,6 +117,11 @@ def test_events_and_one_of_them(world, ctl):
     assert ctl.json("events", event)["data"] == {"creatorId": "events-shell"}
     done = ctl("events", event)
     assert run["id"] in done.out and "test-three" in done.out
+    # what is inside has lines of its own
+    assert ["data.creatorId", "events-shell"] in [line.split() for line in done.out.splitlines()]
+    for more in ([], ["--follow"]):
+        done = ctl("run", event, *more)
+        assert done.code == 3 and f"that is an event: chronosctl events {event}" in done.err
     assert "test-three" in ctl("events", "--name", "test/three").out
 
 
@@ -138,10 +143,16 @@ def test_functions_workers_and_limits(world, ctl):
     assert three["workers"] == 1
     assert ctl.json("functions", "test-three")["id"] == "test-three"
     assert "test-three" in ctl("functions").out
+    shown = ctl("functions", "test-three").out
+    assert re.search(r"^ +name second", shown, re.M) and re.search(r"^config.steps +name first", shown, re.M), shown
+    assert "{" not in shown and re.search(r"^live\.running +\d+$", shown, re.M), shown
     workers = ctl.json("workers")
     assert len(workers) == 1 and "test-three" in workers[0]["functions"]
     assert workers[0]["id"] in ctl("workers").out
     assert isinstance(ctl.json("limits"), list)
+    # as people count runs
+    rows = [line for line in ctl("limits").out.splitlines() if "test-limited" in line]
+    assert rows and all(re.search(r" \d+ ", row) and ".0" not in row for row in rows), rows
 
 
 # ---- changing ----
@@ -164,7 +175,8 @@ def test_many_runs_first_to_look_then_to_do(world, ctl):
     assert dry["dry_run"] and dry["matched"] == 3
     assert "nothing was done" in ctl("retry", *choose, "--dry-run").out
     assert world.rows("select 1 from chronos.events where creator_id = 'bulk' and retry_of is not null") == []
-    assert ctl.json("retry", *choose)["done"] == 3
+    done = ctl("retry", *choose)
+    assert done.out == "3 of 3 runs go on from the step that failed, as new runs\n"
     world.wait_until(lambda: len(world.rows(
         "select 1 from chronos.events where creator_id = 'bulk' and retry_of is not null")) == 3, 20, "the retries")
 
@@ -197,6 +209,16 @@ def test_limits_are_set_and_taken_back(world, ctl):
     assert ctl("limits", "weight", "shell-owner", "--set", "3").code == 0
     assert ctl("limits", "weight", "shell-owner", "--clear").code == 0
     assert ctl("limits", "budget", "shell-owner", "--clear").code == 0
+
+
+def test_retire_says_what_became_of_it(own):
+    own.start(workers=1)
+    own.wait_until(lambda: own.rows("select 1 from chronos.functions where id = 'test-three'"), 20, "the functions")
+    done = own.ctl("retire", "test-three")
+    assert done.code == 3 and "live workers execute it (1)" in done.err, done
+    own.rows("insert into chronos.functions (id, manifest, version) select 'test-gone', manifest, version from chronos.functions"
+             " where id = 'test-three' returning id")
+    assert own.ctl("retire", "test-gone").out == "retired; 0 runs cancelled\n"
 
 
 @pytest.mark.parametrize("arguments, code, says", [

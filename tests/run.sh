@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs every suite; called by `make test`.
 #
-#   ONLY=pattern   only suites, test programs or tests whose name contains it
+#   ONLY=pattern   only suites, test programs or tests whose name contains it; the name of a file (test_flow) runs its suite's part alone
 #   BUILD=0        with what is built already
 #   JOBS=n         so many tests of a suite at a time, where they do not measure; one more than processors unless told
 #   CHRONOS_RUN_DIR=folder   where servers and daemons keep their data; in memory unless told, where there is room
@@ -44,6 +44,39 @@ sum_of()
     sed -nE "s/$1/\\1/p" "$2" | awk '{n += $1} END {print n + 0}'
 }
 
+# The suites that have a file of just this name; "" when ONLY is no file's name, and any may have what it asks for.
+suites_of_file()
+{
+    local file
+    [[ $only == test_* ]] || return
+    for file in tests/*/"$only".py tests/*/"$only".c; do
+        [ -e "$file" ] || continue
+        file=${file#tests/}
+        echo "${file%%/*}"
+    done
+}
+
+# is_asked SUITE...: one of them may have what ONLY asks for
+is_asked()
+{
+    local suite
+    [ -z "$named" ] && return
+    for suite in "$@"; do
+        grep -qxF "$suite" <<<"$named" && return
+    done
+    return 1
+}
+
+# Whether anything could have ONLY in its name. Names of tests are made of values, too, which may stand anywhere in the sources;
+# and what is more than a word is for pytest to judge.
+is_found()
+{
+    [[ $only =~ ^[A-Za-z0-9_]+$ ]] || return 0
+    [ -n "$(find tests -not -path '*/__pycache__*' -name "*$only*" -print -quit)" ] ||
+        grep -rqiF --include='*.py' --include='*.[ch]' --include='*.inc' --include='*.lua' --include='*.sql' --include='*.yml' \
+            -- "$only" tests engine worker scheduler console lua sql ops
+}
+
 # run_cmocka PROGRAM
 run_cmocka()
 {
@@ -66,6 +99,7 @@ run_cmocka()
 run_unit()
 {
     local program
+    is_asked unit || return
     for program in build/asan/tests/unit/test_*; do
         [[ $program == *.o || $program == *.d || ! -x $program ]] && continue
         # by the name of the program, or of a test in its source
@@ -80,8 +114,12 @@ run_unit()
 # run_pytest NAME ARGUMENTS... (of pytest: files, and what to select); its output is printed whole when it has ended
 run_pytest()
 {
-    local name=$1 output="$work/$1" status summary bad select=()
+    local name=$1 output="$work/$1" status summary bad select=() suites=() path
     shift
+    for path in "$@"; do
+        [[ $path == tests/* ]] && path=${path#tests/} && suites+=("${path%%/*}")
+    done
+    is_asked "${suites[@]}" || return
     [[ -n $only && $name != *"$only"* ]] && select=(-k "$only")
     timeout --foreground -k 10 3600 "$python" -m pytest -c tests/pytest.ini --color=no "${select[@]}" "$@" \
         >"$output" 2>&1
@@ -122,13 +160,21 @@ join_lanes()
     lanes=()
 }
 
+# compile VARIANT WHAT TARGETS...
+compile()
+{
+    local variant=$1 what=$2
+    shift 2
+    echo "Building $variant: $what"
+    make -s -j"$(nproc)" --no-print-directory "VARIANT=$variant" "$@" >/dev/null
+}
+
 build()
 {
-    make -s -j"$(nproc)" --no-print-directory VARIANT=release all build/release/chronos-worker-test \
-        build/release/fault.so >/dev/null &&
-        make -s -j"$(nproc)" --no-print-directory VARIANT=asan all test-programs >/dev/null &&
-        make -s -j"$(nproc)" --no-print-directory VARIANT=fuzz CC=clang fuzz-programs >/dev/null &&
-        make -s -j"$(nproc)" --no-print-directory VARIANT=tsan all build/tsan/chronos-worker-test >/dev/null
+    compile release "what is installed" all build/release/chronos-worker-test build/release/fault.so &&
+        compile asan "the same under the address sanitizer, and the test programs" all test-programs &&
+        { ! is_asked fuzz || compile fuzz "what searches for inputs that break a parser" CC=clang fuzz-programs; } &&
+        { ! is_asked integration chaos || compile tsan "daemons under the thread sanitizer" all build/tsan/chronos-worker-test; }
 }
 
 finish()
@@ -165,6 +211,8 @@ interrupted()
     fail_as_one interrupted
     finish
 }
+
+named=$(suites_of_file)
 # Programs in C find their servers by address, so all that follows runs beside a Postgres and a Redis.
 if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     trap interrupted INT TERM
@@ -190,12 +238,15 @@ if [ -n "${CHRONOS_TEST_DATABASE_URL:-}" ]; then
     finish
 fi
 
+if [ -n "$only" ] && ! is_found; then
+    echo "ONLY=$only: no file, suite or test has that in its name; nothing was built"
+    finish
+fi
 if ! ops/install-deps.sh test; then
     fail_as_one "packages are missing"
     finish
 fi
 if [ "${BUILD:-1}" != 0 ]; then
-    echo "Building"
     if ! build; then
         fail_as_one "the build"
         finish

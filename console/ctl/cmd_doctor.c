@@ -77,8 +77,8 @@ const struct command command_doctor = {
                "against threads, durability), the clocks, daemons, functions and backlogs, and "
                "this machine as a worker would find\n"
                "it: settings, ffmpeg, time zones, disk, outside services. Run it with a worker's "
-               "environment: the keys\nthat workers themselves have are not seen from here. It "
-               "changes nothing.\n\n"
+               "environment: keys that only workers\n"
+               "have are not seen from another shell. It changes nothing.\n\n"
                "Each line is ok, warn (works, but not as it should), fail (does not work, or will "
                "lose work) or skip (could not be\n"
                "looked at), with what to do.",

@@ -362,7 +362,7 @@ def show_next(stack, creator, videos):
     event = json.dumps({"name": "video/transcript.extract", "data": json.loads(data)})
     for what, command in (
         ("open the page: what runs, waits and fails, and the search", console),
-        ("send an event over HTTP, as Inngest's SDK does (without keys any text is one)", shlex.join(
+        ("send an event over HTTP, as Inngest's SDK does (a console without keys takes any text for the key)", shlex.join(
             ["curl", f"{console}/e/any", "-d", event])),
         ("send one to Redis", shlex.join(stack.redis.cli_command(
             "XADD", "chronos:events", "*", "name", "video/transcript.extract", "data", data))),

@@ -130,10 +130,9 @@ $(GEN)/lua.inc: lua/assemble.awk $(sort $(wildcard lua/*.lua)) $(sort $(wildcard
 .PHONY: FORCE
 $(GEN)/functions.inc: FORCE
 	@mkdir -p $(@D)
-	@for f in $(notdir $(FUNCTION_SRC:.c=)); do \
-	    grep -qw "fn_$$f" worker/functions/$$f.c || \
-	        { echo "worker/functions/$$f.c must define fn_$$f: const struct function fn_$$f = {…};" >&2; exit 1; }; \
-	    echo "FUNCTION(fn_$$f)"; done > $@.tmp
+	@for f in $(FUNCTION_SRC); do name=$${f##*/}; name=fn_$${name%.c}; \
+	    grep -qw "$$name" $$f || { echo "$$f must define $$name: const struct function $$name = {…};" >&2; exit 1; }; \
+	    echo "FUNCTION($$name)"; done > $@.tmp
 	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
 
 # the files of the console's page, and the description of its API, become part of it

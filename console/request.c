@@ -227,7 +227,7 @@ void reply_error(struct request *r, int status, const char *code, const char *fi
                         "field", field);
     if (j == NULL) /* the text or the field is not UTF-8: cut, or not ours */
         j = js_pack("{s:i, s:s, s:s, s:s?}", "status", status, "code", code, "error",
-                    "the request is not valid", "field", NULL);
+                    "the request is not valid", "field", (char *)NULL);
     if (r->route != NULL &&
         r->route->access ==
             ACCESS_EVENT) /* the official SDK wants to know what was accepted: none */

@@ -55,7 +55,7 @@ static void write_path(const struct level *levels, size_t depth, char out[JS_WHE
 
 void js_where(const char *bytes, size_t at, char out[JS_WHERE_SIZE])
 {
-    struct level levels[MOST_LEVELS] = {0}, deeper, *l = NULL;
+    struct level levels[MOST_LEVELS] = {0}, deeper = {0}, *l = NULL;
     size_t depth = 0;
     for (size_t i = 0; i < at; i++) {
         char c = bytes[i];

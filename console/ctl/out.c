@@ -242,10 +242,10 @@ void out_table(const struct ctl *c, const json_t *rows, const struct column *col
         (void)printf("%s\n", nothing);
         return;
     }
-    for (int k = 0; columns[k].key != NULL && k < MOST_COLUMNS; k++)
+    for (int k = 0; k < MOST_COLUMNS && columns[k].key != NULL; k++)
         widths[k] = (int)strlen(columns[k].heading);
     json_array_foreach (rows, i, row) {
-        for (int k = 0; columns[k].key != NULL && k < MOST_COLUMNS; k++) {
+        for (int k = 0; k < MOST_COLUMNS && columns[k].key != NULL; k++) {
             int taken = out_cell(js_get(row, columns[k].key), columns[k].cell, now_ms,
                                  cut ? columns[k].widest : 0, text, sizeof(text));
             widths[k] = taken > widths[k] ? taken : widths[k];

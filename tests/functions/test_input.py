@@ -288,7 +288,8 @@ def test_runs_of_one_video_at_the_same_time_leave_one_consistent_result(shared, 
     published = [r for r in runs if r["function_id"] == p.EXTRACT and not r["output"]["superseded"]]
     told = [e["event_type"] for e in p.analytics_rows(shared, video)]
     assert told == ["video_embedded"] * len(finished) + ["video_transcribed"] * len(published)
-    assert finished
+    # the last one may find that one which was superseded has left nothing to do
+    assert finished or any(o.get("skipped") for o in ends)
     (usage,) = p.usage_rows(shared, video["creator_id"])
     assert len(usage["metadata"].get("transcript_costs", [])) == extractions
 

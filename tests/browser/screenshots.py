@@ -62,7 +62,8 @@ def screens(x):
     return [("overview", "/"), ("runs", "/runs"), ("run", f"/runs/{x['done']}"), ("run-failed", f"/runs/{x['failed']}"), ("events", "/events"), ("event", f"/events/{x['event']}"),
             ("functions", "/functions"), ("function", "/functions/extract-video-transcript"), ("videos", f"/videos?creator={x['creator']}"), ("video", f"/videos/{x['video']}"),
             ("stuck", "/videos?tab=stuck"), ("search", f"/videos?tab=search&creator={x['creator']}&text={x['question'].replace(' ', '+')}"), ("bulk", "/bulk"),
-            ("analytics", f"/analytics?creator={x['creator']}"), ("workers", "/workers"), ("rejected", "/rejected")]
+            ("analytics", f"/analytics?creator={x['creator']}"), ("workers", "/workers"), ("rejected", "/rejected"),
+            ("limits", "/limits"), ("audit", "/audit")]
 
 
 def shoot(browser, name):

@@ -16,16 +16,10 @@ enum { SURE_DIGITS = 15, MOST_DIGITS = 17 };
 static bool too_deep(const char *p, size_t len)
 {
     int depth = 0;
-    bool in_string = false;
     for (size_t i = 0; i < len; i++) {
         char c = p[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
+        if (c == '"') {
+            i = js_text_end(p, i, len);
         } else if (c == '{' || c == '[') {
             if (++depth > MAX_DEPTH)
                 return true;
@@ -43,20 +37,22 @@ static json_t *load(const char *bytes, size_t len, size_t flags, json_error_t *j
     return json_loadb(bytes, len, JSON_DECODE_ANY | flags, je);
 }
 
-static size_t text_length(const char *p, size_t len)
-{
-    size_t i = 1;
-    while (i < len && p[i] != '"')
-        i += p[i] == '\\' ? 2 : 1;
-    return i < len ? i + 1 : len;
-}
-
 static size_t number_length(const char *p, size_t len)
 {
     size_t n = 0;
     while (n < len && p[n] != '\0' && strchr("+-.0123456789eE", p[n]) != NULL)
         n++;
     return n;
+}
+
+/* Of the text or the number that begins here; of anything else one byte. */
+static size_t token_length(const char *p, size_t len, bool *ret_number)
+{
+    *ret_number = *p == '-' || (*p >= '0' && *p <= '9');
+    if (*ret_number)
+        return number_length(p, len);
+    size_t end = *p == '"' ? js_text_end(p, 0, len) : 0;
+    return end < len ? end + 1 : len;
 }
 
 static bool is_too_big(const char *p, size_t len)
@@ -78,13 +74,11 @@ static json_t *load_widened(const char *bytes, size_t len, size_t flags, json_er
 {
     auto_free char *copy = malloc(2 * len + 1); /* "e0" is shorter than such a number */
     size_t n = 0;
+    bool number;
     if (copy == NULL)
         abort();
     for (size_t i = 0, part; i < len; i += part) {
-        bool number = bytes[i] == '-' || (bytes[i] >= '0' && bytes[i] <= '9');
-        part = bytes[i] == '"' ? text_length(bytes + i, len - i)
-               : number        ? number_length(bytes + i, len - i)
-                               : 1;
+        part = token_length(bytes + i, len - i, &number);
         memcpy(copy + n, bytes + i, part);
         n += part;
         if (number && is_too_big(bytes + i, part)) {
@@ -187,11 +181,9 @@ static size_t shorten(char *text, size_t len)
 static size_t shorten_reals(char *s, size_t len)
 {
     size_t to = 0;
+    bool number;
     for (size_t i = 0, part; i < len; i += part) {
-        bool number = s[i] == '-' || (s[i] >= '0' && s[i] <= '9');
-        part = s[i] == '"' ? text_length(s + i, len - i)
-               : number    ? number_length(s + i, len - i)
-                           : 1;
+        part = token_length(s + i, len - i, &number);
         if (to != i)
             memmove(s + to, s + i, part);
         to += number ? shorten(s + to, part) : part;

@@ -22,6 +22,8 @@ json_t *js_parse_sent(const char *bytes, size_t len, char where[JS_WHERE_SIZE], 
 /* For text that js_dump wrote: whatever a step may have returned comes back, also deep nesting and NUL in a string. */
 json_t *js_parse_own(const char *bytes, size_t len, struct err *e);
 
+/* The quote that ends the text whose first quote is at `begin`; `end` when none does. */
+size_t js_text_end(const char *bytes, size_t begin, size_t end);
 /* The path to the value at, or before, that byte; "" = the whole. */
 void js_where(const char *bytes, size_t at, char out[JS_WHERE_SIZE]);
 

@@ -13,11 +13,11 @@ struct level {
     size_t key_len;
 };
 
-/* The quote that ends the text which begins at `i`, or `end`. */
-static size_t text_end(const char *bytes, size_t i, size_t end)
+size_t js_text_end(const char *bytes, size_t begin, size_t end)
 {
-    for (i++; i < end && bytes[i] != '"'; i++)
-        i += bytes[i] == '\\';
+    size_t i = begin + 1;
+    while (i < end && bytes[i] != '"')
+        i += bytes[i] == '\\' ? 2 : 1;
     return i < end ? i : end;
 }
 
@@ -60,7 +60,7 @@ void js_where(const char *bytes, size_t at, char out[JS_WHERE_SIZE])
     for (size_t i = 0; i < at; i++) {
         char c = bytes[i];
         if (c == '"') {
-            size_t end = text_end(bytes, i, at);
+            size_t end = js_text_end(bytes, i, at);
             if (l != NULL && l->expects_key) {
                 l->key = bytes + i + 1;
                 l->key_len = end - i - 1;

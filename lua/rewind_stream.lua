@@ -8,6 +8,8 @@
 -- events none
 local stream, most_ms = KEYS[1], tonumber(ARGV[1])
 
+--- include now
+
 local info = redis.pcall('XINFO', 'STREAM', stream)
 if info.err then
   return { 0 }
@@ -16,8 +18,6 @@ local facts = {}
 for i = 1, #info, 2 do
   facts[info[i]] = info[i + 1]
 end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if tonumber(string.match(facts['last-generated-id'], '^%d+')) <= now_ms + most_ms then
   return { 0 }
 elseif facts.length > 0 then

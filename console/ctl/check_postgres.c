@@ -161,8 +161,8 @@ static void check_search(struct checkup *k)
     }
     const char *kinds = db_text(r, 0, "kinds");
     long long chunks = db_int(r, 0, "chunks", 0);
-    bool has_vector = strcmp(db_text(r, 0, "has_vector"), "t") == 0;
-    bool better = !has_vector || strcmp(db_text(r, 0, "has_hnsw"), "t") == 0;
+    bool has_vector = db_is_true(r, 0, "has_vector");
+    bool better = !has_vector || db_is_true(r, 0, "has_hnsw");
     bool hnsw = kinds != NULL && strstr(kinds, "hnsw") != NULL;
     checkup_add(
         k, group, "search", hnsw || !better || chunks <= MANY_CHUNKS ? FINDING_OK : FINDING_WARN,

@@ -86,7 +86,7 @@ def archive_held(bench):
 class Remover(threading.Thread):
     """Removes the keys of runs that have ended, and what was written of them, with the archive's own commands."""
 
-    ENTRIES, RUNS_AT_ONCE = 500, 100  # CHRONOS_ARCHIVE_BATCH and scheduler/archive.c
+    ENTRIES, RUNS_AT_ONCE = 1000, 100  # CHRONOS_ARCHIVE_BATCH and scheduler/archive.c
 
     def __init__(self, port):
         super().__init__(daemon=True)

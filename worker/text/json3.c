@@ -95,8 +95,9 @@ static void add_event(const struct event *event, struct open_caption *open, stru
     text_put(&open->text, event->text.data, event->text.len);
 }
 
-static bool read_events(struct json_reader *r, struct captions *ret)
+static bool read_events(struct json_reader *r, void *arg)
 {
+    struct captions *ret = arg;
     captions_release(ret); /* of a list of the same name before */
     if (!jr_open(r, '[')) {
         jr_skip(r);
@@ -116,19 +117,8 @@ static bool read_events(struct json_reader *r, struct captions *ret)
 
 bool json3_parse(const char *text, struct captions *ret, struct err *e)
 {
-    struct json_reader r = JSON_READER(text);
-    struct json_text key;
-    bool has_events = false;
-    if (!jr_open(&r, '{'))
-        jr_skip(&r);
-    else
-        while (jr_member(&r, &key)) {
-            if (jr_is(&key, "events"))
-                has_events = read_events(&r, ret);
-            else
-                jr_skip(&r);
-        }
-    if (!jr_finish(&r, e))
+    bool has_events;
+    if (!jr_read(text, "events", read_events, ret, &has_events, e))
         return err_wrap(e, "the caption file");
     if (!has_events)
         return err_set(e, ERR_INPUT, "not a json3 caption file: it has no list of events");

@@ -331,3 +331,20 @@ bool jr_finish(struct json_reader *r, struct err *e)
         return err_set(e, ERR_INPUT, "nested deeper than %d levels", MAX_DEPTH);
     return err_set(e, ERR_INPUT, "not valid JSON at byte %zu", (size_t)(r->p - r->text));
 }
+
+bool jr_read(const char *text, const char *name, bool (*read)(struct json_reader *r, void *arg),
+             void *arg, bool *ret_found, struct err *e)
+{
+    struct json_reader r = JSON_READER(text);
+    struct json_text key;
+    *ret_found = false;
+    if (!jr_open(&r, '{'))
+        jr_skip(&r);
+    while (r.depth > 0 && jr_member(&r, &key)) {
+        if (jr_is(&key, name))
+            *ret_found = read(&r, arg);
+        else
+            jr_skip(&r);
+    }
+    return jr_finish(&r, e);
+}

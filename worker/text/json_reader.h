@@ -55,5 +55,10 @@ double jr_real(struct json_reader *r, double otherwise);
 long long jr_whole(struct json_reader *r, long long otherwise);
 void jr_skip(struct json_reader *r);
 
+/* The whole of an object, of which one member is wanted: `read` reads or skips its value, and says whether it was what it should be;
+ * *ret_found is what it said last. False: it is no JSON. */
+bool jr_read(const char *text, const char *name, bool (*read)(struct json_reader *r, void *arg),
+             void *arg, bool *ret_found, struct err *e);
+
 /* To be asked once, after the last value: whether that was all, and JSON. Frees what the reader holds. */
 bool jr_finish(struct json_reader *r, struct err *e);

@@ -31,8 +31,9 @@ static void read_phrase(struct json_reader *r, struct buf *text, struct captions
     captions_add(ret, caption_ms_of_seconds(seconds), CAPTION_END_UNKNOWN, text->data, text->len);
 }
 
-static bool read_phrases(struct json_reader *r, struct captions *ret)
+static bool read_phrases(struct json_reader *r, void *arg)
 {
+    struct captions *ret = arg;
     captions_release(ret); /* of a list of the same name before */
     if (!jr_open(r, '[')) {
         jr_skip(r);
@@ -46,19 +47,8 @@ static bool read_phrases(struct json_reader *r, struct captions *ret)
 
 bool phrases_parse(const char *text, struct captions *ret, struct err *e)
 {
-    struct json_reader r = JSON_READER(text);
-    struct json_text key;
-    bool has_phrases = false;
-    if (!jr_open(&r, '{'))
-        jr_skip(&r);
-    else
-        while (jr_member(&r, &key)) {
-            if (jr_is(&key, "phrases"))
-                has_phrases = read_phrases(&r, ret);
-            else
-                jr_skip(&r);
-        }
-    if (!jr_finish(&r, e))
+    bool has_phrases;
+    if (!jr_read(text, "phrases", read_phrases, ret, &has_phrases, e))
         return err_wrap(e, "the caption file");
     if (!has_phrases)
         return err_set(e, ERR_INPUT, "not a Loom transcript: it has no list of phrases");

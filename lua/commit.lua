@@ -48,6 +48,7 @@ local p, worker, count = KEYS[1], ARGV[1], tonumber(ARGV[2])
 --- include budget
 --- include limits
 --- include admit
+--- include hand_over
 --- include history
 --- include listen
 --- include finish
@@ -219,7 +220,8 @@ local function apply()
     end
   end
 
-  local limits = (op == 'park' or op == 'finish') and limits_held(fn, run.key, run.limits)
+  local lets_go = op == 'park' or op == 'finish'
+  local lone = lets_go and lone_limit(fn, run.key, run.limits)
   if extras.cost then
     spend(owner_of(run.key or ''), tonumber(extras.cost))
   end
@@ -241,8 +243,10 @@ local function apply()
     else
       redis.call('HSET', run_key, 'entry', make_ready(id, fn))
     end
-  elseif limits then
-    release_slots(id, limits)
+  elseif lets_go then
+    if not (lone and hand_over(id, fn, run.key, entry, lone)) then
+      release_slots(id, limits_held(fn, run.key, run.limits))
+    end
     ends_count = ends_count + 1
     if op == 'park' then
       redis.call('HSET', run_key, 'last', entry, 'entry', '')

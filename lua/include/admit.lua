@@ -1,7 +1,7 @@
 -- admit: owns <p>:wait:<queue> (zset of run ids by their order), <p>:line:<fn>:<owner> (zset of queues by the order of their
 -- first runs), <p>:blocked:<limit> (zset of queues and lines by tag), <p>:vt:<limit> (zset: owner -> tag, and a line's end -> the
--- tag that was served last) and <p>:unsettled (set of limits), and the fields `entry` and `limits` of <p>:run:<id>; appends
--- to <p>:ready:<fn>; adds to <p>:starved.
+-- tag that was served last), <p>:unsettled and <p>:tangled (sets of limits), and the fields `entry` and `limits` of
+-- <p>:run:<id>; appends to <p>:ready:<fn>; adds to <p>:starved.
 --
 -- A queue is "<fn>:<key>", or "<fn>+:<key>" for runs that have begun before. Every queue that has waiting runs stands in
 -- exactly one <p>:blocked:<limit>: that of a limit that was full when it was last tried. A released slot looks only at the
@@ -18,10 +18,14 @@
 --
 -- A queue that has come to the front but needs another limit as well, behind which others wait, goes there and takes its
 -- turn: else the one whose run has just ended would take back, through a limit of its own, what others wait for.
+--
+-- A limit that is all that a function has, and its owners' own, is mostly waited for by one queue, and include/hand_over.lua goes
+-- a shorter way there. <p>:tangled names those of which more has to be asked: another queue stands there too, or more runs
+-- hold it than may.
 local NEWCOMER = 1 / 64 -- not quite beside: those who wait get on, however many come new
 local BEHIND = 1 / 1048576 -- the queue that was served goes behind its owner's others, which come to the same tag
 local LAST_SERVED = '\n' -- no owner's name
-local crowded = {}
+local crowded, tangled, has_tangled = {}, {}, nil
 
 local function make_ready(id, fn)
   return redis.call('XADD', p .. ':ready:' .. fn, '*', 'run', id)
@@ -63,6 +67,28 @@ local function is_crowded(name)
   return crowded[name]
 end
 
+local function is_tangled(name)
+  if has_tangled == nil then
+    has_tangled = redis.call('EXISTS', p .. ':tangled') == 1
+  end
+  if has_tangled and tangled[name] == nil then
+    tangled[name] = redis.call('SISMEMBER', p .. ':tangled', name) == 1
+  end
+  return has_tangled and tangled[name]
+end
+
+local function set_tangled(name, is)
+  if is_tangled(name) == is then
+    return
+  end
+  if is then
+    redis.call('SADD', p .. ':tangled', name)
+  else
+    redis.call('SREM', p .. ':tangled', name)
+  end
+  has_tangled, tangled[name] = true, is
+end
+
 local function turn_of(name, owner)
   return tonumber(redis.call('ZSCORE', p .. ':vt:' .. name, owner) or '0')
 end
@@ -80,6 +106,9 @@ end
 local function stand_behind(limit, member, owner)
   local tag = newcomers_tag(limit, owner)
   set_tag(limit.name, member, tag)
+  if limit.lone and (tag > 0 or holders(limit) > limit.max) then -- who comes first has the tag 0
+    set_tangled(limit.name, true)
+  end
   if limit.shared then
     redis.call('SADD', p .. ':starved', limit.name)
   end
@@ -296,6 +325,7 @@ end
 local function look_behind(name)
   local head = first_behind(name)
   if head == nil then
+    set_tangled(name, false)
     return nil
   end
   local colon = string.find(head.queue, ':', 1, true)
@@ -308,6 +338,9 @@ local function look_behind(name)
   local owner, mine = limits.owner, find_limit(limits, name)
   local own = mine == nil or mine.own -- behind a limit that the function has no more, turns go round the queues
   local turns = mine == nil or not own
+  if mine and mine.lone then
+    set_tangled(name, not head.alone or holders(mine) > mine.max)
+  end
   local stop = next_stop(limits, mine, fn, begun)
   if stop ~= nil and stop.name == name then
     if stop.cap then

@@ -18,6 +18,17 @@ local function rank_of(limit)
   return limit.part and 2 or 3
 end
 
+-- The template's only limit, when it is its function's own, counted by the owner, and full by nothing but its holders.
+local function lone_of(template)
+  local limit = template[1]
+  local of = limit and not template[2] and limit.part == 1 and string.match(limit.name, '^fn/(.*):%$$')
+  if not of or limit.cap or limit.shared then
+    return nil
+  end
+  limit.of = of
+  return limit
+end
+
 local function parse(text)
   local template = {}
   for max, name in string.gmatch(text, '(%S+) ([^\n]+)') do
@@ -36,6 +47,16 @@ local function parse(text)
   table.sort(template, function(a, b)
     return a.rank < b.rank or a.rank == b.rank and a.place < b.place
   end)
+  template.lone = lone_of(template)
+  return template
+end
+
+local function template_in(text)
+  local template = templates[text]
+  if template == nil then
+    template = parse(text)
+    templates[text] = template
+  end
   return template
 end
 
@@ -67,7 +88,7 @@ local function maximum_of(limit, name)
 end
 
 local function list_limits(text, key)
-  local owner, template, parts = owner_of(key), templates[text], nil
+  local owner, template, parts = owner_of(key), template_in(text), nil
   local list = { nil, text = text, owner = owner }
   for i = 1, #template do
     local limit = template[i]
@@ -80,6 +101,7 @@ local function list_limits(text, key)
     end
     local its = {
       name = name, slots = p .. ':slots:' .. name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil,
+      lone = limit.of ~= nil,
     }
     if limit.cap then
       its.cap, its.reserve, its.owner = its.max, limit.reserve, owner
@@ -95,7 +117,7 @@ end
 local function limits_in(text, key)
   local of_text = lists[text]
   if of_text == nil then
-    templates[text], of_text = parse(text), {}
+    of_text = {}
     lists[text] = of_text
   end
   local list = of_text[key]

@@ -16,11 +16,11 @@ from partition import NOW, outcome, run
 
 FAR = 10**7  # ms: nothing becomes due by itself
 AT = 1763970000000
-KEYS = ["a\nx", "a\ny", "b:z\nx", "b:z\n", "c"]
+KEYS = ["a\nx", "a\ny", "b:z\nx", "b:z\n", "c", "d"]
 OWNERS = sorted({key.split("\n")[0] for key in KEYS})
 LIMITS = {
     "f": ["fn/f:$", "own:$", "all"], "g": ["own:$", "all"], "h": ["fn/h", "item:$2", "all"],
-    "s": ["shared", "own:$", "item:$2"], "paid": ["budget:$", "all"], "free": []}
+    "s": ["shared", "own:$", "item:$2"], "paid": ["budget:$", "all"], "lone": ["fn/lone:$"], "free": []}
 EVENTS = ["e/one", "e/two"]
 WORKERS = ["w1", "w2", "w3"]
 # what may be left when all is quiet: what ends by itself after a time, and what operators have set
@@ -789,12 +789,14 @@ class Model:
         pipe.zrange(p.key("timers"), 0, -1)
         pipe.zrange(p.key("deadlines"), 0, -1)
         pipe.smembers(p.key("unsettled"))
+        pipe.smembers(p.key("tangled"))
         for kind, name in there:
             reads[kind](p.key(f"{kind}:{name}"))
         answers = iter(pipe.execute())
         s = collections.defaultdict(lambda: collections.defaultdict(list))
         s["ready"] = {fn: (next(answers), next(answers)) for fn in LIMITS}
-        s["timers"], s["deadlines"], s["unsettled"] = next(answers), next(answers), next(answers)
+        s["timers"], s["deadlines"] = next(answers), next(answers)
+        s["unsettled"], s["tangled"] = next(answers), next(answers)
         for kind, name in there:
             s[kind][name] = next(answers)
         return s
@@ -812,7 +814,13 @@ class Model:
             if r not in offered:
                 assert self.queue_of(r.queue)[0].order == r.order, f"{r} was admitted before others of its queue"
             self.admit(r)
+        self.check_room(chosen)
         return len(chosen)
+
+    def check_room(self, chosen):
+        """Behind a limit that was lowered nobody is admitted until enough have left: at once, or when it was settled."""
+        for name in {name for r in chosen for name in r.admitted_by if not name.startswith("budget:")}:
+            assert len(self.holders(name)) <= self.maximum(name) or name in self.loose, name
 
     def check(self, may_admit=True):
         """Redis and the model agree, and every promise is kept. How many runs the scripts have chosen to admit."""
@@ -829,6 +837,7 @@ class Model:
         assert set(s["deadlines"]) == {f"{mark}:{r.id}" for r in self.runs.values() for mark in r.deadlines}
         self.check_limits(s)
         self.check_waiting(s)
+        self.check_tangled(s)
         return admitted
 
     loose, checked = frozenset(), False
@@ -880,6 +889,14 @@ class Model:
             paused = name.startswith("paused/") and self.is_paused(start.rstrip("+"), start.endswith("+"))
             full = paused or not name.startswith("paused/") and self.is_full(name)
             assert full or name in s["unsettled"], f"{queue} waits behind {name}, which has room"
+
+    def check_tangled(self, s):
+        """Where a slot may not go straight to the next run of the queue, that is written down or about to be."""
+        for fn, names in self.templates.items():
+            for name in {full_name(t, key) for t in names for key in KEYS} if names == [f"fn/{fn}:$"] else []:
+                members = s["blocked"].get(name, [])
+                if len(members) > 1 or members and len(self.holders(name)) > self.maximum(name):
+                    assert name in s["tangled"] | s["unsettled"], name
 
     # ---- the end ----
     def drain(self):

@@ -23,17 +23,18 @@ CONTAINERS = {"XGROUP", "XINFO", "SCRIPT", "CLUSTER", "CLIENT", "MEMORY", "OBJEC
 # words that kv_adds writes in capitals and that are options of the command before
 OPTIONS = {"GROUP", "COUNT", "BLOCK", "STREAMS", "MAXLEN", "MINID", "NOACK", "GET", "XX", "NX", "PX", "EX"}
 
-# `folders`: whose sources tell the commands. `keys`: as in ACL SETUSER; %R~ only reads, %W~ only writes.
+# `folders`: whose sources tell the commands. `keys`: as in ACL SETUSER; %R~ only reads, %W~ only writes. Redis goes through them for
+# each command, also of a script: what is asked most stands first.
 Role = collections.namedtuple("Role", "user says folders more keys")
 
 ROLES = [
     Role("chronos-scheduler", "routes, fires timers, reaps, archives", ["engine", "scheduler"], set(),
-         ["~chronos:*", "~{c*}*"]),
+         ["~{c*}*", "~chronos:*"]),
     Role("chronos-worker", "claims runs and commits their steps", ["engine", "worker"], set(),
-         ["~chronos:functions", "~chronos:offers", "~chronos:service:*", "~chronos:worker:*",
-          "%R~chronos:partitions", "~{c*}*"]),
+         ["~{c*}*", "~chronos:functions", "~chronos:offers", "~chronos:service:*", "~chronos:worker:*",
+          "%R~chronos:partitions"]),
     Role("chronos-console", "takes events over HTTP, shows and orders", ["engine", "console"], set(),
-         ["~chronos:*", "~{c*}*"]),
+         ["~{c*}*", "~chronos:*"]),
     Role("chronos-producer", "puts events into the public door and reads nothing", None,
          {"ping", "hello", "auth", "xadd", "client|setname"}, ["%W~chronos:events"]),
     Role("chronos-metrics", "an exporter or autoscaler: sizes and ages, no contents", None,

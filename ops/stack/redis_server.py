@@ -19,6 +19,7 @@ SETTINGS = {
     "maxmemory": "1gb",
     "maxmemory-policy": "noeviction",
     "stream-node-max-entries": "50",
+    "auto-aof-rewrite-min-size": "256mb",
     "daemonize": "no",
     "logfile": "",
 }

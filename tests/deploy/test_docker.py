@@ -20,6 +20,7 @@ import yaml
 from harness.deployables import DAEMONS, METRICS_PORT, USER, built, is_pinned, settings, unknown
 from ops.stack import repository
 from ops.stack.daemons import clean_environment
+from ops.stack.redis_server import SETTINGS
 from ops.stack.waiting import free_port, wait_until
 
 DOCKER = os.path.join(repository(), "ops", "docker")
@@ -305,8 +306,9 @@ def test_what_is_published_stays_on_this_machine(compose):
 def test_redis_is_started_as_the_engine_needs_it(compose):
     command = compose["services"]["redis"]["command"]
     options = dict(zip(command[1::2], command[2::2]))
-    assert options["--appendonly"] == "yes" and options["--maxmemory-policy"] == "noeviction"
-    assert options["--aclfile"] == "/run/secrets/redis-users.acl" and "--maxmemory" in options
+    assert options.pop("--aclfile") == "/run/secrets/redis-users.acl"
+    ours = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy", "stream-node-max-entries", "auto-aof-rewrite-min-size")
+    assert options == {"--" + name: SETTINGS[name] for name in ours}
 
 
 def test_prometheus_finds_every_daemon(compose, tmp_path):

@@ -37,6 +37,7 @@ def test_servers_answer_with_the_settings_chronos_needs(one):
     assert settings["maxmemory-policy"] == "noeviction"
     assert settings["maxmemory"] == str(1 << 30)
     assert settings["stream-node-max-entries"] == "50"
+    assert settings["auto-aof-rewrite-min-size"] == str(256 << 20)
     assert settings["bind"] == "127.0.0.1"
     assert one.value("select current_user") == "chronos"
     assert one.value("show listen_addresses") == "127.0.0.1"

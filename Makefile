@@ -60,7 +60,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 ENGINE_OBJ := $(call obj,$(ENGINE_SRC))
 # what unit tests link: the engine and the worker's parts that need no running worker
 TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
-                $(addprefix worker/, allowance.c names.c fairness.c workdir.c video.c vectors.c run.c plan.c result.c \
+                $(addprefix worker/, allowance.c ask_order.c names.c fairness.c workdir.c video.c vectors.c run.c plan.c result.c \
                   outcome.c history.c seat.c step.c step_pause.c))
 # and the scheduler's parts that need no running scheduler
 TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask_order.h"
 #include "clock.h"
 #include "key.h"
 #include "kv.h"
@@ -226,6 +227,7 @@ static void release(struct claimer *c)
 {
     reader_free(c->reader);
     kv_free(c->kv);
+    ask_order_free(c->leases.order);
     free(c->parts);
     free(c);
 }
@@ -245,6 +247,7 @@ struct claimer *claimer_start(const struct conf *conf, struct pool *pool, const 
     }
     c->leases =
         (struct leases){.worker_id = worker_id, .kv = c->kv, .pool = pool, .inhand = inhand};
+    c->leases.order = ask_order_new(registry_count());
     c->disturbances = kv_disturbances(c->kv);
     c->parts = calloc((size_t)conf->partitions, sizeof(*c->parts));
     if (c->parts == NULL)

@@ -86,14 +86,15 @@ static bool take(struct leases *l, const struct function *fn, int partition, con
     return true;
 }
 
-/* One element of what claim answered. */
-static bool take_claimed(struct leases *l, int partition, size_t first, const redisReply *v,
-                         struct err *e)
+/* One element of what claim answered, which was asked in that order. */
+static bool take_claimed(struct leases *l, int partition, const size_t *order, bool *gave,
+                         const redisReply *v, struct err *e)
 {
-    size_t functions = registry_count();
-    if (!is_claimed(v, functions))
+    if (!is_claimed(v, registry_count()))
         return strange("claim", e);
-    const struct function *fn = registry_at((first + (size_t)v->element[0]->integer) % functions);
+    size_t f = order[v->element[0]->integer];
+    const struct function *fn = registry_at(f);
+    gave[f] = true;
     const char *entry = v->element[1]->str, *id = is_text(v->element[2]) ? v->element[2]->str : "";
     return take(
         l, fn, partition, entry,
@@ -104,22 +105,27 @@ int lease_claim(struct leases *l, int partition, int most, struct err *e)
 {
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
-    size_t functions = registry_count(), first = l->turn++ % functions;
+    size_t functions = registry_count();
+    const size_t *order = ask_order_next(l->order);
     struct kv_args a;
     kv_args_init(&a);
     kv_adds(&a, l->worker_id);
     kv_addi(&a, most);
     for (size_t i = 0; i < functions; i++)
-        kv_adds(&a, registry_at((first + i) % functions)->id);
+        kv_adds(&a, registry_at(order[i])->id);
     auto_reply *r = kv_script(l->kv, "claim", prefix, &a, e);
     kv_args_release(&a);
     if (r == NULL || (!is_list(r, 0) && !strange("claim", e)))
         return -1;
-    bool ok = true;
+    bool ok = true, *gave = calloc(functions, sizeof(*gave));
+    if (gave == NULL)
+        abort();
     for (size_t i = 0; i < r->elements; i++) {
         struct err later;
-        ok = take_claimed(l, partition, first, r->element[i], ok ? e : &later) && ok;
+        ok = take_claimed(l, partition, order, gave, r->element[i], ok ? e : &later) && ok;
     }
+    ask_order_learn(l->order, gave, r->elements < (size_t)most);
+    free(gave);
     return ok ? (int)r->elements : -1;
 }
 

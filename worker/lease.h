@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ask_order.h"
 #include "err.h"
 #include "inhand.h"
 #include "kv.h"
@@ -15,7 +16,7 @@ struct leases {
     struct kv *kv;
     struct pool *pool;
     struct inhand *inhand;
-    size_t turn;  /* which function is looked at first: they take turns */
+    struct ask_order *order; /* of the functions */
     bool careful; /* a server may have forgotten what it had delivered: it may come twice */
 };
 

@@ -56,11 +56,14 @@ class Alone:
         self.p.call("install_limits", fn, template)
 
     def event(self, name, data):
-        return {"id": ulid(ACCEPTED_MS, next(self.numbers)), "name": name, "ts": ACCEPTED_MS, "data": data}
+        return {"id": self.new_id(), "name": name, "ts": ACCEPTED_MS, "data": data}
+
+    def new_id(self):
+        return ulid(ACCEPTED_MS, next(self.numbers))
 
     def start(self, fn, data=None, events=None, key=None, **options):
         """Starts a run for one event with that data, or for a list of events. Its id."""
-        run_id = ulid(ACCEPTED_MS, next(self.numbers))
+        run_id = self.new_id()
         if events is None:
             events = self.event(fn.replace("test-", "test/", 1), data or {})
         if key is None:

@@ -8,7 +8,8 @@ import time
 import psycopg2
 import pytest
 
-from alone import RunRow
+from alone import ACCEPTED_MS, SCHEDULER, RunRow
+from lua.partition import run as run_words
 from promises import overlap
 
 
@@ -496,3 +497,16 @@ def test_what_the_operator_sets_is_published(engine):
     assert [(l["name"], l["max"]) for l in keyed["limits"]] == [("fn/test-keyed:$", 7), ("fn/test-keyed/2:$2", 4)]
     assert "usd" not in keyed
     assert not engine.log_contains("no function here has")
+
+
+# ---- which function is next ----
+
+def test_functions_that_both_have_plenty_to_do_get_as_much_of_a_worker(alone):
+    """They are neighbours among those that the worker has, and its threads are too few for either."""
+    functions = ["test-three", "test-throttle"]
+    words = [run_words(alone.new_id(), fn, at=ACCEPTED_MS, data=json.dumps(alone.event("test/any", {})))
+             for _ in range(500) for fn in functions]
+    assert alone.p.enqueue(*words, scheduler=SCHEDULER) == [0] + [0] * 1000
+    alone.wait(lambda: len(list(alone.rows("r", RunRow))) == 1000, "all runs to end", 60)
+    first = collections.Counter(r.function for r in list(alone.rows("r", RunRow))[:500])
+    assert min(first[fn] for fn in functions) > 150, first

@@ -1,0 +1,22 @@
+/* ask_order.h: in which order a worker asks its functions for runs. A claim ends when it has found enough, so who is asked
+ * last by chance would be asked never while another has plenty to do; and most functions have nothing most of the time.
+ *
+ * First comes one of those that had nothing when they were asked last, so that what has come to them is found soon; then those that had
+ * something, who was served longest ago first; then the rest of the others, who was asked longest ago first. For one thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ask_order;
+
+/* For functions 0 to count - 1; to be freed by ask_order_free. */
+struct ask_order *ask_order_new(size_t count);
+void ask_order_free(struct ask_order *o);
+
+/* The order of the next claim: `count` functions, valid until the next call of either. */
+const size_t *ask_order_next(struct ask_order *o);
+
+/* What became of the claim that was made in that order. `gave`: by function; `all`: every function was asked, since there was room
+ * to the end; else those up to the last that gave were. A claim of which nothing is known is not told. */
+void ask_order_learn(struct ask_order *o, const bool *gave, bool all);

@@ -1,7 +1,7 @@
 -- admit: owns <p>:wait:<queue> (zset of run ids by their order), <p>:line:<fn>:<owner> (zset of queues by the order of their
 -- first runs), <p>:blocked:<limit> (zset of queues and lines by tag), <p>:vt:<limit> (zset: owner -> tag, and a line's end -> the
--- tag that was served last), <p>:unsettled and <p>:tangled (sets of limits), and the fields `entry` and `limits` of
--- <p>:run:<id>; appends to <p>:ready:<fn>; adds to <p>:starved.
+-- tag that was served last), <p>:unsettled (set of limits) and <p>:tangled (hash: limit -> 1), and the fields
+-- `entry` and `limits` of <p>:run:<id>; appends to <p>:ready:<fn>; adds to <p>:starved.
 --
 -- A queue is "<fn>:<key>", or "<fn>+:<key>" for runs that have begun before. Every queue that has waiting runs stands in
 -- exactly one <p>:blocked:<limit>: that of a limit that was full when it was last tried. A released slot looks only at the
@@ -67,12 +67,13 @@ local function is_crowded(name)
   return crowded[name]
 end
 
+-- A hash and no set: the rules of earlier releases allow workers HEXISTS, and new engines may come before new rules.
 local function is_tangled(name)
   if has_tangled == nil then
     has_tangled = redis.call('EXISTS', p .. ':tangled') == 1
   end
   if has_tangled and tangled[name] == nil then
-    tangled[name] = redis.call('SISMEMBER', p .. ':tangled', name) == 1
+    tangled[name] = redis.call('HEXISTS', p .. ':tangled', name) == 1
   end
   return has_tangled and tangled[name]
 end
@@ -82,9 +83,9 @@ local function set_tangled(name, is)
     return
   end
   if is then
-    redis.call('SADD', p .. ':tangled', name)
+    redis.call('HSET', p .. ':tangled', name, '1')
   else
-    redis.call('SREM', p .. ':tangled', name)
+    redis.call('HDEL', p .. ':tangled', name)
   end
   has_tangled, tangled[name] = true, is
 end

@@ -789,7 +789,7 @@ class Model:
         pipe.zrange(p.key("timers"), 0, -1)
         pipe.zrange(p.key("deadlines"), 0, -1)
         pipe.smembers(p.key("unsettled"))
-        pipe.smembers(p.key("tangled"))
+        pipe.hkeys(p.key("tangled"))
         for kind, name in there:
             reads[kind](p.key(f"{kind}:{name}"))
         answers = iter(pipe.execute())
@@ -896,7 +896,7 @@ class Model:
             for name in {full_name(t, key) for t in names for key in KEYS} if names == [f"fn/{fn}:$"] else []:
                 members = s["blocked"].get(name, [])
                 if len(members) > 1 or members and len(self.holders(name)) > self.maximum(name):
-                    assert name in s["tangled"] | s["unsettled"], name
+                    assert name in s["tangled"] or name in s["unsettled"], name
 
     # ---- the end ----
     def drain(self):

@@ -14,7 +14,7 @@
 --                         (the function it waits for), cancel (why it is to end), ends (see include/finish.lua), done
 --   <p>:steps:<id> hash   name -> result, written once
 --   <p>:timers zset, <p>:events stream, <p>:history stream
---   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:unsettled <p>:limits <p>:controls <p>:share:* <p>:spent:*
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:unsettled <p>:tangled <p>:limits <p>:controls <p>:share:* <p>:spent:*
 --   <p>:listener:* <p>:heard:* <p>:hear:* <p>:lookbacks <p>:single:* <p>:deadlines <p>:branches:*   see include/
 -- ARGV[1] worker id
 -- ARGV[2] number of outcomes, then for each:
@@ -221,7 +221,8 @@ local function apply()
   end
 
   local lets_go = op == 'park' or op == 'finish'
-  local lone = lets_go and lone_limit(fn, run.key, run.limits)
+  local direct = lets_go and limit_to_hand_over(fn, run.key, run.limits, entry)
+  local limits = lets_go and not direct and limits_held(fn, run.key, run.limits)
   if extras.cost then
     spend(owner_of(run.key or ''), tonumber(extras.cost))
   end
@@ -244,8 +245,10 @@ local function apply()
       redis.call('HSET', run_key, 'entry', make_ready(id, fn))
     end
   elseif lets_go then
-    if not (lone and hand_over(id, fn, run.key, entry, lone)) then
-      release_slots(id, limits_held(fn, run.key, run.limits))
+    if direct then
+      hand_over(id, fn, run.key, direct)
+    else
+      release_slots(id, limits)
     end
     ends_count = ends_count + 1
     if op == 'park' then

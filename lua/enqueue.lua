@@ -7,7 +7,7 @@
 -- KEYS[1] partition prefix <p>; derived from it:
 --   <p>:schedulers hash   schedulers that may enqueue (id -> since)
 --   <p>:run:<id> hash, <p>:input:<id> string, <p>:seq string, <p>:timers zset, <p>:deadlines zset
---   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:ready:* <p>:limits <p>:controls <p>:share:* <p>:spent:*
+--   <p>:slots:* <p>:wait:* <p>:blocked:* <p>:vt:* <p>:tangled <p>:ready:* <p>:limits <p>:controls <p>:share:* <p>:spent:*
 --   <p>:once:* <p>:rate:* <p>:throttle:* <p>:single:* <p>:collect:* <p>:gather:* <p>:joined:* <p>:listener:* <p>:heard:*
 --   <p>:hear:* <p>:events <p>:history   see include/
 -- ARGV[1] scheduler id   a scheduler that was declared dead must not start work its successor already started

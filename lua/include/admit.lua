@@ -67,13 +67,13 @@ local function is_crowded(name)
   return crowded[name]
 end
 
--- A hash and no set: the rules of earlier releases allow workers HEXISTS, and new engines may come before new rules.
+-- A hash and no set: the Redis users of earlier releases may ask HGET, and engines may be new before the users are.
 local function is_tangled(name)
   if has_tangled == nil then
     has_tangled = redis.call('EXISTS', p .. ':tangled') == 1
   end
   if has_tangled and tangled[name] == nil then
-    tangled[name] = redis.call('HEXISTS', p .. ':tangled', name) == 1
+    tangled[name] = redis.call('HGET', p .. ':tangled', name) ~= false
   end
   return has_tangled and tangled[name]
 end
@@ -107,7 +107,7 @@ end
 local function stand_behind(limit, member, owner)
   local tag = newcomers_tag(limit, owner)
   set_tag(limit.name, member, tag)
-  if limit.lone and (tag > 0 or holders(limit) > limit.max) then -- who comes first has the tag 0
+  if limit.sole and (tag > 0 or holders(limit) > limit.max) then -- who comes first has the tag 0
     set_tangled(limit.name, true)
   end
   if limit.shared then
@@ -339,7 +339,7 @@ local function look_behind(name)
   local owner, mine = limits.owner, find_limit(limits, name)
   local own = mine == nil or mine.own -- behind a limit that the function has no more, turns go round the queues
   local turns = mine == nil or not own
-  if mine and mine.lone then
+  if mine and mine.sole then
     set_tangled(name, not head.alone or holders(mine) > mine.max)
   end
   local stop = next_stop(limits, mine, fn, begun)

@@ -1,27 +1,39 @@
 -- hand_over: the shorter way of a run that gives back its slot of a limit which is all that its function has, and its owner's own:
 -- the next of its own queue gets it. That is what releasing the slot and looking who stands first (include/admit.lua, which owns
 -- the keys) comes to as long as no other queue stands there and no more runs hold the limit than may; with half the
--- questions. Where it is not so the limit is in <p>:tangled. An engine of before that did not put it there: now and then
--- the longer way is gone all the same, which does.
+-- questions. Where it is not so the limit is in <p>:tangled, or about to be: then a limit is in <p>:unsettled.
+--
+-- Earlier engines do not write <p>:tangled, so one run in a hundred takes the longer way, which does. To be removed when no such
+-- engine can run beside this one.
 local ZERO = string.byte('0')
+local has_unsettled
 
--- The limit whose slot the run may hand over, nil when it has to be released. `held`: the template by which it was admitted.
-local function lone_limit(fn, key, held)
-  local text = text_of(fn)
-  local limit = held and held == text and template_in(text).lone
-  return limit and limit.of == fn and key and not string.find(key, '\n', 1, true) and limit or nil
+-- By the ms of its entry: a script has no other number that differs from run to run.
+local function takes_the_longer_way(entry)
+  return string.byte(entry, 13) == ZERO and string.byte(entry, 12) == ZERO
 end
 
--- `entry`: that of the run. Returns false, and has done nothing, when the slot has to be released.
-local function hand_over(id, fn, key, entry, limit)
-  local name = limit.base .. key
-  local now_and_then = string.byte(entry, 13) == ZERO and string.byte(entry, 12) == ZERO -- one ms in a hundred
-  if now_and_then or is_tangled(name) or is_paused(fn, false) then
-    return false
+-- The limit whose slot the run may hand over, by its full name; nil when it has to be released. `held`: the template by which the
+-- run was admitted, `entry`: its entry. Reads only.
+local function limit_to_hand_over(fn, key, held, entry)
+  local text = text_of(fn)
+  if held ~= text or not key or template_in(text).sole ~= fn or string.find(key, '\n', 1, true) then
+    return nil
   end
+  if has_unsettled == nil then
+    has_unsettled = redis.call('EXISTS', p .. ':unsettled') == 1
+  end
+  local name = template_in(text)[1].base .. key
+  if has_unsettled or takes_the_longer_way(entry) or is_tangled(name) or is_paused(fn, false) then
+    return nil
+  end
+  return name
+end
+
+local function hand_over(id, fn, key, name)
   local slots = p .. ':slots:' .. name
   if redis.call('SREM', slots, id) == 0 then
-    return true
+    return -- it held none, so there is none to hand over
   end
   local queue = fn .. ':' .. key
   local wait_key = p .. ':wait:' .. queue
@@ -32,7 +44,7 @@ local function hand_over(id, fn, key, entry, limit)
     if is_crowded(name) then
       note_freed(name)
     end
-    return true
+    return
   end
   if runs[2] == nil then
     leave(name, queue)
@@ -40,5 +52,4 @@ local function hand_over(id, fn, key, entry, limit)
   redis.call('ZREM', wait_key, next_id)
   redis.call('SADD', slots, next_id)
   redis.call('HSET', p .. ':run:' .. next_id, 'entry', make_ready(next_id, fn), 'limits', text_of(fn))
-  return true
 end

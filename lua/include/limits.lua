@@ -18,15 +18,14 @@ local function rank_of(limit)
   return limit.part and 2 or 3
 end
 
--- The template's only limit, when it is its function's own, counted by the owner, and full by nothing but its holders.
-local function lone_of(template)
+-- The function whose only limit the template's is, when it is that function's own, counted by the owner, and full by nothing but
+-- its holders; nil of every other template.
+local function sole_owner(template)
   local limit = template[1]
-  local of = limit and not template[2] and limit.part == 1 and string.match(limit.name, '^fn/(.*):%$$')
-  if not of or limit.cap or limit.shared then
+  if not limit or template[2] or limit.part ~= 1 or limit.cap or limit.shared then
     return nil
   end
-  limit.of = of
-  return limit
+  return string.match(limit.name, '^fn/(.*):%$$')
 end
 
 local function parse(text)
@@ -47,7 +46,7 @@ local function parse(text)
   table.sort(template, function(a, b)
     return a.rank < b.rank or a.rank == b.rank and a.place < b.place
   end)
-  template.lone = lone_of(template)
+  template.sole = sole_owner(template)
   return template
 end
 
@@ -101,7 +100,7 @@ local function list_limits(text, key)
     end
     local its = {
       name = name, slots = p .. ':slots:' .. name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil,
-      lone = limit.of ~= nil,
+      sole = template.sole ~= nil, -- also when the template is another function's: its queues count where they stand
     }
     if limit.cap then
       its.cap, its.reserve, its.owner = its.max, limit.reserve, owner

@@ -1,6 +1,7 @@
 """A slot of a function's only limit goes from a run to the next of its owner: the short way comes to what the long one does."""
 
 import pytest
+import redis
 
 from partition import GONE, NEWCOMER, after, outcome, run
 
@@ -108,7 +109,18 @@ def test_items_of_an_owner_stand_in_their_line(p, entry):
         "wait:f:k\nb": GONE, "line:f:k": GONE, "blocked:fn/f:k": GONE})
 
 
-# ---- where the short way is not gone ----
+@pytest.mark.parametrize("op", ENDED)
+@pytest.mark.parametrize("key", ["controls", "tangled", "limits"])
+def test_a_key_of_the_wrong_type_stops_it_before_it_writes(p, key, op):
+    seeded(p, WAYS["straight"])
+    p.redis.set(p.key(key), "text")
+    before = p.dump()
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        p.commit("w1", outcome(op, "f", WAYS["straight"], "r1", results={"s": "1"}, events=[("e", "{}")], extras={"cost": 5}))
+    assert p.dump() == before
+
+
+# ---- where the longer way is taken ----
 
 def filled(p, template, *runs):
     p.seed({"schedulers": {"s1": "1"}, "limits": {"f": template}, "ready:f": {"entries": [], "workers": {}}})
@@ -164,6 +176,32 @@ def test_a_limit_that_was_lowered_lets_nobody_go_until_enough_have_left(p):
     assert p.slots("fn/f:k") == {"r4"}
 
 
+def test_a_queue_that_still_stands_behind_a_pause_is_not_served_from_elsewhere(p):
+    """The pause is over, and who stood behind it has not been looked at: the limit was lowered meanwhile."""
+    filled(p, "3 fn/f:$\n", *[run(f"r{n}", "f") for n in range(9)])
+    claimed = p.claim("w1", 9, "f")
+    p.call("set_pause", "f", "pause", 100, "")
+    p.enqueue(run("late", "f"))
+    p.call("set_override", "fn/f:k", 1)
+    p.call("set_pause", "f", "run", 100, "")
+    for held, (_, entry, run_id, *_) in zip([{"r1", "r2"}, {"r2"}], claimed):
+        end(p, entry, run_id=run_id)
+        assert p.slots("fn/f:k") == held
+    p.fire_timers()
+    assert p.slots("fn/f:k") == {"r2"}
+
+
+def test_what_a_drain_let_go_is_served_when_it_is_over(p):
+    """The queue of new runs stands behind the drain, that of begun ones behind the limit."""
+    filled(p, ONE, run("r1", "f"))
+    (_, entry, run_id, *_), = p.claim("w1", 1, "f")
+    p.call("set_pause", "f", "drain", 100, "")
+    p.enqueue(run("new", "f"), run("b", "f", begun=1))
+    p.call("set_pause", "f", "run", 100, "")
+    end(p, entry, run_id=run_id)
+    assert p.slots("fn/f:k") == {"b"}
+
+
 def test_a_queue_that_comes_to_a_limit_with_too_many_holders(p):
     """It was lowered when nobody stood there."""
     filled(p, "3 fn/f:$\n", *[run(f"r{n}", "f") for n in range(3)])
@@ -183,14 +221,27 @@ def test_a_limit_that_was_raised_is_filled(p):
     assert p.slots("fn/f:k") == {"r1", "r2", "r3"}
 
 
-# ---- that it is shorter ----
+# ---- which way is taken ----
+
+def looks(p, entry, **state):
+    """How often queues are looked at when r1 ends."""
+    p.redis.flushall()
+    seeded(p, entry, **state)
+    p.redis.config_resetstat()
+    assert p.commit("w1", outcome("finish", "f", entry, "r1")) == [0]
+    return p.redis.info("commandstats")["cmdstat_zrange"]["calls"]
+
 
 def test_the_short_way_asks_for_no_other_queue(p):
-    asked = {}
-    for way, entry in WAYS.items():
-        p.redis.flushall()
-        seeded(p, entry)
-        p.redis.config_resetstat()
-        assert p.commit("w1", outcome("finish", "f", entry, "r1")) == [0]
-        asked[way] = p.redis.info("commandstats")["cmdstat_zrange"]["calls"]
-    assert asked == {"straight": 1, "looking": 2}
+    assert {way: looks(p, entry) for way, entry in WAYS.items()} == {"straight": 1, "looking": 2}
+
+
+@pytest.mark.parametrize("name, template", [("own:k", "1 own:$\n"), ("fn/g:k", "1 fn/g:$\n"), ("fn/f:k", "~1 fn/f:$\n")])
+def test_a_limit_that_others_use_is_looked_at(p, name, template):
+    """By its name another function may have it too, or another partition."""
+    held = {f"slots:{name}": {"r1"}, f"blocked:{name}": [("f:k", 0)], f"share:{name}": {"max": "1", "version": "1"}}
+    assert looks(p, WAYS["straight"], template=template, **held) == 2
+
+
+def test_as_long_as_something_is_unsettled_everybody_looks(p):
+    assert looks(p, WAYS["straight"], unsettled={"any"}) == 2

@@ -1,8 +1,10 @@
-/* ask_order.h: in which order a worker asks its functions for runs. A claim ends when it has found enough, so who is asked
- * last by chance would be asked never while another has plenty to do; and most functions have nothing most of the time.
+/* ask_order.h: in which order the functions of a partition are asked for runs. A claim ends when it has found enough, so whoever
+ * comes late in the order might never be asked while another has plenty to do; and most functions have nothing most of the
+ * time.
  *
- * First comes one of those that had nothing when they were asked last, so that what has come to them is found soon; then those that had
- * something, who was served longest ago first; then the rest of the others, who was asked longest ago first. For one thread. */
+ * First comes one of those that had nothing when they were asked last, so that what has come to them is found within a
+ * round; then those that had something, who was asked longest ago first; then the rest of the others, likewise. For one
+ * thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +19,6 @@ void ask_order_free(struct ask_order *o);
 /* The order of the next claim: `count` functions, valid until the next call of either. */
 const size_t *ask_order_next(struct ask_order *o);
 
-/* What became of the claim that was made in that order. `gave`: by function; `all`: every function was asked, since there was room
- * to the end; else those up to the last that gave were. A claim of which nothing is known is not told. */
+/* What became of the claim in that order. `gave`: by function; `all`: every function was asked, since there was room to the end;
+ * else those up to the last that gave were. Not to be called when the claim failed. */
 void ask_order_learn(struct ask_order *o, const bool *gave, bool all);

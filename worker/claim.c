@@ -31,6 +31,7 @@ struct part {
     bool hot;    /* something may be ready there */
     bool unsure; /* a call failed after it may have been applied */
     int64_t retry_at_ms;
+    struct ask_order *order; /* of its functions */
 };
 
 struct claimer {
@@ -154,7 +155,7 @@ static int claim_from(struct claimer *c, int partition, int n, struct err *e)
         if (!lease_recover(&c->leases, partition, e))
             return -1;
     }
-    int claimed = lease_claim(&c->leases, partition, most, e);
+    int claimed = lease_claim(&c->leases, partition, part->order, most, e);
     part->hot = claimed == most;
     return claimed;
 }
@@ -227,7 +228,8 @@ static void release(struct claimer *c)
 {
     reader_free(c->reader);
     kv_free(c->kv);
-    ask_order_free(c->leases.order);
+    for (int p = 0; c->parts != NULL && p < c->conf->partitions; p++)
+        ask_order_free(c->parts[p].order);
     free(c->parts);
     free(c);
 }
@@ -247,13 +249,12 @@ struct claimer *claimer_start(const struct conf *conf, struct pool *pool, const 
     }
     c->leases =
         (struct leases){.worker_id = worker_id, .kv = c->kv, .pool = pool, .inhand = inhand};
-    c->leases.order = ask_order_new(registry_count());
     c->disturbances = kv_disturbances(c->kv);
     c->parts = calloc((size_t)conf->partitions, sizeof(*c->parts));
     if (c->parts == NULL)
         abort();
     for (int p = 0; p < conf->partitions; p++)
-        c->parts[p].hot = true;
+        c->parts[p] = (struct part){.hot = true, .order = ask_order_new(registry_count())};
     if (conf->partitions > 1)
         watch_streams(c);
     if (pthread_create(&c->thread, NULL, claim_loop, c) != 0)

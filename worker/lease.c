@@ -87,12 +87,12 @@ static bool take(struct leases *l, const struct function *fn, int partition, con
 }
 
 /* One element of what claim answered, which was asked in that order. */
-static bool take_claimed(struct leases *l, int partition, const size_t *order, bool *gave,
+static bool take_claimed(struct leases *l, int partition, const size_t *asked, bool *gave,
                          const redisReply *v, struct err *e)
 {
     if (!is_claimed(v, registry_count()))
         return strange("claim", e);
-    size_t f = order[v->element[0]->integer];
+    size_t f = asked[v->element[0]->integer];
     const struct function *fn = registry_at(f);
     gave[f] = true;
     const char *entry = v->element[1]->str, *id = is_text(v->element[2]) ? v->element[2]->str : "";
@@ -101,30 +101,31 @@ static bool take_claimed(struct leases *l, int partition, const size_t *order, b
         run_from_replies(fn, partition, entry, id, v->element[3], v->element[4], v->element[5]), e);
 }
 
-int lease_claim(struct leases *l, int partition, int most, struct err *e)
+int lease_claim(struct leases *l, int partition, struct ask_order *order, int most, struct err *e)
 {
     char prefix[PREFIX_SIZE];
     key_prefix(partition, prefix);
     size_t functions = registry_count();
-    const size_t *order = ask_order_next(l->order);
+    const size_t *asked = ask_order_next(order);
     struct kv_args a;
     kv_args_init(&a);
     kv_adds(&a, l->worker_id);
     kv_addi(&a, most);
     for (size_t i = 0; i < functions; i++)
-        kv_adds(&a, registry_at(order[i])->id);
+        kv_adds(&a, registry_at(asked[i])->id);
     auto_reply *r = kv_script(l->kv, "claim", prefix, &a, e);
     kv_args_release(&a);
     if (r == NULL || (!is_list(r, 0) && !strange("claim", e)))
         return -1;
-    bool ok = true, *gave = calloc(functions, sizeof(*gave));
+    bool ok = true;
+    bool *gave = calloc(functions, sizeof(*gave));
     if (gave == NULL)
         abort();
     for (size_t i = 0; i < r->elements; i++) {
         struct err later;
-        ok = take_claimed(l, partition, order, gave, r->element[i], ok ? e : &later) && ok;
+        ok = take_claimed(l, partition, asked, gave, r->element[i], ok ? e : &later) && ok;
     }
-    ask_order_learn(l->order, gave, r->elements < (size_t)most);
+    ask_order_learn(order, gave, r->elements < (size_t)most);
     free(gave);
     return ok ? (int)r->elements : -1;
 }

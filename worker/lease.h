@@ -20,8 +20,9 @@ struct leases {
     bool careful; /* a server may have forgotten what it had delivered: it may come twice */
 };
 
-/* Claims up to `most` runs of a partition. Returns how many; -1 on failure, when some may have been claimed. */
-int lease_claim(struct leases *l, int partition, int most, struct err *e);
+/* Claims up to `most` runs of a partition, whose functions are asked in that order. Returns how many; -1 on failure, when
+ * some may have been claimed. */
+int lease_claim(struct leases *l, int partition, struct ask_order *order, int most, struct err *e);
 
 /* Sleeps in Redis until something is ready in the partition; the entries it brings are claimed already. They may be more
  * than threads are free, one for each function: the pool gives back those it has no thread for. */

@@ -1,7 +1,14 @@
 """How many partitions there are: fixed once, told by the stores, and never another number by accident."""
 
+import collections
+import json
+
 import pytest
 
+from alone import ACCEPTED_MS, SCHEDULER
+from harness.ids import ulid
+from lua.partition import Partition, run as run_words
+from ops.stack import wait_until
 from promises import check_promises
 from test_processes import run_program
 
@@ -47,6 +54,30 @@ def test_a_worker_of_several_partitions_sleeps_until_there_is_news(spread):
     after = spread.redis.info("commandstats")["cmdstat_xreadgroup"]["calls"]
     functions = spread.redis.hlen("chronos:functions")
     assert after - before < 20 * functions, "claims were made again and again"
+
+
+def test_functions_with_plenty_to_do_share_a_worker_in_each_partition(engine):
+    """Its one thread takes turns between partitions, and between functions in each: neither may keep step with the other."""
+    engine.stack.environment.update(CHRONOS_PARTITIONS="2", CHRONOS_WORKER_THREADS="1")
+    functions, each = ("test-three", "test-throttle"), 150
+    engine.redis.set("chronos:partitions", 2)
+    parts = [Partition(engine.stack.redis_url, "{c%d}" % n) for n in range(2)]
+    for n, p in enumerate(parts):
+        p.call("register_scheduler", SCHEDULER, 1)
+        words = [run_words(ulid(ACCEPTED_MS, 1000 * n + 2 * i + f), fn, at=ACCEPTED_MS, data=json.dumps(
+            {"id": ulid(ACCEPTED_MS, 10**6), "name": "test/any", "ts": ACCEPTED_MS, "data": {}}))
+            for i in range(each) for f, fn in enumerate(functions)]
+        assert p.enqueue(*words, scheduler=SCHEDULER) == [0] * (1 + 2 * each)
+    engine.stack.start_worker()
+
+    def ended():
+        """Functions of the runs that have ended, of each partition in their order."""
+        return [[fields["body"].split("\nr\t")[-1].split("\t")[2] for _, fields in p.redis.xrange(p.key("history"))
+                 for _ in fields["run"].split()] for p in parts]
+    wait_until(lambda: min(len(runs) for runs in ended()) >= each, 60, "half of the runs to end", logs=engine.stack.logs())
+    for runs in ended():
+        first = collections.Counter(runs[:each])
+        assert min(first[fn] for fn in functions) > each / 4, first
 
 
 @pytest.mark.parametrize("kind", ["scheduler", "worker"])

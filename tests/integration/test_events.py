@@ -239,7 +239,8 @@ def test_an_id_that_a_sender_chose_takes_nothing_from_others(engine, unit):
             sent += 1
     engine.wait_until(lambda: engine.value("select count(*) from chronos.runs where function_id = 'test-noop'") == sent, 20,
                       "all runs")
-    assert engine.value("select count(*) from chronos.events where outcome = 'accepted' and accepted_at > '2099-12-31'") == sent
+    engine.wait_until(lambda: engine.value(
+        "select count(*) from chronos.events where outcome = 'accepted' and accepted_at > '2099-12-31'") == sent, 20, "their events")
     engine.wait_until(lambda: engine.log_contains("follow it again"), 20, "the ids to follow the clock")
     run = engine.run("test/noop", ids)
     assert abs(run["accepted_at"].timestamp() - time.time()) < 600

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- audit_run: is each of these live runs somewhere where it will go on from, and does it hold the slots of the limits it
 -- was admitted by? What is not so is mended at once (see audit_slots): a lost run waits for admission again, a missing
--- slot is taken.
+-- slot is taken, and its limit looked at: by then it may have more holders than may.
 --
--- KEYS[1] partition prefix <p>; derived from it: <p>:run:<id> hash and where runs are (see include/), <p>:repairs hash
+-- KEYS[1] partition prefix <p>; derived from it: <p>:run:<id> hash and where runs are (see include/), <p>:repairs hash, <p>:unsettled
 -- ARGV[1…] run ids
 -- reply {run id, what was wrong, …}: run (it was nowhere), slots (it ran without)
 -- events none
@@ -29,7 +29,11 @@ local function audit(id)
     return
   end
   if is_ready(id, run.fn, run.entry) then
-    if run.limits and take_slots(id, limits_in(run.limits, run.key)) > 0 then
+    local limits = run.limits and limits_in(run.limits, run.key)
+    if limits and take_slots(id, limits) > 0 then
+      for i = 1, #limits do
+        redis.call('SADD', p .. ':unsettled', limits[i].name) -- there may be more holders by now than may
+      end
       repaired(id, 'slots')
     end
   elseif is_nowhere(id, run) then

@@ -20,8 +20,8 @@
 -- turn: else the one whose run has just ended would take back, through a limit of its own, what others wait for.
 --
 -- A limit that is all that a function has, and its owners' own, is mostly waited for by one queue, and include/hand_over.lua goes
--- a shorter way there. <p>:tangled names those of which more has to be asked: another queue stands there too, or more runs
--- hold it than may.
+-- a shorter way there. <p>:tangled names those of which more has to be asked: another queue stands there than that of new runs,
+-- or more runs hold it than may.
 local NEWCOMER = 1 / 64 -- not quite beside: those who wait get on, however many come new
 local BEHIND = 1 / 1048576 -- the queue that was served goes behind its owner's others, which come to the same tag
 local LAST_SERVED = '\n' -- no owner's name
@@ -90,6 +90,12 @@ local function set_tangled(name, is)
   has_tangled, tangled[name] = true, is
 end
 
+-- `member` stands behind the limit, which is all that a function has: is more to be asked when a slot comes free? When it stands
+-- there alone, that is.
+local function is_more_to_ask(limit, member, owner)
+  return member ~= limit.sole .. ':' .. owner or holders(limit) > limit.max
+end
+
 local function turn_of(name, owner)
   return tonumber(redis.call('ZSCORE', p .. ':vt:' .. name, owner) or '0')
 end
@@ -107,7 +113,7 @@ end
 local function stand_behind(limit, member, owner)
   local tag = newcomers_tag(limit, owner)
   set_tag(limit.name, member, tag)
-  if limit.sole and (tag > 0 or holders(limit) > limit.max) then -- who comes first has the tag 0
+  if limit.sole and (tag > 0 or is_more_to_ask(limit, member, owner)) then -- who comes first has the tag 0
     set_tangled(limit.name, true)
   end
   if limit.shared then
@@ -326,7 +332,9 @@ end
 local function look_behind(name)
   local head = first_behind(name)
   if head == nil then
-    set_tangled(name, false)
+    if is_tangled(name) and holders({ name = name }) == 0 then -- as long as it has holders they may be too many
+      set_tangled(name, false)
+    end
     return nil
   end
   local colon = string.find(head.queue, ':', 1, true)
@@ -340,7 +348,7 @@ local function look_behind(name)
   local own = mine == nil or mine.own -- behind a limit that the function has no more, turns go round the queues
   local turns = mine == nil or not own
   if mine and mine.sole then
-    set_tangled(name, not head.alone or holders(mine) > mine.max)
+    set_tangled(name, not head.alone or is_more_to_ask(mine, head.member, owner))
   end
   local stop = next_stop(limits, mine, fn, begun)
   if stop ~= nil and stop.name == name then
@@ -406,6 +414,9 @@ local function leave_any(fn, key, begun, member)
     if redis.call('ZREM', p .. ':blocked:' .. name, member) == 1 then
       crowded[name] = nil
       forget_turns(name)
+      if is_tangled(name) then
+        redis.call('SADD', p .. ':unsettled', name) -- perhaps it is so no more
+      end
     end
   end
 end

@@ -1,16 +1,16 @@
 -- hand_over: the shorter way of a run that gives back its slot of a limit which is all that its function has, and its owner's own:
 -- the next of its own queue gets it. That is what releasing the slot and looking who stands first (include/admit.lua, which owns
--- the keys) comes to as long as no other queue stands there and no more runs hold the limit than may; with half the
--- questions. Where it is not so the limit is in <p>:tangled, or about to be: then a limit is in <p>:unsettled.
+-- the keys) comes to as long as no queue but that of new runs stands there and no more runs hold the limit than may; with half
+-- the questions. Where it is not so the limit is in <p>:tangled, or about to be: then a limit is in <p>:unsettled.
 --
--- Earlier engines do not write <p>:tangled, so one run in a hundred takes the longer way, which does. To be removed when no such
--- engine can run beside this one.
+-- Earlier engines do not write <p>:tangled, so one run in ten takes the longer way, which does. To be removed when no such
+-- engine can run beside this one, nor what it left be there.
 local ZERO = string.byte('0')
 local has_unsettled
 
 -- By the ms of its entry: a script has no other number that differs from run to run.
 local function takes_the_longer_way(entry)
-  return string.byte(entry, 13) == ZERO and string.byte(entry, 12) == ZERO
+  return string.byte(entry, 13) == ZERO
 end
 
 -- The limit whose slot the run may hand over, by its full name; nil when it has to be released. `held`: the template by which the

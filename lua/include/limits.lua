@@ -100,7 +100,7 @@ local function list_limits(text, key)
     end
     local its = {
       name = name, slots = p .. ':slots:' .. name, max = maximum_of(limit, name), own = own, alone = not own and limit.part ~= nil,
-      sole = template.sole ~= nil, -- also when the template is another function's: its queues count where they stand
+      sole = template.sole,
     }
     if limit.cap then
       its.cap, its.reserve, its.owner = its.max, limit.reserve, owner

@@ -157,7 +157,7 @@ def test_missing_slots_are_taken(p, missing):
     for name in missing:
         p.redis.delete(p.key("slots:" + name))
     assert audit_runs(p) == [("r1", "slots")]
-    assert p.dump() == after(before, {"repairs": {"slots": "1"}})
+    assert p.dump() == after(before, {"repairs": {"slots": "1"}, "unsettled": {"own:k", "all"}})
     assert audit_runs(p) == []
 
 

@@ -106,7 +106,7 @@ def test_items_of_an_owner_stand_in_their_line(p, entry):
         "wait:f:k\nb": [("r2", 2)], "line:f:k": [("f:k\nb", 2)], "blocked:fn/f:k": [("\nf:k", 0)]})
     assert end(p, entry) == after(before, {
         **admitted(before, "r2"), "run:r1": {**before["run:r1"], **ENDED["finish"]},
-        "wait:f:k\nb": GONE, "line:f:k": GONE, "blocked:fn/f:k": GONE})
+        "wait:f:k\nb": GONE, "line:f:k": GONE, "blocked:fn/f:k": GONE, "tangled": {"fn/f:k": "1"}})
 
 
 @pytest.mark.parametrize("op", ENDED)
@@ -136,12 +136,19 @@ def test_what_has_begun_and_what_is_new_take_turns(p):
     assert "tangled" not in p.dump()
 
 
-@pytest.mark.parametrize("begun", [0, 1])
-def test_one_queue_alone_is_not_tangled(p, begun):
-    options = {"begun": 1} if begun else {}
-    filled(p, ONE, *[run(f"r{n}", "f", **options) for n in range(4)])
+def test_the_queue_of_new_runs_alone_is_not_tangled(p):
+    filled(p, ONE, *[run(f"r{n}", "f") for n in range(4)])
     for n in range(4):
         assert end_next(p) == f"r{n}" and "tangled" not in p.dump()
+
+
+def test_begun_runs_that_wait_alone_are_looked_for(p):
+    """New ones may stand elsewhere, and are not to go before them."""
+    filled(p, ONE, *[run(f"r{n}", "f", begun=1) for n in range(4)])
+    for n in range(4):
+        assert p.redis.hgetall(p.key("tangled")) == {"fn/f:k": "1"}
+        assert end_next(p) == f"r{n}"
+    assert "tangled" not in p.dump()
 
 
 def test_who_stands_unseen_behind_the_limit_is_found(p):
@@ -245,3 +252,58 @@ def test_a_limit_that_others_use_is_looked_at(p, name, template):
 
 def test_as_long_as_something_is_unsettled_everybody_looks(p):
     assert looks(p, WAYS["straight"], unsettled={"any"}) == 2
+
+
+# ---- more hold the limit than may, and nobody has written it down ----
+
+def test_a_slot_that_an_audit_has_taken_lets_nobody_go_until_enough_have_left(p):
+    """Somebody has deleted the slots by hand, and another run was admitted before the audit came."""
+    filled(p, ONE, run("r0", "f"))
+    p.redis.delete(p.key("slots:fn/f:k"))
+    p.enqueue(*[run(f"r{n}", "f") for n in range(1, 9)])
+    assert p.call("audit_run", *[f"r{n}" for n in range(9)]) == ["r0", "slots"]
+    for _ in range(3):
+        p.fire_timers()
+    held = [p.slots("fn/f:k")]
+    for _ in range(2):
+        (_, entry, run_id, *_), *_ = p.claim("w1", 1, "f")
+        end(p, entry, run_id=run_id)
+        held.append(p.slots("fn/f:k"))
+    assert held == [{"r0", "r1"}, {"r1"}, {"r2"}]
+
+
+def test_no_word_is_left_of_a_limit_of_none_whose_queues_were_cancelled(p):
+    filled(p, ONE)
+    p.call("set_override", "fn/f:k", 0)
+    p.fire_timers()
+    p.enqueue(run("n", "f"), run("b", "f", begun=1))
+    for run_id in ("n", "b"):
+        assert p.call("cancel_run", run_id, "why") == [0]
+    p.fire_timers()
+    assert "tangled" not in p.dump()
+
+
+# ---- the queue stands behind a limit that its function has no more, and others hold that one still ----
+
+def left_behind(p, template):
+    """New runs of f stand behind `all`, which is e's alone by now; three that have begun came later."""
+    filled(p, template + "1 all\n")
+    p.redis.hset(p.key("limits"), "e", "1 all\n")
+    p.enqueue(run("x0", "e", "x"), run("x1", "e", "x"), run("n0", "f"), run("n1", "f"))
+    p.call("install_limits", "f", template, "all")
+    p.fire_timers()
+    assert [member for member, _ in p.dump()["blocked:all"]] == ["e:x", "f:k"]
+    p.enqueue(*[run(f"b{n}", "f", begun=1) for n in range(3)])
+
+
+def test_who_stands_behind_the_limit_is_not_passed_by_who_stands_elsewhere(p):
+    left_behind(p, ONE)
+    assert [end_next(p) for _ in range(2)] == ["b0", "b1"]
+
+
+def test_a_limit_that_was_lowered_lets_nobody_go_who_stands_elsewhere(p):
+    left_behind(p, "3 fn/f:$\n")
+    p.call("set_override", "fn/f:k", 1)
+    p.fire_timers()
+    assert end_next(p) == "b0"
+    assert p.slots("fn/f:k") == {"b1", "b2"}

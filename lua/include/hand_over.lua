@@ -3,28 +3,32 @@
 -- the keys) comes to as long as no queue but that of new runs stands there and no more runs hold the limit than may; with half
 -- the questions. Where it is not so the limit is in <p>:tangled, or about to be: then a limit is in <p>:unsettled.
 --
--- Earlier engines do not write <p>:tangled, so one run in ten takes the longer way, which does. To be removed when no such
+-- Earlier engines do not write <p>:tangled, so one run in twenty takes the longer way, which does. To be removed when no such
 -- engine can run beside this one, nor what it left be there.
 local ZERO = string.byte('0')
 local has_unsettled
 
 -- By the ms of its entry: a script has no other number that differs from run to run.
 local function takes_the_longer_way(entry)
-  return string.byte(entry, 13) == ZERO
+  return string.byte(entry, 13) == ZERO and string.byte(entry, 12) % 2 == 0
 end
 
 -- The limit whose slot the run may hand over, by its full name; nil when it has to be released. `held`: the template by which the
 -- run was admitted, `entry`: its entry. Reads only.
 local function limit_to_hand_over(fn, key, held, entry)
   local text = text_of(fn)
-  if held ~= text or not key or template_in(text).sole ~= fn or string.find(key, '\n', 1, true) then
+  if held ~= text or not key then
+    return nil
+  end
+  local template = template_in(text)
+  if template.sole ~= fn or takes_the_longer_way(entry) or string.find(key, '\n', 1, true) then
     return nil
   end
   if has_unsettled == nil then
     has_unsettled = redis.call('EXISTS', p .. ':unsettled') == 1
   end
-  local name = template_in(text)[1].base .. key
-  if has_unsettled or takes_the_longer_way(entry) or is_tangled(name) or is_paused(fn, false) then
+  local name = template[1].base .. key
+  if has_unsettled or is_tangled(name) or is_paused(fn, false) then
     return nil
   end
   return name

@@ -1,9 +1,8 @@
-"""A rolling upgrade: the release before, built from the history, and this one, side by side under load.
-
-`ops/previous-release` names the commit. Whoever makes a release writes the one before into it."""
+"""A rolling upgrade: the release before, built from the history, and this one, side by side under load."""
 
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from chaos.load import make_video
 from harness.fixtures import WORKER
+from harness.previous import git, previous_commit, unpack
 from ops.stack import Stack, repository
 from promises import Engine, check_promises
 
@@ -19,16 +19,9 @@ QUICK = {"CHRONOS_RETRY_BASE_MS": "40", "CHRONOS_LEASE_MS": "4000", "CHRONOS_DRA
 NEW = "release"
 
 
-def git(*words, **options):
-    return subprocess.run(["git", *words], cwd=repository(), capture_output=True, check=True, **options).stdout
-
-
-def previous_commit():
-    with open(os.path.join(repository(), "ops", "previous-release"), encoding="utf-8") as f:
-        commit = f.read().strip()
-    if subprocess.run(["git", "cat-file", "-e", commit + "^{commit}"], cwd=repository(), capture_output=True, check=False).returncode:
-        pytest.skip("this checkout has not the history")
-    return commit
+def read_text(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +30,11 @@ def builds():
     commit = previous_commit()
     source = os.path.join(repository(), "build", "previous")
     marker = os.path.join(source, ".commit")
-    if not os.path.exists(marker):
-        os.makedirs(source, exist_ok=True)
-        subprocess.run(["tar", "x", "-C", source], input=git("archive", commit), check=True)
+    if not os.path.exists(marker) or read_text(marker) != commit:
+        shutil.rmtree(source, ignore_errors=True)
+        unpack(commit, source)
         with open(marker, "w", encoding="utf-8") as f:
             f.write(commit)
-    with open(marker, encoding="utf-8") as f:
-        assert f.read() == commit, "build/previous is of another commit: remove it"
     for folder, version in ((source, ["VERSION=previous"]), (repository(), [])):
         subprocess.run(["make", "-s", "-j2", f"VARIANT={NEW}", *version, "all", f"build/{NEW}/{WORKER}"], cwd=folder,
                        check=True, capture_output=True, timeout=900)

@@ -32,9 +32,9 @@ LAST_SERVED = "\n"
 
 
 @functools.lru_cache(maxsize=None)
-def script_text(name):
-    """The script as the build puts it into the binaries."""
-    lua = os.path.join(repository(), "lua")
+def script_text(name, source=None):
+    """The script as the build puts it into the binaries; `source`: of another tree."""
+    lua = os.path.join(source or repository(), "lua")
     done = subprocess.run(["awk", "-v", "plain=1", "-f", os.path.join(lua, "assemble.awk"),
                            os.path.join(lua, name + ".lua")], capture_output=True, check=True)
     return done.stdout
@@ -113,12 +113,15 @@ class Partition:
         seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
+    def text_of(self, script):
+        return script_text(script)
+
     def call(self, script, *args):
         return self.call_on(self.prefix, script, *args)
 
     def call_on(self, first_key, script, *args):
         if script not in self.shas:
-            self.shas[script] = self.redis.script_load(script_text(script))
+            self.shas[script] = self.redis.script_load(self.text_of(script))
         Moment.first = self.now_ms()
         try:
             return self.redis.evalsha(self.shas[script], 1, first_key, *args)

@@ -20,9 +20,9 @@ STEPS = [(Model.enqueue, 5), (Model.claim, 7), (Model.commit, 11), (Model.fire_t
          (Model.explain, 0.5)]
 
 
-def play(p, seed):
+def play(p, seed, kind=Model):
     rnd = random.Random(seed)
-    model = Model(p, rnd)
+    model = kind(p, rnd)
     steps, weights = zip(*STEPS)
     try:
         for n in range(rnd.randint(10, 250)):

@@ -58,7 +58,8 @@ class Browser:
         host = urllib.parse.urlsplit(self.base).netloc
         others = [u for u in urls if urllib.parse.urlsplit(u).scheme in ("http", "https", "ws", "wss") and urllib.parse.urlsplit(u).netloc != host]
         assert others == [], "requests to other hosts"
-        assert [e for e in errors if not any(x in e for x in self.expected)] == [], "errors in the console of the browser"
+        bad = [e for e in errors if not any(x in e for x in self.expected)]
+        assert bad == [], f"errors in the console of the browser: {bad}"
 
     def close(self):
         self.driver.quit()

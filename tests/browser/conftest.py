@@ -42,15 +42,6 @@ def chromium(session_folder):
 
 
 @pytest.fixture
-def page(world, chromium):
-    world.sandbox.reset()
-    chromium.begin(world.stack.daemons["console"].url)
-    yield chromium
-    chromium.check()
-    chromium.driver.get("about:blank")
-
-
-@pytest.fixture
 def console(world):
     """Another console, of settings of its own: console(CHRONOS_ADMIN_KEYS=…) gives the daemon."""
     started = []
@@ -63,3 +54,13 @@ def console(world):
     yield start
     for d in started:
         d.stop()
+
+
+@pytest.fixture
+def page(world, chromium, console):
+    """It leaves a test before the consoles that the test has started: no page hears how they end."""
+    world.sandbox.reset()
+    chromium.begin(world.stack.daemons["console"].url)
+    yield chromium
+    chromium.check()
+    chromium.driver.get("about:blank")

@@ -118,7 +118,7 @@ int lease_claim(struct leases *l, int partition, struct ask_order *order, int mo
     if (r == NULL || (!is_list(r, 0) && !strange("claim", e)))
         return -1;
     bool ok = true;
-    bool *gave = calloc(functions, sizeof(*gave));
+    bool *gave = calloc(functions > 0 ? functions : 1, sizeof(*gave));
     if (gave == NULL)
         abort();
     for (size_t i = 0; i < r->elements; i++) {

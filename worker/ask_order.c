@@ -4,10 +4,12 @@
 #include <string.h>
 
 struct ask_order {
-    size_t count;
-    size_t *list; /* who was asked longest ago first */
+    size_t count, asked; /* asked: places up to the last that gave */
+    size_t
+        *list; /* of those that had something, as of the others, who was asked longest ago first */
     size_t *next; /* what the last claim was made in */
-    bool *busy;   /* had something when it was asked last */
+    bool *busy;   /* by function: had something when it was asked last */
+    bool *gave;   /* by place */
 };
 
 static void *zeroed(size_t count, size_t size)
@@ -26,6 +28,7 @@ struct ask_order *ask_order_new(size_t count)
         .list = zeroed(count, sizeof(*o->list)),
         .next = zeroed(count, sizeof(*o->next)),
         .busy = zeroed(count, sizeof(*o->busy)),
+        .gave = zeroed(count, sizeof(*o->gave)),
     };
     for (size_t i = 0; i < count; i++)
         o->list[i] = i;
@@ -39,12 +42,15 @@ void ask_order_free(struct ask_order *o)
     free(o->list);
     free(o->next);
     free(o->busy);
+    free(o->gave);
     free(o);
 }
 
 const size_t *ask_order_next(struct ask_order *o)
 {
     size_t scout = 0, n = 0;
+    o->asked = 0;
+    memset(o->gave, 0, o->count * sizeof(*o->gave));
     while (scout < o->count && o->busy[o->list[scout]])
         scout++;
     if (scout < o->count)
@@ -60,24 +66,18 @@ const size_t *ask_order_next(struct ask_order *o)
     return o->next;
 }
 
-void ask_order_learn(struct ask_order *o, const bool *gave, bool all)
+void ask_order_gave(struct ask_order *o, size_t place)
 {
-    size_t asked = all ? o->count : 0;
-    for (size_t i = 0; i < o->count; i++) {
-        if (gave[o->next[i]] && asked <= i)
-            asked = i + 1;
-    }
-    /* those that were not asked stay in their order, before those that were */
-    size_t kept = 0;
-    for (size_t i = 0; i < o->count; i++) {
-        bool was_asked = false;
-        for (size_t a = 0; a < asked && !was_asked; a++)
-            was_asked = o->next[a] == o->list[i];
-        if (!was_asked)
-            o->list[kept++] = o->list[i];
-    }
-    for (size_t a = 0; a < asked; a++) {
-        o->busy[o->next[a]] = gave[o->next[a]];
-        o->list[kept++] = o->next[a];
-    }
+    o->gave[place] = true;
+    if (o->asked <= place)
+        o->asked = place + 1;
+}
+
+void ask_order_learn(struct ask_order *o, bool all)
+{
+    size_t asked = all ? o->count : o->asked, left = o->count - asked;
+    for (size_t i = 0; i < asked; i++)
+        o->busy[o->next[i]] = o->gave[i];
+    memcpy(o->list, o->next + asked, left * sizeof(*o->list));
+    memcpy(o->list + left, o->next, asked * sizeof(*o->list));
 }

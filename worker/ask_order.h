@@ -16,9 +16,11 @@ struct ask_order;
 struct ask_order *ask_order_new(size_t count);
 void ask_order_free(struct ask_order *o);
 
-/* The order of the next claim: `count` functions, valid until the next call of either. */
+/* The order of the next claim: `count` functions, valid until the next call of it. */
 const size_t *ask_order_next(struct ask_order *o);
 
-/* What became of the claim in that order. `gave`: by function; `all`: every function was asked, since there was room to the end;
- * else those up to the last that gave were. Not to be called when the claim failed. */
-void ask_order_learn(struct ask_order *o, const bool *gave, bool all);
+/* The function at that place of the order, from 0, had something. */
+void ask_order_gave(struct ask_order *o, size_t place);
+/* The claim in that order is over. `all`: every function was asked, since there was room to the end; else those up to the last
+ * that gave were. Not to be called when the claim failed. */
+void ask_order_learn(struct ask_order *o, bool all);

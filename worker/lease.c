@@ -86,15 +86,15 @@ static bool take(struct leases *l, const struct function *fn, int partition, con
     return true;
 }
 
-/* One element of what claim answered, which was asked in that order. */
-static bool take_claimed(struct leases *l, int partition, const size_t *asked, bool *gave,
-                         const redisReply *v, struct err *e)
+/* One element of what claim answered. `asked`: the order. */
+static bool take_claimed(struct leases *l, int partition, struct ask_order *order,
+                         const size_t *asked, const redisReply *v, struct err *e)
 {
     if (!is_claimed(v, registry_count()))
         return strange("claim", e);
-    size_t f = asked[v->element[0]->integer];
-    const struct function *fn = registry_at(f);
-    gave[f] = true;
+    size_t place = (size_t)v->element[0]->integer;
+    const struct function *fn = registry_at(asked[place]);
+    ask_order_gave(order, place);
     const char *entry = v->element[1]->str, *id = is_text(v->element[2]) ? v->element[2]->str : "";
     return take(
         l, fn, partition, entry,
@@ -118,15 +118,11 @@ int lease_claim(struct leases *l, int partition, struct ask_order *order, int mo
     if (r == NULL || (!is_list(r, 0) && !strange("claim", e)))
         return -1;
     bool ok = true;
-    bool *gave = calloc(functions > 0 ? functions : 1, sizeof(*gave));
-    if (gave == NULL)
-        abort();
     for (size_t i = 0; i < r->elements; i++) {
         struct err later;
-        ok = take_claimed(l, partition, asked, gave, r->element[i], ok ? e : &later) && ok;
+        ok = take_claimed(l, partition, order, asked, r->element[i], ok ? e : &later) && ok;
     }
-    ask_order_learn(order, gave, r->elements < (size_t)most);
-    free(gave);
+    ask_order_learn(order, r->elements < (size_t)most);
     return ok ? (int)r->elements : -1;
 }
 

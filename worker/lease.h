@@ -16,7 +16,6 @@ struct leases {
     struct kv *kv;
     struct pool *pool;
     struct inhand *inhand;
-    struct ask_order *order; /* of the functions */
     bool careful; /* a server may have forgotten what it had delivered: it may come twice */
 };
 

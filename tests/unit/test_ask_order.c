@@ -13,14 +13,15 @@ static void assert_order(const size_t *order, const size_t expected[COUNT])
 /* A claim in the order that is next; those of `ready` have something. Returns how many were asked. */
 static size_t claim(struct ask_order *o, const bool ready[COUNT], size_t enough)
 {
-    bool gave[COUNT] = {false};
     const size_t *order = ask_order_next(o);
     size_t asked = 0, found = 0;
     for (; asked < COUNT && found < enough; asked++) {
-        gave[order[asked]] = ready[order[asked]];
-        found += ready[order[asked]] ? 1 : 0;
+        if (!ready[order[asked]])
+            continue;
+        ask_order_gave(o, asked);
+        found++;
     }
-    ask_order_learn(o, gave, asked == COUNT);
+    ask_order_learn(o, asked == COUNT);
     return asked;
 }
 
@@ -64,14 +65,13 @@ static void test_neighbours_that_have_plenty_are_served_alike(void **state)
     struct ask_order *o = ask_order_new(COUNT);
     size_t served[COUNT] = {0};
     for (int n = 0; n < 300; n++) {
-        bool gave[COUNT] = {false};
         const size_t *order = ask_order_next(o);
         size_t i = 0;
         while (order[i] > 2)
             i++;
         served[order[i]]++;
-        gave[order[i]] = true;
-        ask_order_learn(o, gave, false);
+        ask_order_gave(o, i);
+        ask_order_learn(o, false);
     }
     for (size_t f = 0; f <= 2; f++)
         assert_in_range(served[f], 95, 105);
@@ -141,8 +141,9 @@ static void test_one_function_alone(void **state)
     struct ask_order *o = ask_order_new(1);
     for (int n = 0; n < 4; n++) {
         assert_int_equal(ask_order_next(o)[0], 0);
-        ask_order_learn(o, &(bool){n % 2 == 0},
-                        n % 2 == 1); /* under the sanitizers: nothing beyond it is touched */
+        if (n % 2 == 0)
+            ask_order_gave(o, 0);
+        ask_order_learn(o, n % 2 == 1); /* under the sanitizers: nothing beyond it is touched */
     }
     ask_order_free(o);
 }

@@ -29,6 +29,19 @@ def uncopy(column):
     return column
 
 
+def history(p, kind):
+    return [f for _, f in p.redis.xrange(p.key("history")) if f["kind"] == kind]
+
+
+def rows(p, letter, kind):
+    """What is in the partition's history for the archive."""
+    for entry in history(p, "lines"):
+        for line in entry["body"].splitlines():
+            columns = line.split("\t")
+            if columns[0] == letter:
+                yield kind._make([uncopy(c) for c in columns[1:]])
+
+
 class Alone:
     def __init__(self, engine):
         self.engine = engine
@@ -91,7 +104,7 @@ class Alone:
         return {name: json.loads(v) for name, v in self.p.redis.hgetall(self.p.key("steps:" + run_id)).items()}
 
     def history(self, kind):
-        return [f for _, f in self.p.redis.xrange(self.p.key("history")) if f["kind"] == kind]
+        return history(self.p, kind)
 
     def sent(self, **which):
         """The events that runs sent."""
@@ -99,11 +112,7 @@ class Alone:
                 if all(f.get(k) == v for k, v in which.items())]
 
     def rows(self, letter, kind):
-        for entry in self.history("lines"):
-            for line in entry["body"].splitlines():
-                columns = line.split("\t")
-                if columns[0] == letter:
-                    yield kind._make([uncopy(c) for c in columns[1:]])
+        return rows(self.p, letter, kind)
 
     def steps(self, run_id):
         return [r for r in self.rows("s", StepRow) if r.run == run_id]

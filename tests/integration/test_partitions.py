@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from alone import ACCEPTED_MS, SCHEDULER
+from alone import ACCEPTED_MS, SCHEDULER, RunRow, rows
 from harness.ids import ulid
 from lua.partition import Partition, run as run_words
 from ops.stack import wait_until
@@ -72,8 +72,7 @@ def test_functions_with_plenty_to_do_share_a_worker_in_each_partition(engine):
 
     def ended():
         """Functions of the runs that have ended, of each partition in their order."""
-        return [[fields["body"].split("\nr\t")[-1].split("\t")[2] for _, fields in p.redis.xrange(p.key("history"))
-                 for _ in fields["run"].split()] for p in parts]
+        return [[r.function for r in rows(p, "r", RunRow)] for p in parts]
     wait_until(lambda: min(len(runs) for runs in ended()) >= each, 60, "half of the runs to end", logs=engine.stack.logs())
     for runs in ended():
         first = collections.Counter(runs[:each])

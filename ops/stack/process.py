@@ -42,6 +42,19 @@ def session_members(pid):
     return members
 
 
+def is_stopped(pid):
+    """Whether no thread of the process can run: each is stopped, or has ended."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+        for thread in threads:
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8", errors="replace") as f:
+                if f.read().rpartition(")")[2].split()[0] not in "TtZX":
+                    return False
+    except OSError:  # a thread or all of it ended meanwhile; who asks again learns which
+        return start_time(pid) is None
+    return True
+
+
 class Process:
     """`stop_signal` asks it to end; `grace` seconds later it is killed with all it started."""
 
@@ -111,7 +124,11 @@ class Process:
         return True
 
     def pause(self):
-        self.signal(signal.SIGSTOP, group=True)
+        """Returns once nothing of it runs: one thread takes the signal and tells the others, and on a busy machine
+        another may still do a piece of work until that one has had its turn."""
+        if self.signal(signal.SIGSTOP, group=True):
+            wait_until(lambda: not self.is_running() or all(map(is_stopped, session_members(self.pid))), 10.0,
+                       f"{self.name} to be stopped", interval=0.001)
 
     def resume(self):
         self.signal(signal.SIGCONT, group=True)

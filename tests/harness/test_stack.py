@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -164,6 +165,34 @@ def test_a_paused_process_can_be_stopped(test_folder):
     p.pause()
     p.stop()
     assert not p.is_running()
+
+
+BUSY_THREADS = """
+import os, sys, threading
+def work():
+    while True:
+        os.write(1, b"x")
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+threading.Event().wait()
+"""
+
+
+def test_a_paused_process_does_nothing_more(test_folder):
+    os.makedirs(test_folder)
+    p = Process(State(test_folder), test_folder, "busy")
+    p.start(["python3", "-c", BUSY_THREADS], env=dict(os.environ))
+    try:
+        for _ in range(20):
+            before = os.path.getsize(p.log)
+            wait_until(lambda: os.path.getsize(p.log) > before + 1000, 10, "some work")
+            p.pause()
+            paused = os.path.getsize(p.log)
+            time.sleep(0.02)
+            assert os.path.getsize(p.log) == paused
+            p.resume()
+    finally:
+        p.stop()
 
 
 def test_a_process_that_ends_early_is_told_with_its_log(test_folder):

@@ -63,8 +63,8 @@ TESTABLE   := $(call obj,$(ENGINE_SRC) $(TEXT_SRC) $(PROVIDER_SRC) \
                 $(addprefix worker/, allowance.c ask_order.c names.c fairness.c workdir.c video.c vectors.c run.c plan.c result.c \
                   outcome.c history.c seat.c step.c step_pause.c))
 # and the scheduler's parts that need no running scheduler
-TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c event.c history_entry.c live.c \
-                recorded.c start.c tick_plan.c waiter.c waterfill.c))
+TESTABLE   += $(call obj,$(addprefix scheduler/, awaited.c conditions.c copy_lines.c event.c history_entry.c live.c \
+                recorded.c refused.c start.c tick_plan.c waiter.c waterfill.c))
 # of the console, for unit tests alone
 TESTABLE_CONSOLE := $(call obj,$(addprefix console/, digest.c rate.c request.c tries.c when.c))
 UNIT_BIN   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))

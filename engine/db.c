@@ -262,6 +262,11 @@ bool db_copy(struct db *db, const char *name, const char *bytes, size_t len, str
     return ok;
 }
 
+bool db_found_duplicate(const struct db *db)
+{
+    return db->found_duplicate;
+}
+
 /* ---- notifications ---- */
 
 static bool take_notifications(PGconn *conn)

@@ -60,6 +60,9 @@ bool db_in_transaction(const struct db *db);
 bool db_copy(struct db *db, const char *name, const char *bytes, size_t len,
              struct err *e) MUST_CHECK;
 
+/* Whether what failed last with ERR_INPUT was refused as a row with its key is there already. */
+bool db_found_duplicate(const struct db *db);
+
 /* Waits up to timeout_ms for NOTIFY on channels listened to; true when one arrived. */
 bool db_wait_notify(struct db *db, int timeout_ms, struct err *e);
 

@@ -151,6 +151,7 @@ bool db_conn_failed(struct db *db, const char *what, const PGresult *r, struct e
 {
     db_error_set(e, what, db->conn, r);
     const char *sqlstate = r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    db->found_duplicate = sqlstate != NULL && strcmp(sqlstate, "23505") == 0;
     if (PQstatus(db->conn) != CONNECTION_OK || db_error_spoils_connection(sqlstate))
         db_conn_drop(db);
     return false;

@@ -90,6 +90,7 @@ enum metric_daemon {
     X(ARCHIVED, "archive_entries_total", COUNTER, NONE, SCHEDULER, "", "History entries moved to Postgres.") \
     X(ARCHIVE_BACKLOG, "archive_backlog_entries", GAUGE, NONE, SCHEDULER, "", "History entries that wait for it.") \
     X(ARCHIVE_AGE, "archive_oldest_age_seconds", GAUGE, NONE, SCHEDULER, "", "Age of the oldest of them.") \
+    X(ROWS_REFUSED, "refused_rows", GAUGE, NONE, SCHEDULER, "", "Rows of the history that Postgres refuses, in chronos.refused_rows, counted up to 10,000; must be 0.") \
     X(OUTBOX, "outbox_events", GAUGE, NONE, SCHEDULER, "", "Rows of chronos.outbox, counted up to 10,000.") \
     X(OUTBOX_AGE, "outbox_oldest_age_seconds", GAUGE, NONE, SCHEDULER, "", "Age of the oldest of them.") \
     X(REDIS_MEMORY, "redis_memory_used_bytes", GAUGE, NONE, SCHEDULER, "server", "Memory of each Redis server that holds data.") \

@@ -8,6 +8,6 @@
 #include "err.h"
 
 /* Writes lines with the named :copy query, each attempt in its own transaction. What Postgres refuses because of its data
- * is halved until the line is found; that line is left out with a line in the log (it is there already, or it cannot be
- * stored). Fails only when Postgres is away. */
+ * is halved until the line is found; that line is left out: it is there already, or it cannot be stored and goes to
+ * chronos.refused_rows (refused.h). Fails only when Postgres is away. */
 bool copy_lines(struct db *db, const char *query, const char *lines, size_t len, struct err *e);

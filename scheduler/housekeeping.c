@@ -17,6 +17,7 @@
 #include "offers.h"
 #include "rebuild.h"
 #include "redis_check.h"
+#include "refused.h"
 #include "rejected.h"
 #include "retention.h"
 #include "servers.h"
@@ -99,6 +100,11 @@ static bool bound_rejected(struct housekeeping *h, struct err *e)
     const struct conf *c = h->conf;
     long days = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
     return rejected_bound(h->kv, days, e);
+}
+
+static bool retry_refused(struct housekeeping *h, struct err *e)
+{
+    return refused_retry(h->db, h->stopping, e);
 }
 
 static bool forget_ordered(struct housekeeping *h, struct err *e)
@@ -223,6 +229,7 @@ static const struct {
     {"make partitions", 3600000, 5000, make_partitions},
     {"drop partitions", 3600000, 5000, drop_partitions},
     {"bound rejected events", 10000, 5000, bound_rejected},
+    {"retry refused rows", 3600000, 5000, retry_refused},
     {"forget orders", 3600000, 5000, forget_orders},
     {"forget creators", 2000, 2000, forget_ordered},
     {"tell settings", 3600000, 5000, tell_settings},

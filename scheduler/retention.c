@@ -112,6 +112,14 @@ static bool delete_audit(const struct conf *c, struct db *db, const atomic_bool 
     return true;
 }
 
+static bool delete_refused(const struct conf *c, struct db *db, struct err *e)
+{
+    char days[16];
+    long keep = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
+    (void)snprintf(days, sizeof(days), "%ld", keep);
+    return DB_EXEC(db, e, "delete_old_refused_rows", days);
+}
+
 static bool tell_held(struct db *db, const char *keep, struct err *e)
 {
     auto_result *r = DB_QUERY(db, e, "count_held_partitions", keep);
@@ -128,7 +136,7 @@ bool retention_drop(const struct conf *c, struct db *db, const atomic_bool *stop
     auto_buf keep = BUF_INIT(KEEP_MAX_BYTES);
     if (!write_keep(c, &keep, e) || !DB_EXEC(db, e, "part_old_rows", keep.data) ||
         !settle(db, stopping, e) || !drop_all(db, keep.data, stopping, e) ||
-        !delete_audit(c, db, stopping, e))
+        !delete_audit(c, db, stopping, e) || !delete_refused(c, db, e))
         return false;
     return atomic_load(stopping) ||
            (DB_EXEC(db, e, "drop_heard_parts") && tell_held(db, keep.data, e));

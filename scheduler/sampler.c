@@ -271,6 +271,15 @@ static bool sample_outbox(struct sampler *s, struct err *e)
     return true;
 }
 
+static bool sample_refused_rows(struct sampler *s, struct err *e)
+{
+    auto_result *r = DB_QUERY(s->db, e, "metrics_refused_rows");
+    if (r == NULL)
+        return false;
+    metric_set(METRIC_ROWS_REFUSED, strtod(db_text(r, 0, "rows"), NULL));
+    return true;
+}
+
 static bool sample_providers(struct sampler *s, struct err *e)
 {
     auto_result *r = DB_QUERY(s->db, e, "metrics_paused_providers");
@@ -313,8 +322,9 @@ static bool sample_budgets(struct sampler *s, struct err *e)
 
 static bool sample_postgres(struct sampler *s, struct err *e)
 {
-    if (!sample_server(s, e) || !sample_outbox(s, e) || !sample_providers(s, e) ||
-        !sample_canary(s, e) || !sample_rebuild(s, e) || !sample_budgets(s, e))
+    if (!sample_server(s, e) || !sample_outbox(s, e) || !sample_refused_rows(s, e) ||
+        !sample_providers(s, e) || !sample_canary(s, e) || !sample_rebuild(s, e) ||
+        !sample_budgets(s, e))
         return false;
     atomic_store(&postgres_seen_ms, mono_ms());
     metric_set(METRIC_SAMPLED, (double)wall_ms() / 1000, "postgres");

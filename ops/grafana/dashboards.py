@@ -164,6 +164,7 @@ DASHBOARDS = {
         ("Archive", "History entries moved to Postgres.", "ops", [(rate("chronos_archive_entries_total"), "archived")]),
         ("Archive backlog", "History entries that wait for it.", "short", [(most("chronos_archive_backlog_entries"), "entries")]),
         ("Archive lag", "Age of the oldest of them.", "s", [(most("chronos_archive_oldest_age_seconds"), "age")]),
+        ("Refused rows", "Rows of the history that Postgres refuses; must be 0.", "short", [(most("chronos_refused_rows"), "rows")]),
         ("Outbox", "Events sent from SQL that are not in Redis yet.", "short", [(most("chronos_outbox_events"), "events")]),
         ("Outbox lag", "Age of the oldest of them.", "s", [(most("chronos_outbox_oldest_age_seconds"), "age")]),
         ("Postgres statements", "By the name of the query.", "ops",

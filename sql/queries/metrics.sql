@@ -15,6 +15,11 @@ select (select count(*) from pg_stat_activity) as connections,
 select count(*) as events, coalesce(extract(epoch from clock_timestamp() - min(o.created_at)), 0) as oldest_seconds
 from (select created_at from chronos.outbox limit 10000) o
 
+-- name: metrics_refused_rows :one
+-- How many rows could not be stored, up to 10,000.
+select count(*) as rows
+from (select from chronos.refused_rows limit 10000) r
+
 -- name: metrics_paused_providers :many
 -- Outside services that all workers leave alone; see services.sql.
 select value::jsonb ->> 'service' as service, value::jsonb ->> 'kind' as kind

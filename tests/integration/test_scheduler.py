@@ -1,4 +1,4 @@
-"""What the scheduler does behind the doors: archiving, registering, taking over."""
+"""What the scheduler does behind the doors: archiving, what Postgres refuses, registering, taking over."""
 
 import time
 
@@ -61,4 +61,55 @@ def test_redis_loses_everything(engine):
     again = engine.send("test/echo", {}, id="once")
     assert engine.wait_until(lambda: engine.event(again), 10, "the second event")["outcome"] == "duplicate"
     assert done["id"] in engine.run_ids("test-echo")
+    check_promises(engine)
+
+
+def refused(engine):
+    return [(r["query"], bytes(r["line"]).decode().split("\t")[0])
+            for r in engine.rows("select query, line from chronos.refused_rows order by query, id")]
+
+
+def test_rows_that_postgres_refuses_are_kept_and_come_to_their_tables_later(engine):
+    """Somebody put constraints of his own on the tables of the history."""
+    engine.start()
+    engine.rows("alter table chronos.runs add constraint mine check (function_id <> 'test-once') not valid")
+    engine.rows("alter table chronos.events add constraint mine check (name <> 'test/once') not valid")
+    entries = [engine.send("test/once" if n % 2 else "test/echo", {"key": f"k{n}", "creatorId": "c"}) for n in range(10)]
+    for entry in entries[::2]:
+        engine.wait_for_run(entry, status="completed")
+    engine.wait_until(lambda: len(refused(engine)) == 10, 20, "the rows that were refused", seen=lambda: refused(engine))
+    engine.wait_until(lambda: engine.history_length() == 0, 10, "the history to be archived")
+    assert [q for q, _ in refused(engine)] == ["copy_events"] * 5 + ["copy_runs"] * 5
+    assert not engine.run_ids("test-once") and len(engine.run_ids("test-echo")) == 5
+    assert engine.log_contains("code=row-refused.*violates check constraint", "scheduler-1")
+    engine.daemon("scheduler-1").restart()
+    engine.run("test/echo")
+    assert len(refused(engine)) == 10, "they are there once, however often they are refused"
+    engine.rows("alter table chronos.events drop constraint mine")
+    engine.rows("alter table chronos.runs drop constraint mine")
+    engine.daemon("scheduler-1").restart()
+    engine.wait_until(lambda: refused(engine) == [], 20, "the rows to be taken")
+    for entry in entries[1::2]:
+        engine.wait_for_run(entry, status="completed")
+    assert len(engine.run_ids("test-once")) == 5
+    engine.wait_quiet()
+    check_promises(engine, allow_errors=("code=row-refused",))
+
+
+def test_history_that_is_delivered_again_is_there_once(engine):
+    engine.start()
+    entry = engine.send("test/slow", {"ms": 1500})
+    engine.wait_for(function="test-slow", what="start")
+    engine.daemon("scheduler-1").stop()
+    engine.wait_for(function="test-slow", what="end")
+    engine.wait_until(lambda: engine.history_length() > 0, 10, "the history")
+    entries = [fields for _, fields in engine.redis.xrange("{c0}:history")]
+    engine.daemon("scheduler-1").start()
+    engine.wait_for_run(entry, status="completed")
+    engine.wait_until(lambda: engine.history_length() == 0, 10, "the history to be archived")
+    for fields in entries:
+        engine.redis.xadd("{c0}:history", fields)
+    engine.wait_until(lambda: engine.history_length() == 0, 10, "the history to be archived again")
+    assert len(engine.run_ids("test-slow")) == 1 and refused(engine) == []
+    assert not engine.log_contains("code=row-refused", "scheduler-1")
     check_promises(engine)

@@ -1318,7 +1318,8 @@ begin
     if not found then
         return 0;
     end if;
-    counts := chronos.erase_history(who) || chronos.blot_audit(who);
+    counts := chronos.erase_refused_rows(who);
+    counts := counts || chronos.erase_history(who) || chronos.blot_audit(who);
     if who ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
         months := chronos.accounts_of(who::uuid);
         counts := counts || chronos.erase_application_data(who::uuid, gen_random_uuid());
@@ -1393,6 +1394,24 @@ begin
     where step like held or result::text like held;
     get diagnostics n = row_count;
     return counts || jsonb_build_object('step_ledger_blotted', n);
+end
+$$;
+CREATE FUNCTION chronos.erase_refused_rows(creator text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+declare
+    n bigint;
+begin
+    delete from chronos.refused_rows w
+    where position(convert_to(creator, 'UTF8') in w.line) > 0
+        or position(creator in w.reason) > 0
+        or exists (
+            select from chronos.runs r
+            where r.creator_id = creator
+                and substring(w.line for greatest(position('\x09'::bytea in w.line) - 1, 0)) = convert_to(r.id, 'UTF8')
+        );
+    get diagnostics n = row_count;
+    return jsonb_build_object('refused_rows', n);
 end
 $$;
 CREATE TABLE chronos.events (
@@ -2363,6 +2382,21 @@ ALTER TABLE chronos.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE chronos.refused_rows (
+    id bigint NOT NULL,
+    refused_at timestamp with time zone DEFAULT now() NOT NULL,
+    query text NOT NULL,
+    line bytea NOT NULL,
+    reason text NOT NULL
+);
+ALTER TABLE chronos.refused_rows ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chronos.refused_rows_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE chronos.rejected_events (
     stream_id text NOT NULL,
     rejected_at timestamp with time zone NOT NULL,
@@ -2695,6 +2729,8 @@ ALTER TABLE ONLY chronos.meta
     ADD CONSTRAINT meta_pkey PRIMARY KEY (key);
 ALTER TABLE ONLY chronos.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY chronos.refused_rows
+    ADD CONSTRAINT refused_rows_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY chronos.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (stream_id, rejected_at);
 ALTER TABLE ONLY chronos.rejected_events_default
@@ -2767,6 +2803,7 @@ CREATE UNIQUE INDEX forgotten_open ON chronos.forgotten USING btree (creator) WH
 CREATE INDEX outbox_retry_of ON chronos.outbox USING btree (retry_of) WHERE (retry_of IS NOT NULL);
 CREATE INDEX outbox_sent ON chronos.outbox USING btree (look_at) WHERE (event_id IS NOT NULL);
 CREATE INDEX outbox_unsent ON chronos.outbox USING btree (id) WHERE (event_id IS NULL);
+CREATE UNIQUE INDEX refused_rows_line ON chronos.refused_rows USING btree (query, md5(line));
 CREATE INDEX runs_creator ON ONLY chronos.runs USING btree (creator_id, finished_at);
 CREATE INDEX runs_default_creator_id_finished_at_idx ON chronos.runs_default USING btree (creator_id, finished_at);
 CREATE INDEX runs_failed ON ONLY chronos.runs USING btree (finished_at) WHERE (status = 'failed'::text);

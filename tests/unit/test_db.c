@@ -1,68 +1,16 @@
 /* test_db.c: the promises of db.h against a real Postgres.
- *
- * CHRONOS_TEST_DATABASE_URL names a server whose role may create databases; the tests make one of their own and
- * drop it. Without it they are skipped. */
-#include <libpq-fe.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+ * Without a server (own_database.h) they are skipped. */
+#include "unit.h"
 
-#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include "buf.h"
 #include "clock.h"
-#include "db.h"
 #include "db_conn.h"
 #include "db_error.h"
+#include "own_database.h"
 #include "sql_table.h"
-
-static char test_url[1024];
-static char test_database[64];
-
-/* ---- a second connection that does what an operator or an accident does ---- */
-
-static void ignore_notice(void *arg, const PGresult *r)
-{
-    (void)arg;
-    (void)r;
-}
-
-static PGconn *admin_connect(const char *url)
-{
-    PGconn *c = PQconnectdb(url);
-    if (PQstatus(c) != CONNECTION_OK)
-        fail_msg("%s", PQerrorMessage(c));
-    (void)PQsetNoticeReceiver(c, ignore_notice, NULL);
-    return c;
-}
-
-/* The first field of the last result, cut to the buffer; "" when there is none. */
-static void admin(const char *url, char *ret, size_t size, const char *sql)
-{
-    PGconn *c = admin_connect(url);
-    PGresult *r = PQexec(c, sql);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
-        fail_msg("%s: %s", sql, PQerrorMessage(c));
-    if (ret != NULL)
-        (void)snprintf(ret, size, "%s", PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : "");
-    PQclear(r);
-    PQfinish(c);
-}
-
-static void run_sql(const char *sql)
-{
-    admin(test_url, NULL, 0, sql);
-}
-
-static long long ask(const char *sql)
-{
-    char text[64];
-    admin(test_url, text, sizeof(text), sql);
-    return strtoll(text, NULL, 10);
-}
 
 /* Waits for a condition instead of a time. */
 static void wait_until(const char *sql)
@@ -73,57 +21,11 @@ static void wait_until(const char *sql)
     fail_msg("never came true: %s", sql);
 }
 
-static const char *server_url(void)
-{
-    return getenv("CHRONOS_TEST_DATABASE_URL");
-}
-
 #define KILL_OTHERS                                                                                \
     "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "                         \
     "where datname = current_database() and application_name = 'test_db'"
 
 /* ---- every test gets a fresh connection to a migrated database ---- */
-
-static int make_database(void **state)
-{
-    (void)state;
-    if (server_url() == NULL)
-        return 0;
-    char sql[256];
-    (void)snprintf(test_database, sizeof(test_database), "chronos_test_db_%d", (int)getpid());
-    (void)snprintf(sql, sizeof(sql), "create database %s", test_database);
-    admin(server_url(), NULL, 0, sql);
-
-    /* the same server, the new database: libpq takes the last dbname of a conninfo string */
-    PQconninfoOption *options = PQconninfoParse(server_url(), NULL);
-    size_t at = 0;
-    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
-        if (o->val != NULL && strcmp(o->keyword, "dbname") != 0)
-            at += (size_t)snprintf(test_url + at, sizeof(test_url) - at, "%s='%s' ", o->keyword,
-                                   o->val);
-    (void)snprintf(test_url + at, sizeof(test_url) - at, "dbname=%s", test_database);
-    PQconninfoFree(options);
-
-    struct db *db = db_new(test_url, "test_db");
-    struct err e = {0};
-    int version = 0;
-    bool ok = db_migrate(db, &version, &e);
-    if (!ok)
-        print_error("%s\n", e.msg);
-    db_free(db);
-    return ok ? 0 : -1;
-}
-
-static int drop_database(void **state)
-{
-    (void)state;
-    if (server_url() == NULL)
-        return 0;
-    char sql[256];
-    (void)snprintf(sql, sizeof(sql), "drop database %s with (force)", test_database);
-    admin(server_url(), NULL, 0, sql);
-    return 0;
-}
 
 static int connect_db(void **state)
 {
@@ -137,13 +39,6 @@ static int free_db(void **state)
     db_free(*state);
     return 0;
 }
-
-#define NEEDS_POSTGRES()                                                                           \
-    do {                                                                                           \
-        (void)state;                                                                               \
-        if (server_url() == NULL)                                                                  \
-            skip();                                                                                \
-    } while (0)
 
 static void assert_ok(bool ok, const struct err *e)
 {
@@ -589,8 +484,10 @@ static void test_copy_appends_and_refuses(void **state)
                      2);
     assert_failed(db_copy(db, "copy_rejected_events", rows, sizeof(rows) - 1, &e), &e, ERR_INPUT,
                   "duplicate key");
+    assert_true(db_found_duplicate(db));
     assert_failed(db_copy(db, "copy_rejected_events", "x\n", 2, &e), &e, ERR_INPUT,
                   "copy_rejected_events");
+    assert_false(db_found_duplicate(db));
     assert_failed(db_copy(db, "copy_rejected_events", "a\0b\n", 4, &e), &e, ERR_INPUT, "");
     assert_failed(db_copy(db, "copy_rejected_events", "3-0\t2025-11-24\t\xff\t\t\t1\n", 20, &e), &e,
                   ERR_INPUT, "encoding");

@@ -1,0 +1,18 @@
+/* refused.h: rows of the history that Postgres refuses, in chronos.refused_rows. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db.h"
+#include "err.h"
+
+/* Keeps a line of COPY text, its end included, that the :copy query could not store; one that is kept already stays once.
+ * `reason`: what Postgres said. Outside a transaction. */
+bool refused_keep(struct db *db, const char *query, const char *line, size_t len,
+                  const char *reason, struct err *e);
+
+/* Sends all that is kept once more: what is stored now, or was meanwhile, is kept no longer. Several schedulers may do it at the
+ * same time. */
+bool refused_retry(struct db *db, const atomic_bool *stopping, struct err *e);

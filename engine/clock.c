@@ -1,7 +1,5 @@
 #include "clock.h"
 
-#include <time.h>
-
 int64_t wall_ms(void)
 {
     struct timespec t;
@@ -27,4 +25,19 @@ void sleep_ms(int64_t ms)
         return;
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+void mono_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+struct timespec mono_after(int64_t ms)
+{
+    int64_t at_us = mono_us() + ms * 1000;
+    return (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
 }

@@ -41,7 +41,7 @@ static struct {
     struct http *http;
     int64_t told_ms; /* when dropping was told last; 0 = never */
     struct err why;
-} x = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
+} x = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static atomic_bool wanted;
 
 /* ---- settings ---- */
@@ -57,14 +57,14 @@ static char *copy_of(const char *s)
 static void add_header(void *arg, const char *name, const char *value)
 {
     size_t *count = arg;
-    if (*count < HEADERS_MAX)
-        x.headers[*count] = (struct http_header){copy_of(name), copy_of(value)};
-    (*count)++;
+    x.headers[(*count)++] = (struct http_header){copy_of(name), copy_of(value)}; /* as checked */
 }
 
-static void hide_value(void *arg, const char *name, const char *value)
+static void note_header(void *arg, const char *name, const char *value)
 {
-    (void)arg, (void)name;
+    size_t *count = arg;
+    (void)name;
+    (*count)++;
     log_hide(value);
     const char *word = strrchr(value, ' '); /* "Bearer <key>" */
     log_hide(word != NULL ? word + 1 : NULL);
@@ -81,8 +81,13 @@ bool spans_check(const struct spans_conf *c, struct err *e)
         strncmp(c->endpoint, "https://", 8) != 0)
         return err_set(e, ERR_INPUT,
                        "OTEL_EXPORTER_OTLP_ENDPOINT: must begin with http:// or https://");
-    return otlp_list(c->headers, "OTEL_EXPORTER_OTLP_HEADERS", hide_value, NULL, e) &&
-           otlp_list(c->attributes, "OTEL_RESOURCE_ATTRIBUTES", ignore, NULL, e);
+    size_t headers = 1; /* Content-Type */
+    if (!otlp_list(c->headers, "OTEL_EXPORTER_OTLP_HEADERS", note_header, &headers, e))
+        return false;
+    if (headers > HEADERS_MAX)
+        return err_set(e, ERR_INPUT, "OTEL_EXPORTER_OTLP_HEADERS: at most %d headers, not %zu",
+                       HEADERS_MAX - 1, headers - 1);
+    return otlp_list(c->attributes, "OTEL_RESOURCE_ATTRIBUTES", ignore, NULL, e);
 }
 
 /* ---- sending ---- */
@@ -194,9 +199,7 @@ static void tell_dropped(bool last)
 /* Waits until a batch is full, or has gathered for long enough. 0 = stopping and nothing is left. */
 static size_t take_batch(struct span *batch)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += BATCH_MS / 1000;
+    struct timespec until = mono_after(BATCH_MS);
     (void)pthread_mutex_lock(&x.lock);
     while (x.count < BATCH_MAX && !x.stopping) {
         if (pthread_cond_timedwait(&x.work, &x.lock, &until) != 0)
@@ -278,6 +281,7 @@ void spans_start(const struct spans_conf *c)
     x.queue = calloc(QUEUE_MAX, sizeof(*x.queue));
     if (x.queue == NULL)
         abort();
+    mono_cond_init(&x.work);
     x.http = http_new();
     http_set_cancel(x.http, is_past_the_end, NULL);
     (void)err_set(&x.why, ERR_RETRY, "more spans come than it takes");
@@ -298,7 +302,7 @@ void spans_stop(int64_t grace_ms)
     (void)pthread_join(x.thread, NULL);
     atomic_store(&wanted, false);
     http_free(x.http);
-    for (size_t i = 1; i < x.header_count && i < HEADERS_MAX; i++) {
+    for (size_t i = 1; i < x.header_count; i++) {
         free((char *)x.headers[i].name);
         free((char *)x.headers[i].value);
     }

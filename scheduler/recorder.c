@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "copy_lines.h"
@@ -255,7 +254,7 @@ struct recorder *recorder_start(const struct conf *c, const atomic_bool *stoppin
     rec->last = &rec->first;
     (void)pthread_mutex_init(&rec->lock, NULL);
     (void)pthread_cond_init(&rec->work, NULL);
-    (void)pthread_cond_init(&rec->room, NULL);
+    mono_cond_init(&rec->room);
     if (pthread_create(&rec->thread, NULL, record_loop, rec) != 0)
         abort(); /* at start */
     return rec;
@@ -266,9 +265,7 @@ void recorder_submit(struct recorder *rec, struct record *r)
     (void)pthread_mutex_lock(&rec->lock);
     while ((rec->waiting >= QUEUE_MAX || rec->waiting_bytes >= QUEUE_MAX_BYTES) &&
            !atomic_load(rec->daemon_stopping)) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 1; /* looks at the stop flag now and then */
+        struct timespec until = mono_after(1000); /* looks at the stop flag now and then */
         (void)pthread_cond_timedwait(&rec->room, &rec->lock, &until);
     }
     r->next = NULL;

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "key.h"
@@ -185,15 +184,11 @@ static struct outcome **find_sendable(struct committer *c)
 /* Until there is something new, or a partition is to be tried again. */
 static void wait_for_work(struct committer *c)
 {
-    struct timespec until;
     if (c->first == NULL) {
         (void)pthread_cond_wait(&c->work, &c->lock);
         return;
     }
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += RETRY_MS / 2 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = mono_after(RETRY_MS / 2);
     (void)pthread_cond_timedwait(&c->work, &c->lock, &until);
 }
 
@@ -328,7 +323,7 @@ struct committer *committer_start(const struct conf *conf, const char *worker_id
     c->worker_id = worker_id;
     c->inhand = inhand;
     (void)pthread_mutex_init(&c->lock, NULL);
-    (void)pthread_cond_init(&c->work, NULL);
+    mono_cond_init(&c->work);
     (void)pthread_cond_init(&c->room, NULL);
     if (pthread_create(&c->thread, NULL, commit_loop, c) != 0)
         abort(); /* at start: nothing was claimed yet */
@@ -344,6 +339,10 @@ void committer_stop(struct committer *c, int64_t grace_ms)
     (void)pthread_mutex_unlock(&c->lock);
     (void)pthread_join(c->thread, NULL);
     kv_free(c->kv);
+}
+
+void committer_free(struct committer *c)
+{
     (void)pthread_mutex_destroy(&c->lock);
     (void)pthread_cond_destroy(&c->work);
     (void)pthread_cond_destroy(&c->room);

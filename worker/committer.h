@@ -17,8 +17,10 @@ struct committer;
 
 struct committer *committer_start(const struct conf *c, const char *worker_id,
                                   struct inhand *inhand, struct err *e);
-/* Commits what was submitted, for at most grace_ms, then stops. */
+/* Commits what was submitted, for at most grace_ms, then stops: what is submitted later waits for ever. */
 void committer_stop(struct committer *c, int64_t grace_ms);
+/* After that, when no thread is left that may submit. */
+void committer_free(struct committer *c);
 
 /* Hands the outcome over; it is freed when done. Blocks while too many wait (Redis away). */
 void committer_submit(struct committer *c, struct outcome *o);

@@ -114,14 +114,14 @@ static void drain(const struct conf *c, struct claimer *claimer, struct pool *po
     spans_stop(LAST_SPANS_MS);
     measure_stop();
     heartbeat_stop(heartbeat);
-    if (idle)
-        pool_free(pool);
     log_info("stopped", LOG_END);
     if (!idle) {
+        /* Threads that do not listen are still running, so what they may touch stays; nothing of theirs can be committed. */
         log_flush(true);
-        _exit(
-            0); /* threads that do not listen are still running; nothing of theirs can be committed any more */
+        _exit(0);
     }
+    pool_free(pool);
+    committer_free(committer);
 }
 
 /* ---- the start ---- */

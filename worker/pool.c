@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "clock.h"
 #include "execute.h"
@@ -80,15 +79,6 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static void init_cond(pthread_cond_t *c)
-{
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(c, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 struct pool *pool_start(const struct conf *c, struct committer *committer, const char *worker_id,
                         struct breakers *breakers, const atomic_bool *stopping,
                         const atomic_bool *abort_flag)
@@ -97,8 +87,8 @@ struct pool *pool_start(const struct conf *c, struct committer *committer, const
     if (p == NULL)
         abort();
     (void)pthread_mutex_init(&p->lock, NULL);
-    init_cond(&p->work);
-    init_cond(&p->freed);
+    mono_cond_init(&p->work);
+    mono_cond_init(&p->freed);
     p->last = &p->first;
     p->threads = (int)c->worker_threads;
     p->breakers = breakers;
@@ -168,15 +158,9 @@ void pool_give_back_queued(struct pool *p)
     }
 }
 
-static struct timespec deadline(int64_t timeout_ms)
-{
-    int64_t at = mono_ms() + timeout_ms;
-    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = (at % 1000) * 1000000};
-}
-
 int pool_wait_free(struct pool *p, int64_t timeout_ms)
 {
-    struct timespec until = deadline(timeout_ms);
+    struct timespec until = mono_after(timeout_ms);
     (void)pthread_mutex_lock(&p->lock);
     while (p->threads - p->queued - p->busy <= 0) {
         if (pthread_cond_timedwait(&p->freed, &p->lock, &until) != 0)
@@ -197,7 +181,7 @@ int pool_busy(struct pool *p)
 
 bool pool_wait_idle(struct pool *p, int64_t timeout_ms)
 {
-    struct timespec until = deadline(timeout_ms);
+    struct timespec until = mono_after(timeout_ms);
     (void)pthread_mutex_lock(&p->lock);
     while (p->queued + p->busy > 0) {
         if (pthread_cond_timedwait(&p->freed, &p->lock, &until) != 0)

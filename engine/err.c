@@ -57,7 +57,7 @@ static void trim_utf8(char *msg)
 static void tidy(char *msg)
 {
     trim_utf8(msg);
-    (void)utf8_clean(msg, strlen(msg)); /* in place, as long as before */
+    utf8_clean(msg, strlen(msg));
 }
 
 __attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_code code,
@@ -66,6 +66,7 @@ __attribute__((format(printf, 3, 0))) static void set(struct err *e, enum err_co
     e->code = code;
     e->retry_after_ms = 0;
     e->is_outage = false;
+    e->is_missing = false;
     (void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
     tidy(e->msg);
 }

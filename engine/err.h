@@ -60,7 +60,8 @@ struct err {
     int64_t retry_after_ms; /* least delay before the next try; 0 when nobody named one */
     /* The service failed by itself or could not be reached: the same would have happened to any other call of it. */
     bool is_outage;
-    char msg[512]; /* a sentence that can be shown to the user; never a secret */
+    bool is_missing; /* Redis has no such stream or group */
+    char msg[512];   /* a sentence that can be shown to the user; never a secret */
 };
 
 const char *err_name(enum err_code code);

@@ -184,9 +184,15 @@ static void name_of_command(const struct command *c, char out[24])
     (void)snprintf(out, 24, "%.*s", n < 23 ? n : 23, p != NULL ? p + 1 : "");
 }
 
+/* The script is loaded then, so it is no failure for anybody else. */
+static bool is_script_missing(const struct err *e)
+{
+    return strncmp(e->msg, "redis: NOSCRIPT", 15) == 0;
+}
+
 static void count_error(const struct err *e)
 {
-    if (strstr(e->msg, "NOSCRIPT") == NULL)
+    if (!is_script_missing(e))
         metric_add(METRIC_REDIS_ERRORS, 1, err_name(e->code));
 }
 
@@ -452,8 +458,7 @@ redisReply *kv_script(struct kv *kv, const char *script, const char *key,
         kv_args_release(&a);
         if (r != NULL)
             return r;
-        if (tries > 0 || strstr(e->msg, "NOSCRIPT") == NULL ||
-            !load_script(kv, kv->answered, s, e)) {
+        if (tries > 0 || !is_script_missing(e) || !load_script(kv, kv->answered, s, e)) {
             (void)err_wrap(e, "script %s", script);
             return NULL;
         }

@@ -217,12 +217,15 @@ bool kv_node_refused(struct kv_node *n, const redisReply *r, struct err *e)
                                           "MISCONF", "CLUSTERDOWN", "NOREPLICAS"};
     static const char *const waiting_helps[] = {
         "TRYAGAIN", "UNBLOCKED", "OOM", "MOVED", "ASK ", "ERR max number of clients"};
+    static const char *const is_missing[] = {"NOGROUP", "ERR no such key"};
     bool away = begins_with(r->str, is_away, ARRAY_LEN(is_away));
     if (away && n->since_ms != 0)
         n->since_ms = mono_ms();
-    return err_set(e,
-                   away || begins_with(r->str, waiting_helps, ARRAY_LEN(waiting_helps))
-                       ? ERR_UNAVAILABLE
-                       : ERR_REDIS,
-                   "redis: %s", r->str);
+    (void)err_set(e,
+                  away || begins_with(r->str, waiting_helps, ARRAY_LEN(waiting_helps))
+                      ? ERR_UNAVAILABLE
+                      : ERR_REDIS,
+                  "redis: %s", r->str);
+    e->is_missing = begins_with(r->str, is_missing, ARRAY_LEN(is_missing));
+    return false;
 }

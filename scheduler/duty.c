@@ -72,7 +72,7 @@ static bool reap(struct duties *d, const char *prefix, const char *fn, const cha
         auto_reply *r = kv_script(d->kv, "reap_worker", prefix, &a, e);
         kv_args_release(&a);
         if (r == NULL)
-            return strstr(e->msg, "NOGROUP") != NULL;
+            return e->is_missing;
         moved += kv_int_at(r, 0, 0);
         metric_add(METRIC_LEASES_EXPIRED, (double)kv_int_at(r, 0, 0), fn);
         left = kv_int_at(r, 1, 0) != 0;
@@ -92,7 +92,7 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
     key3(stream, prefix, "ready", fn);
     auto_reply *consumers = kv_cmd(d->kv, e, "XINFO CONSUMERS %s %s", stream, GROUP_WORKERS);
     if (consumers == NULL) /* no such stream or group yet: nobody works on this function */
-        return e->code == ERR_REDIS;
+        return e->is_missing;
     for (size_t i = 0; i < consumers->elements; i++) {
         const redisReply *name = kv_field(consumers->element[i], "name");
         if (name == NULL)

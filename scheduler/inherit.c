@@ -93,7 +93,7 @@ static bool look_at(struct routing *r, int stream, struct err *e)
     auto_reply *consumers =
         kv_cmd(r->kv, e, "XINFO CONSUMERS %s %s", r->streams->names[stream], GROUP_SCHEDULER);
     if (consumers == NULL)
-        return e->code == ERR_REDIS; /* no such stream or group: nobody has read */
+        return e->is_missing; /* no such stream or group: nobody has read */
     for (size_t i = 0; i < consumers->elements; i++) {
         const redisReply *name = kv_field(consumers->element[i], "name");
         char key[KEY_SIZE];

@@ -22,7 +22,7 @@ static bool count_held(const struct conf *c, struct kv *kv, const char *fn, long
             kv_cmd(kv, e, "XPENDING %s %s", key3(stream, prefix, "ready", fn), GROUP_WORKERS);
         if (r != NULL)
             *ret_held += kv_int_at(r, 0, 0);
-        else if (strstr(e->msg, "NOGROUP") == NULL)
+        else if (!e->is_missing)
             return false;
     }
     return true;

@@ -99,7 +99,7 @@ static bool make_groups(struct routing *r, struct err *e)
 static void note_failed_read(struct router *r, const struct err *e)
 {
     struct err again;
-    if (strstr(e->msg, "NOGROUP") != NULL && make_groups(&r->routing, &again))
+    if (e->is_missing && make_groups(&r->routing, &again))
         return;
     if (mono_ms() - r->warned_ms >= WARN_MS) {
         r->warned_ms = mono_ms();

@@ -135,7 +135,7 @@ static void failed(struct claimer *c, int partition, struct err *e)
 {
     suspect(c, partition);
     c->parts[partition].retry_at_ms = mono_ms() + RETRY_MS;
-    if (strstr(e->msg, "NOGROUP") != NULL) {
+    if (e->is_missing) {
         struct err again;
         log_warn("redis has lost its data; publishing the functions again", LOG_END);
         if (!publish_functions(c->conf, c->kv, &again))

@@ -66,7 +66,7 @@ static bool check_group(struct verify *v, const char *stream, const char *group,
         return there != NULL;
     auto_reply *r = kv_cmd(v->c->kv, e, "XINFO CONSUMERS %s %s", stream, group);
     if (r == NULL)
-        return strstr(e->msg, "NOGROUP") != NULL;
+        return e->is_missing;
     for (size_t i = 0; i < r->elements; i++) {
         const redisReply *name = kv_field(r->element[i], "name"),
                          *pending = kv_field(r->element[i], "pending");

@@ -6,6 +6,8 @@
 -- KEYS[1] partition prefix <p>; derived from it: <p>:ready:<fn> stream (group workers), <p>:run:<id> hash,
 --   <p>:input:<id> string, <p>:steps:<id> hash, <p>:controls hash
 -- ARGV[1] worker id, ARGV[2] most runs, ARGV[3…] functions, in the order in which they are looked at
+-- A ready stream of the wrong type stops the others of the worker as little as an empty one; the call ends with its error when
+-- nobody else has anything.
 -- reply {{index of the function from 0, entry id, run id, hash flat, input, steps flat}…}
 --   an entry whose run is gone (deleted by hand) has an empty hash; a branch (<run>.<n>) has the input and steps of its run
 -- events none
@@ -25,7 +27,7 @@ local function source_of(id, hash)
   return id, begun
 end
 
-local reply = {}
+local reply, failure = {}, nil
 for f = 3, #ARGV do
   local room = most - #reply
   if room <= 0 then
@@ -33,8 +35,13 @@ for f = 3, #ARGV do
   end
   local stream = p .. ':ready:' .. ARGV[f]
   local found = control('pause/', ARGV[f]) ~= 'pause'
-    and redis.call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', room, 'STREAMS', stream, '>')
-  if found then
+    and redis.pcall('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', room, 'STREAMS', stream, '>')
+  if found and found.err then
+    if string.sub(found.err, 1, 7) == 'NOGROUP' then
+      return found -- Redis has lost its data: what was delivered in this call is read again
+    end
+    failure = failure or found
+  elseif found then
     for _, entry in ipairs(found[1][2]) do
       local id = entry[2][2]
       local hash = redis.call('HGETALL', p .. ':run:' .. id)
@@ -46,5 +53,8 @@ for f = 3, #ARGV do
       }
     end
   end
+end
+if failure and #reply == 0 then
+  return failure
 end
 return reply

@@ -131,7 +131,8 @@ local function parent_line(options)
 end
 
 -- Notes what the rules have to remember of a run that starts; its fields are added to. Returns whether it collects.
-local function apply_options(id, fn, options, input, from_ms, fields)
+-- `throttle`: the rule that it asks for a place when its time has come; nil when that is now.
+local function apply_options(id, fn, options, input, from_ms, throttle, fields)
   local ends = ''
   if options.once then
     note_once(fn, id, options.once)
@@ -148,7 +149,7 @@ local function apply_options(id, fn, options, input, from_ms, fields)
   if collects then
     ends = ends .. begin_collecting(id, fn, read_rule(options), input, from_ms, fields)
   end
-  for _, pair in ipairs({ { 'ends', ends }, { 'begun', options.begun }, { 'throttle', options.throttle } }) do
+  for _, pair in ipairs({ { 'ends', ends }, { 'begun', options.begun }, { 'throttle', throttle } }) do
     if pair[2] and pair[2] ~= '' then
       fields[#fields + 1] = pair[1]
       fields[#fields + 1] = pair[2]
@@ -195,12 +196,11 @@ local function start(id, fn, key, accepted_ms, due_ms, input, options, number)
   local parks = due_ms > now_ms
   redis.call('SET', p .. ':input:' .. id, input)
   if options then
-    local collects = apply_options(id, fn, options, input, math.max(due_ms, now_ms), fields)
-    if options.throttle and not parks and not collects then
+    local is_due = not parks and not options.batch and not options.debounce
+    local collects = apply_options(id, fn, options, input, math.max(due_ms, now_ms), not is_due and options.throttle, fields)
+    if options.throttle and is_due then
       due_ms = throttle(fn, options.throttle)
       parks = due_ms > now_ms
-      fields[#fields] = nil
-      fields[#fields] = nil
     end
     if collects then
       redis.call('HSET', p .. ':run:' .. id, unpack(fields))

@@ -22,5 +22,5 @@ const size_t *ask_order_next(struct ask_order *o);
 /* The function at that place of the order, from 0, had something. */
 void ask_order_gave(struct ask_order *o, size_t place);
 /* The claim in that order is over. `all`: every function was asked, since there was room to the end; else those up to the last
- * that gave were. Not to be called when the claim failed. */
+ * that gave were. Not to be called when Redis did not answer. */
 void ask_order_learn(struct ask_order *o, bool all);

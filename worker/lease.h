@@ -24,7 +24,8 @@ struct leases {
 int lease_claim(struct leases *l, int partition, struct ask_order *order, int most, struct err *e);
 
 /* Sleeps in Redis until something is ready in the partition; the entries it brings are claimed already. They may be more
- * than threads are free, one for each function: the pool gives back those it has no thread for. */
+ * than threads are free, one for each function: the pool gives back those it has no thread for. Unlike a claim it does not ask
+ * whether a function is paused, so it may bring what was admitted before the pause and has not been put back yet. */
 bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e);
 
 /* After a failure: entries that were delivered while their reply was lost are ours and nobody runs them; so are those

@@ -59,6 +59,14 @@ def test_functions_are_looked_at_in_the_given_order(p):
     assert [(c[0], c[2]) for c in p.claim("w1", 1, "g", "f")] == [(0, "b")]
 
 
+def test_a_stream_of_the_wrong_type_stops_nobody_else(p):
+    p.seed({"ready:g": ready("b")})
+    p.redis.set(p.key("ready:f"), "by hand")
+    assert [(c[0], c[2]) for c in p.claim("w1", 5, "f", "g")] == [(1, "b")]
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        p.claim("w1", 5, "f", "g")
+
+
 def test_a_run_goes_to_one_worker_only(p):
     before = p.seed({"ready:f": ready("a", "b", "c")})
     assert [c[2] for c in p.claim("w1", 2, "f")] == ["a", "b"]

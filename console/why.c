@@ -134,6 +134,13 @@ static void tell(struct why *w, int workers)
 {
     const char *step = js_str(w->told, "step"), *child = js_str(w->told, "reason");
     const char *named = step != NULL ? step : "its next step";
+    const char *service = js_str(w->told, "service");
+    if (service != NULL) { /* whatever else it looks like */
+        (void)snprintf(w->reason, sizeof(w->reason),
+                       "it waits for the outside service %.64s, and asks again at its time: %.200s",
+                       service, child != NULL ? child : "");
+        return;
+    }
     switch (w->x.state) {
     case RUN_RUNNING:
         (void)snprintf(w->reason, sizeof(w->reason), "it is running on %.200s", w->x.worker);

@@ -20,37 +20,40 @@ static bool is_several(const char *text, size_t len)
     return at < len && text[at] == '{';
 }
 
-/* The event or events as JSON; NULL and *ret_code set when something is wrong. */
-static json_t *read_body(struct ctl *c, int *ret_code)
+/* The event or events as JSON; NULL when something is wrong, which is told. */
+static json_t *read_body(struct ctl *c)
 {
     struct err e;
     size_t len;
     const char *name = c->arguments[0], *given = c->arguments[1];
     bool whole = strcmp(name, "-") == 0;
     if (whole && given != NULL) {
-        *ret_code =
-            ctl_usage(c, "data '%.32s': with - the events come whole from standard input", given);
+        (void)ctl_usage(c, "data '%.32s': with - the events come whole from standard input", given);
         return NULL;
     }
     if (*name == '{' || *name == '[') {
-        *ret_code =
-            ctl_usage(c, "event '%.32s': is no name; give - to read it from standard input", name);
+        (void)ctl_usage(c, "event '%.32s': is no name; give - to read it from standard input",
+                        name);
         return NULL;
     }
     auto_free char *text = input_text(whole ? "-" : given != NULL ? given : "{}", &len, &e);
-    json_t *j = text != NULL ? js_parse_sent(text, len, NULL, &e) : NULL;
-    if (j == NULL && whole && text != NULL && is_several(text, len)) {
-        *ret_code = ctl_usage(c, "standard input: several events must be one array");
+    if (text == NULL) {
+        (void)ctl_usage(c, "%s", e.msg);
+        return NULL;
+    }
+    json_t *j = js_parse_sent(text, len, NULL, &e);
+    if (j == NULL && whole && is_several(text, len)) {
+        (void)ctl_usage(c, "standard input: several events must be one array");
         return NULL;
     }
     if (j == NULL) {
-        *ret_code = ctl_usage(c, "%s: is no JSON: %s", whole ? "standard input" : "data", e.msg);
+        (void)ctl_usage(c, "%s: is no JSON: %s", whole ? "standard input" : "data", e.msg);
         return NULL;
     }
     if (!whole) {
         json_t *event = js_pack("{s:s, s:o}", "name", name, "data", j);
         if (event == NULL)
-            *ret_code = ctl_usage(c, "event: its name is no UTF-8");
+            (void)ctl_usage(c, "event: its name is no UTF-8");
         return event;
     }
     return j;
@@ -147,10 +150,10 @@ static int run(struct ctl *c)
     struct err e;
     struct ingest in;
     const struct ingest *all = &in;
-    int code = EXIT_FINE;
+    int code;
     const char *durable = ctl_option(c, "durable");
     durable = durable != NULL ? durable : c->conf.console_durable;
-    auto_json *body = read_body(c, &code);
+    auto_json *body = read_body(c);
     if (body == NULL || !add_options(c, body))
         return EXIT_USAGE;
     if (!ingest_read(&in, body, c->conf.max_event_bytes, &e)) {

@@ -25,7 +25,11 @@ char *input_text(const char *given, size_t *ret_len, struct err *e)
             return err_null(e, ERR_INPUT, "standard input has more than %d bytes", MOST_BYTES);
         }
     }
-    if (ferror(stdin) != 0 || b.len == 0) {
+    if (ferror(stdin) != 0) {
+        buf_release(&b);
+        return err_null(e, ERR_INPUT, "standard input cannot be read");
+    }
+    if (b.len == 0) {
         buf_release(&b);
         return err_null(e, ERR_INPUT, "standard input is empty");
     }

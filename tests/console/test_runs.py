@@ -126,6 +126,17 @@ def test_why_a_run_waits_behind_a_limit(api, creator):
         api.post(f"/v1/runs/{run['run_id']}/cancel", {"reason": "enough"})
 
 
+def test_why_a_run_waits_for_an_outside_service(api, creator):
+    """As the engine notes it when a service is down: the run sleeps, and a step of it may have failed before."""
+    run = run_of(api, send(api, "test/sleeper", creator, ms=60000), "sleeping")
+    key = f"{{c0}}:run:{run['run_id']}"
+    api.engine.redis.hset(key, mapping={"held": "speech\n1700000000000\n4\nspeech: HTTP 503", "failing": "hear", "failure": "HTTP 500"})
+    why = api.get(f"/v1/runs/{run['run_id']}/why").data
+    assert why["reason"] == "it waits for the outside service speech, and asks again at its time: speech: HTTP 503"
+    assert why["due_at"]
+    api.post(f"/v1/runs/{run['run_id']}/cancel", {"reason": "enough"})
+
+
 # ---- steering ----
 def test_cancel(api, creator):
     run = run_of(api, send(api, "test/sleeper", creator, ms=60000), "sleeping")["run_id"]

@@ -33,13 +33,18 @@ export function status(name) {
 }
 
 /* ---- time that goes on by itself ---- */
-const watched = new Set();
+const PATIENCE = 60; // looks at which an element was not on the page: it may not be there yet, and it may be gone
+const watched = new Map(); // element -> such looks, one after the other
 setInterval(() => {
-    for (const el of watched) {
-        if (!el.isConnected)
-            watched.delete(el);
-        else
+    for (const [el, missed] of watched) {
+        if (el.isConnected) {
             el.textContent = ago(Number(el.dataset.ms));
+            watched.set(el, 0);
+        } else if (missed < PATIENCE) {
+            watched.set(el, missed + 1);
+        } else {
+            watched.delete(el);
+        }
     }
 }, 1000);
 
@@ -48,9 +53,7 @@ export function since(t, empty = "–") {
     if (ms === null)
         return h("span", null, empty);
     const el = h("time", {datetime: new Date(ms).toISOString(), title: fullTime(ms), class: "nowrap num", "data-ms": ms}, ago(ms));
-    watched.add(el);
-    // one that is not shown yet must survive the first look
-    queueMicrotask(() => watched.add(el));
+    watched.set(el, 0);
     return el;
 }
 

@@ -22,7 +22,7 @@ static size_t sequence(const unsigned char *p, size_t n)
     return len;
 }
 
-size_t utf8_clean(char *s, size_t len)
+void utf8_clean(char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         size_t n = sequence((unsigned char *)s + i, len - i);
@@ -31,7 +31,6 @@ size_t utf8_clean(char *s, size_t len)
         else
             i += n;
     }
-    return len;
 }
 
 static const char *escape_of(unsigned char c)

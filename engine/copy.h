@@ -20,5 +20,5 @@ enum { TIMESTAMP_SIZE = 96 };
 /* "2026-01-02 03:04:05.678+00" */
 void timestamp_format(int64_t ms, char out[TIMESTAMP_SIZE]);
 
-/* Replaces what is not UTF-8 by '?' in place and cuts at a whole character. Returns the new length. */
-size_t utf8_clean(char *s, size_t len);
+/* Replaces each byte that is no part of a UTF-8 character by '?', in place. */
+void utf8_clean(char *s, size_t len);

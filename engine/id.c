@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -65,9 +66,7 @@ uint64_t id_random(void)
 {
     uint64_t r;
     if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-        r = mix(
-            (uint64_t)
-                getpid()); /* only before the kernel's pool is ready; uniqueness still has host and pid */
+        abort(); /* a kernel without it: ids could come twice */
     return r;
 }
 

@@ -285,7 +285,9 @@ static bool copy_out(struct http *h, int from, int to, uint64_t size, struct err
         if (total > size || !write_all(to, piece, (size_t)n, e))
             return total <= size ? false : err_set(e, ERR_RETRY, "storage: the file is changing");
     }
-    return h == NULL || !http_is_cancelled(h);
+    if (h != NULL && http_is_cancelled(h))
+        return false;
+    return total == size || err_set(e, ERR_RETRY, "storage: the file is changing");
 }
 
 static bool local_get(struct http *h, const struct services *svc, const char *bucket,

@@ -141,7 +141,7 @@ static void tell_service_change(struct executor *x)
     (void)snprintf(since, sizeof(since), "%lld", (long long)c.since_ms);
     (void)snprintf(until, sizeof(until), "%lld", (long long)c.until_ms);
     log_mask(c.reason);
-    c.reason[utf8_clean(c.reason, strlen(c.reason))] = '\0';
+    utf8_clean(c.reason, strlen(c.reason));
     bool ok = c.kind != NULL ? DB_EXEC(x->db, &e, "service_paused", c.service, c.account, c.kind,
                                        c.reason, since, until, x->worker_id)
                              : DB_EXEC(x->db, &e, "service_back", c.service, c.account);

@@ -193,12 +193,6 @@ static void tell_by_status(struct breaker *b)
 
 /* ---- the guard ---- */
 
-static void pause_ms(int64_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&t, NULL);
-}
-
 /* The class by which the service was paused decides what becomes of a step that has waited too long. */
 static bool refuse(struct breaker *b, enum err_code code, struct err *e)
 {
@@ -227,7 +221,7 @@ static bool take_allowance(struct breaker *b, struct err *e)
                            "%s: the service allows no more requests for now", b->service);
             return refuse(b, ERR_RATE_LIMITED, e);
         }
-        pause_ms(left < WAIT_TICK_MS ? left : WAIT_TICK_MS);
+        sleep_ms(left < WAIT_TICK_MS ? left : WAIT_TICK_MS);
     }
 }
 

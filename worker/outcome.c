@@ -488,6 +488,5 @@ struct outcome *outcome_failed(struct run *run, const struct work *w, const stru
 
 void outcome_clean(struct err *e)
 {
-    e->msg[utf8_clean(e->msg, strlen(e->msg))] = '\0';
     log_mask(e->msg);
 }

@@ -114,6 +114,5 @@ struct outcome *outcome_completed(struct run *run, const struct work *w, const s
 struct outcome *outcome_failed(struct run *run, const struct work *w, const struct result *r,
                                const struct err *e, const char *worker);
 
-/* What goes into JSON, Postgres and the log: whole characters, and none of our keys, which a service may have quoted
- * back to us. */
+/* Blots out our keys, which a service may have quoted back to us: the message goes into JSON, Postgres and the log. */
 void outcome_clean(struct err *e);

@@ -7,6 +7,7 @@
  *   auditor       Redis against itself           router        events to runs
  *   controls      what operators have set        ticker        schedules to events
  *   commands      what operators order           outbox        rows of Postgres to events
+ *                                                sampler       figures for the metrics
  *
  * They are started in this order and stopped against it, so nothing is given work before it runs or after it has stopped. */
 #include <stdatomic.h>

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 
-from .process import Process
+from .process import Process, stat_fields
 from .waiting import StackError, free_port, tail, wait_until
 
 DURABLE = {}  # Postgres' own defaults
@@ -213,9 +213,8 @@ class PostgresServer:
             if not name.isdigit():
                 continue
             try:
-                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as f:
-                    if int(f.read().rpartition(")")[2].split()[1]) == parent:
-                        found.append(int(name))
+                if int(stat_fields(f"/proc/{name}/stat")[1]) == parent:
+                    found.append(int(name))
             except OSError:
                 continue
         return found

@@ -15,12 +15,17 @@ from .waiting import StackError, tail, wait_until
 GATE = 'read -r go && [ "$go" = go ] || exit 1; exec "$@" </dev/null'
 
 
+def stat_fields(path):
+    """The fields of a stat file of /proc, from the state (0) on: the name before may have spaces. OSError when it is gone."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read().rpartition(")")[2].split()
+
+
 def start_time(pid):
     """Clock ticks between the machine's boot and the process's start; None when there is no such process, or only
     its exit status is left (a zombie)."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-            fields = f.read().rpartition(")")[2].split()
+        fields = stat_fields(f"/proc/{pid}/stat")
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])
@@ -33,8 +38,7 @@ def session_members(pid):
         if not name.isdigit():
             continue
         try:
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as f:
-                fields = f.read().rpartition(")")[2].split()
+            fields = stat_fields(f"/proc/{name}/stat")
         except OSError:
             continue
         if fields[0] not in "ZX" and int(fields[3]) == pid:
@@ -46,10 +50,8 @@ def is_stopped(pid):
     """Whether no thread of the process can run: each is stopped, or has ended."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
-        for thread in threads:
-            with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8", errors="replace") as f:
-                if f.read().rpartition(")")[2].split()[0] not in "TtZX":
-                    return False
+        if any(stat_fields(f"/proc/{pid}/task/{thread}/stat")[0] not in "TtZX" for thread in threads):
+            return False
     except OSError:  # a thread or all of it ended meanwhile; who asks again learns which
         return start_time(pid) is None
     return True

@@ -2,17 +2,14 @@
 
 import os
 
+from ops.stack.process import stat_fields
+
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def fields(path):
-    with open(path, encoding="utf-8", errors="replace") as f:
-        return f.read().rpartition(")")[2].split()
 
 
 def cpu_of(pid, children=False):
     """User and system time; `children`: also of those that ended and were waited for."""
-    stat = fields(f"/proc/{pid}/stat")
+    stat = stat_fields(f"/proc/{pid}/stat")
     return sum(int(v) for v in stat[11:15 if children else 13]) / TICKS
 
 

@@ -1,5 +1,6 @@
 """What the tests call is what the daemons call."""
 
+import fnmatch
 import glob
 import hashlib
 import os
@@ -47,6 +48,14 @@ def test_first_lines_are_flags_and_name(name):
     flags, comment, *_ = script_text(name).decode().splitlines()
     assert flags == ("#!lua" if name in ("accept_events", "enqueue", "tick_cron") else "#!lua flags=allow-oom")  # those take in work
     assert comment == f"-- {name}"
+
+
+def test_the_page_says_of_every_script_what_a_second_call_does():
+    with open(os.path.join(LUA, "README.md"), encoding="utf-8") as f:
+        table = f.read().split("### Calling again")[1].split("###")[0]
+    told = re.findall(r"`([a-z_*]+)[^`]*`", " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `")))
+    missing = [name for name in NAMES if not any(fnmatch.fnmatch(name, pattern) for pattern in told)]
+    assert missing == [] and [t for t in told if not fnmatch.filter(NAMES, t)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

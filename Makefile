@@ -1,6 +1,9 @@
 # Chronos: background jobs on Redis Streams and Postgres. `make help` lists the targets.
 
 VARIANT  ?= release
+ifeq (,$(filter $(VARIANT),release debug asan tsan fuzz coverage))
+$(error VARIANT=$(VARIANT): must be release, debug, asan, tsan, fuzz or coverage)
+endif
 WERROR   ?= 1
 # make V=1 shows the commands
 Q        := $(if $(V),,@)
@@ -225,7 +228,8 @@ faults: ## make allocations and calls fail, one after the other, in a run of the
 	    CHRONOS_TEST_FAULTS_AT_ONCE=$(or $(AT_ONCE),12) $(PYTHON) -m pytest -c tests/pytest.ini -s \
 	    $(if $(ONLY),-k $(ONLY)) tests/functions/test_faults.py
 
-# ---- a private stack on this machine; NAME=demo-2 picks one, ALL=1 all, FOLLOW=1 goes on reading ----
+# ---- a private stack on this machine; NAME=demo-2 picks or names one, ALL=1 all, FOLLOW=1 goes on reading ----
+is_set = $(filter-out 0 no,$($(1)))
 # packages first; the build then runs in a make of its own, which sees what was just installed
 .PHONY: ready
 ready:
@@ -236,22 +240,22 @@ ready:
 .PHONY: demo
 demo: ## see it work: a private stack, four videos, and a search through what was said
 demo: ready
-	$(STACK) demo
+	$(STACK) demo $(NAME)
 
 .PHONY: up
 up: ## start a private stack (Redis, Postgres, sandbox, scheduler, two workers)
 up: ready
-	$(STACK) up
+	$(STACK) up $(NAME)
 
 .PHONY: observe
 observe: ## the same with a Prometheus that scrapes it and keeps the alerts of ops/prometheus
 observe: ready
 	@ops/install-deps.sh observe
-	$(STACK) up --observe
+	$(STACK) up $(NAME) --observe
 
 .PHONY: down
 down: ## stop it and remove its data (NAME=, or ALL=1)
-	$(STACK) down $(NAME) $(if $(ALL),--all)
+	$(STACK) down $(NAME) $(if $(call is_set,ALL),--all)
 
 .PHONY: status
 status: ## what is running, and where
@@ -259,7 +263,7 @@ status: ## what is running, and where
 
 .PHONY: logs
 logs: ## the last lines of its logs (NAME=, FOLLOW=1)
-	$(STACK) logs $(NAME) $(if $(FOLLOW),--follow)
+	$(STACK) logs $(NAME) $(if $(call is_set,FOLLOW),--follow)
 
 .PHONY: seed
 seed: ## believable data for a running stack (CREATORS=100 EVENTS=100000 SEED=1 VIDEOS= STUDENTS= UNTIL= NAME=)

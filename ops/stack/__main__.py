@@ -5,11 +5,13 @@ CHRONOS_RUN_DIR names another folder in place of .run."""
 
 import argparse
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 
 from . import demo, seed
 from .postgres_server import FAST
@@ -32,10 +34,18 @@ def all_stacks():
     return [Stack(os.path.join(base, n)) for n in sorted(names, key=lambda n: (number(n), n))]
 
 
-def claim_folder():
-    """A new folder; making it is the claim, so two that start at once get two."""
+def claim_folder(name=None):
+    """A new folder of that name, else of the first number that is free; making it is the claim, so two that start at once get two."""
     base = run_dir()
     os.makedirs(base, exist_ok=True)
+    if name:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name):
+            raise StackError(f"NAME={name}: up to 40 small letters, digits and dashes, as demo-1")
+        try:
+            os.mkdir(os.path.join(base, name), 0o755)
+        except FileExistsError:
+            raise StackError(f"there is a stack {name} already (make status; make down NAME={name})") from None
+        return os.path.join(base, name)
     n = 1
     while True:
         folder = os.path.join(base, f"demo-{n}")
@@ -87,13 +97,14 @@ def bring_up(stack):
         announce(w.name, f"pid {w.process.pid}", "ready")
     console = stack.start_console()
     announce("console", console.url, "events, runs and functions over HTTP")
-    write_env(stack)
+    write_env(stack, console)
     return workers[0]
 
 
-def write_env(stack):
-    """For a shell that wants to start a daemon of this stack by hand, or chronosctl. A real key is not written to a file."""
-    env = stack.daemon_environment()
+def write_env(stack, console):
+    """For a shell that wants to start a daemon of this stack by hand, or chronosctl: a console where the first one was. A real key
+    is not written to a file."""
+    env = stack.daemon_environment(CHRONOS_CONSOLE_PORT=urllib.parse.urlsplit(console.url).port)
     if demo.is_real():
         env.pop("OPENAI_API_KEY")
     with open(os.path.join(stack.folder, "env"), "w", encoding="utf-8") as f:
@@ -113,10 +124,10 @@ def quietly_stop(stack, remove):
         say(paint(str(e), "red"))
 
 
-def start_new(observe=False):
-    """A new stack with everything started (`observe`: and a Prometheus), and one of its workers. What a failed or interrupted start had begun is
+def start_new(name=None, observe=False):
+    """A new stack of that name with everything started (`observe`: and a Prometheus), and one of its workers. What a failed or interrupted start had begun is
     stopped again."""
-    stack = Stack(claim_folder(), os.environ.get("CHRONOS_DEMO_VARIANT", "release"), metrics=True,
+    stack = Stack(claim_folder(name), os.environ.get("CHRONOS_DEMO_VARIANT", "release"), metrics=True,
                   environment={"CHRONOS_CANARY_MS": "60000"})
     try:
         worker = bring_up(stack)
@@ -140,15 +151,15 @@ SETTINGS = 60  # lines a daemon may begin with
 
 # ---- commands ----
 def command_up(args):
-    stack, _ = start_new(args.observe)
+    stack, _ = start_new(args.name, args.observe)
     heading("Up.")
     say(f"  make status, make logs NAME={stack.name}, make down NAME={stack.name}")
     say(f"  . {demo.relative(stack.folder)}/env gives a shell the settings of its daemons, and chronosctl")
 
 
-def command_demo(_):
+def command_demo(args):
     begin = time.monotonic()
-    stack, worker = start_new()
+    stack, worker = start_new(args.name)
     try:
         demo.tell(stack, worker)
     except KeyboardInterrupt:
@@ -196,8 +207,9 @@ def command_status(_):
         heading(stack.name + ("" if stack.is_running() else "  (stopped)"))
         for p in stack.processes():
             state = paint("running", "green") if p.is_running() else paint("gone", "red")
-            address = stack.state.get(p.name, {}).get("url", "")
-            say(f"  {p.name:<10} {state:<8} pid {p.pid:<8} {address}")
+            address, metrics = stack.state.get(p.name, {}).get("url", ""), stack.metrics_address(p.name)
+            more = paint(f"   metrics at http://{metrics}/metrics", "dim") if metrics else ""
+            say(f"  {p.name:<10} {state:<8} pid {p.pid:<8} {address}{more}")
 
 
 def command_seed(args):
@@ -257,9 +269,12 @@ def parse():
     parser = argparse.ArgumentParser(prog="ops.stack", description="A private Chronos on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start a new stack")
+    up.add_argument("name", nargs="?", help="demo-1, demo-2, … unless given")
     up.add_argument("--observe", action="store_true", help="with a Prometheus that scrapes it")
     up.set_defaults(run=command_up)
-    commands.add_parser("demo", help="start one and show it at work").set_defaults(run=command_demo)
+    show = commands.add_parser("demo", help="start one and show it at work")
+    show.add_argument("name", nargs="?")
+    show.set_defaults(run=command_demo)
     commands.add_parser("status", help="what is running").set_defaults(run=command_status)
     down = commands.add_parser("down", help="stop a stack (the newest) and remove its data")
     down.add_argument("name", nargs="?")

@@ -51,9 +51,16 @@ def test_the_demo_does_not_spend_a_key_that_happens_to_be_set(run_dir):
 
 def test_up_status_logs_and_down(run_dir):
     assert command(run_dir, "up").returncode == 0
-    assert command(run_dir, "up").returncode == 0
+    assert command(run_dir, "up", "demo-2").returncode == 0
+    taken, odd = command(run_dir, "up", "demo-1"), command(run_dir, "up", "../x")
+    assert taken.returncode == odd.returncode == 1
+    assert "there is a stack demo-1 already" in taken.stderr and "NAME=../x: up to 40 small letters" in odd.stderr
     status = command(run_dir, "status").stdout
     assert len(re.findall(r"running +pid", status)) == 14
+    assert len(re.findall(r"metrics at http://127.0.0.1:\d+/metrics", status)) == 8
+    with open(os.path.join(run_dir, "demo-1", "env"), encoding="utf-8") as f:
+        port = re.search(r"^export CHRONOS_CONSOLE_PORT=(\d+)$", f.read(), re.M)[1]
+    assert Stack(os.path.join(run_dir, "demo-1")).state.get("console")["url"].endswith(":" + port)
     pids = [p.pid for n in ("demo-1", "demo-2") for p in Stack(os.path.join(run_dir, n)).processes()]
     assert "msg=ready" in command(run_dir, "logs", "demo-1", "scheduler").stdout
     one = command(run_dir, "down")

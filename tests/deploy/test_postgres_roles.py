@@ -86,7 +86,7 @@ def test_the_engine_makes_and_drops_the_tables_by_day(as_role):
 def test_a_producer_calls_send_and_nothing_else(as_role, stack):
     producer = as_role("chronos_producer")
     producer.execute("select chronos.send('a/b', '{\"x\": 1}')")
-    for call in ("invoke('f')", "trigger('f')", f"retry('{RUN}')", f"replay('{RUN}')", f"cancel('{RUN}')", "cancel_where(null)",
+    for call in ("invoke('f')", "trigger('f')", f"retry('{RUN}')", f"replay('{RUN}')", f"cancel('{RUN}')", "cancel_where('f')",
                  "pause('f')", "drain('f')", "resume('f')", "retire('f')", "set_limit('global', null, 1)", "set_budget('o', 1)",
                  "set_weight('o', 1)", "ensure_partitions(1, 1)"):
         with pytest.raises((REFUSED, psycopg2.Error)) as refused:
@@ -128,7 +128,7 @@ def test_a_reader_reads(as_role):
 
 def test_an_operator_gives_orders_and_edits_no_rows(as_role):
     operator = as_role("chronos_operator")
-    operator.execute("select chronos.cancel_where(null)")
+    operator.execute("select chronos.cancel_where(null, everything => true)")
     operator.execute("select chronos.set_weight('owner', 2)")
     operator.execute("select value from chronos.controls")
     assert float(operator.fetchone()[0]) == 2

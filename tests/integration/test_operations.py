@@ -101,7 +101,7 @@ def test_all_that_fit_are_cancelled(world):
         "cancel_where('test-echo', until => now() - interval '1 hour')",
         "cancel_where('test-echo', 'a', now() - interval '1 hour', now() + interval '1 hour')",  # 1 3 5
         "cancel_where('test-echo', condition => 'data.n ==')",
-        "cancel_where('nobody')",
+        "cancel_where('test-echo', 'nobody')",
     ]
     results = [result(world, call(world, c)) for c in commands]
     assert results[:5] == ["1 cancelled, 0 being cancelled"] * 2 + ["0 cancelled, 0 being cancelled"] * 2 + [
@@ -112,7 +112,7 @@ def test_all_that_fit_are_cancelled(world):
         call(world, "resume(%s)", fn)
     status = {n: world.wait_for_run(entry)["status"] for n, entry in entries.items()}
     assert sorted(n for n, s in status.items() if s == "cancelled") == [1, 3, 4, 5, 11]
-    assert result(world, call(world, "cancel_where(null)")) == "0 cancelled, 0 being cancelled"
+    assert result(world, call(world, "cancel_where(null, everything => true)")) == "0 cancelled, 0 being cancelled"
     check_promises(world)
 
 

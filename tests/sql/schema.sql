@@ -527,15 +527,26 @@ begin
     end loop;
 end
 $$;
-CREATE FUNCTION chronos.cancel_where(fn text, owner text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, condition text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION chronos.cancel_where(fn text, owner text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, condition text DEFAULT NULL::text, everything boolean DEFAULT false) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+    given integer := num_nonnulls(fn, cancel_where.owner, cancel_where.since, cancel_where.until, cancel_where.condition);
     row_id bigint;
 begin
+    if given = 0 and everything is not true then
+        perform chronos.refuse('cancel_where: one of fn, owner, since, until and condition must be given',
+                               'everything => true ends all live runs');
+    end if;
+    if given > 0 and everything then
+        perform chronos.refuse('cancel_where: everything must be alone: fn, owner, since, until and condition are null then');
+    end if;
     if fn = '' then
         perform chronos.refuse('cancel_where: fn must be the id of a function, or null for any');
+    end if;
+    if fn is not null then
+        perform chronos.find_function('cancel_where', fn);
     end if;
     if cancel_where.owner is not null then
         cancel_where.owner := chronos.check_owner('cancel_where', cancel_where.owner);

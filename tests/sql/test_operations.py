@@ -183,7 +183,7 @@ def test_a_search_path_of_the_callers_changes_nothing(db):
     ("chronos_outbox", "send('a/b')"),
     ("chronos_outbox", f"trigger('{CRON}')"),
     ("chronos_commands", f"cancel('{RUN}')"),
-    ("chronos_commands", "cancel_where(null)"),
+    ("chronos_commands", "cancel_where(null, everything => true)"),
     ("chronos_controls", f"pause('{FN}')"),
     ("chronos_controls", "set_weight('o', 2)"),
 ])
@@ -344,6 +344,19 @@ def test_cancel_where_is_a_command(ops):
         ("cancel_where", None, CREATOR.lower(), "2025-11-01 00:00:00+00", "2025-12-01 00:00:00+00", "event.data.x == 1")]
 
 
+def test_cancel_where_ends_everything_only_when_told_so(ops):
+    assert refused(ops, "cancel_where: one of fn, owner, since, until and condition must be given", "cancel_where(null)") == \
+        "everything => true ends all live runs"
+    refused(ops, "cancel_where: one of fn", "cancel_where(null, null, null, null, null)")
+    refused(ops, "cancel_where: one of fn", "cancel_where(null, everything => null)")
+    refused(ops, "cancel_where: everything must be alone", "cancel_where(%s, everything => true)", FN)
+    assert rows(ops, "commands") == []
+    call(ops, "cancel_where(null, everything => true)")
+    call(ops, "cancel_where(%s, null, null, null, null)", FN)  # as the release before is called
+    assert rows(ops, "commands", "id, kind, function_id, owner, since, until, condition")[0][1:] == ("cancel_where",) + (None,) * 5
+    assert len(rows(ops, "commands")) == 2
+
+
 def test_what_the_commands_refuse(ops):
     refused(ops, "cancel: run must be the id of a run", "cancel('01KAX5Z0T0RRRRRRRRRRRRRRRR.3')")
     refused(ops, "cancel: reason must have 1 to 1000 bytes", "cancel(%s, '')", RUN)
@@ -351,6 +364,7 @@ def test_what_the_commands_refuse(ops):
     add_run(ops, status="completed")
     refused(ops, f"cancel: run {RUN} has ended (completed)", "cancel(%s)", RUN)
     refused(ops, "cancel_where: fn must be the id of a function, or null", "cancel_where('')")
+    assert "select id from chronos.functions" in refused(ops, "cancel_where: fn: there is no function nobody", "cancel_where('nobody')")
     refused(ops, "cancel_where: owner must not be empty", "cancel_where(null, '')")
     refused(ops, "cancel_where: since and until must be times", "cancel_where(null, since => '-infinity')")
     refused(ops, "cancel_where: since must be earlier than until", "cancel_where(null, since => now(), until => now())")

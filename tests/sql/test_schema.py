@@ -134,3 +134,21 @@ def test_deleting_a_video_takes_its_own_with_it(db, video):
 def test_milliseconds_survive(db, ms):
     db.execute("select chronos.to_ms(chronos.from_ms(%s)), chronos.from_ms(null)", (ms,))
     assert db.fetchone() == (ms, None)
+
+
+def test_who_could_call_cancel_where_still_can(server):
+    """A function that is made anew would be everybody's."""
+    connection = server.connect(server.new_database())
+    with connection.cursor() as c:
+        for path in migrations():
+            if path.name.startswith("0028"):
+                c.execute("create role canceller_of_test; revoke execute on function chronos.cancel_where from public;"
+                          "grant execute on function chronos.cancel_where to canceller_of_test")
+            c.execute("begin;\n" + path.read_text() + "\n;commit")
+        try:
+            c.execute("select pronargs, has_function_privilege('canceller_of_test', oid, 'execute'),"
+                      " has_function_privilege('pg_monitor', oid, 'execute') from pg_proc where proname = 'cancel_where'")
+            assert c.fetchall() == [(6, True, False)]
+        finally:
+            c.execute("drop owned by canceller_of_test; drop role canceller_of_test")
+    connection.close()

@@ -1,11 +1,14 @@
 """Events that applications and operators send from SQL: each exactly once, whatever happens on the way."""
 
+import os
+import re
 import threading
 import time
 
 import psycopg2
 import pytest
 
+from ops.stack import repository
 from promises import check_promises
 
 
@@ -278,6 +281,39 @@ def test_retry_goes_on_where_it_failed(engine, tmp_path):
     assert [(h.what, h.run) for h in engine.happenings(function="test-mendable")] == [
         ("first", failed["id"]), ("second", failed["id"]), ("second", run["id"])]
     wait_delivered(engine)
+    check_promises(engine)
+
+
+def asked(run="", function=""):
+    """The question of sql/README.md for the event of an `id`, and its other ends, {what was called: the question}."""
+    with open(os.path.join(repository(), "sql", "README.md"), encoding="utf-8") as f:
+        text = f.read()
+    question = re.search(r"^select e\.id as event.*?;$", text, flags=re.M | re.S).group(0)
+    start = question[:question.index("where ")]
+    ends = re.findall(r"^\| `(\w+)\('(?:RUN|FUNCTION)'.*?\)` \| `(where .*?)` \|$", text, flags=re.M)
+    return {"send": question} | {name: (start + end).replace("RUN", run).replace("FUNCTION", function) for name, end in ends}
+
+
+def test_what_became_of_it_is_found_as_the_readme_says(engine, tmp_path):
+    engine.start()
+    mended = tmp_path / "mended"
+    failed = failed_run(engine, mended)
+    mended.touch()
+    call(engine, """send('test/echo', '{"n": 2}', id => 'lesson-17')""")
+    call(engine, "send('test/nobody', id => 'unheard')")
+    call(engine, "replay(%s)", failed["id"])
+    call(engine, "retry(%s)", failed["id"])
+    call(engine, "invoke('test-echo', '{}')")
+    call(engine, "trigger('test-ticking')")
+    questions = asked(failed["id"], "test-echo")
+    questions["trigger"] = asked(function="test-ticking")["trigger"]
+    assert set(questions) == {"send", "retry", "replay", "invoke", "trigger"}
+    for name, question in questions.items():
+        row = engine.wait_until(lambda q=question: [r for r in engine.rows(q) if r["status"]], 20, name)[0]
+        assert (row["outcome"], row["status"], row["error_message"]) == ("accepted", "completed", None), name
+        assert engine.wait_for_run(row["event"])["id"] == row["run"] != failed["id"], name
+    unheard = engine.wait_until(lambda: engine.rows(questions["send"].replace("lesson-17", "unheard")), 20, "the other event")
+    assert [(r["outcome"], r["run"]) for r in unheard] == [("unmatched", None)]
     check_promises(engine)
 
 

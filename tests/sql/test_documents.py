@@ -1,20 +1,22 @@
 """The commands that the guides show: each query is understood by a migrated database, each code of a log line exists."""
 
+import json
 import re
+import uuid
 
 import pytest
 
 from conftest import HERE
 
 ROOT = HERE.parent.parent
-PAGES = ("troubleshooting.md", "migrating-from-inngest.md")
+PAGES = ("ops/troubleshooting.md", "ops/migrating-from-inngest.md", "sql/README.md", "README.md")
 VALUES = {"'VIDEO'": "'00000000-0000-0000-0000-000000000001'", "'CREATOR'": "'00000000-0000-0000-0000-000000000002'",
           "'OPERATION'": "'00000000-0000-0000-0000-000000000003'", "any (…)": "any ('{}')", "where …": "where true",
           "(id, ": "(v.id, "}
 
 
 def text_of(page):
-    return " ".join((ROOT / "ops" / page).read_text().split())
+    return " ".join((ROOT / page).read_text().split())
 
 
 def queries():
@@ -33,9 +35,31 @@ def test_a_query_is_understood(db, query):
     db.execute("deallocate shown")
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_an_event_is_shown_with_ids_that_can_be_ones(page):
+    """What is typed as it stands is an event, and not one whose ids are dots."""
+    shown = [json.loads(text) for text in re.findall(r"'(\{\"[^']*\})'", text_of(page))]
+    assert shown or page == "ops/migrating-from-inngest.md"
+    for event in shown:
+        data = event.get("data", event)
+        ids = [data[k] for k in ("videoId", "creatorId") if k in data] + data.get("videoIds", [])
+        assert all(uuid.UUID(i) for i in ids)
+
+
+def test_the_dashboards_of_any_range_are_asked_for_as_the_readme_says(db):
+    query = re.search(r"`(select data from chronos\.compute_analytics[^`]+)`", text_of("README.md")).group(1)
+    db.execute(query)
+    assert db.fetchall() == []  # there is no such creator
+    db.execute("insert into creators (id, whop_company_id, whop_user_id, email) values (%s, 'c', 'u', 'e')",
+               (re.search(r"'\{([0-9a-f-]{36})\}'", query).group(1),))
+    db.execute(query)
+    (data,), = db.fetchall()
+    assert "metrics" in data
+
+
 def test_codes_that_the_guides_name_exist():
     known = set(re.findall(r'CODE\("([^"]+)"', (ROOT / "engine" / "log_codes.inc").read_text()))
-    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text_of("troubleshooting.md")))
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text_of("ops/troubleshooting.md")))
     functions = set(re.findall(r'\.id = "([^"]+)"', " ".join(p.read_text() for p in (ROOT / "worker" / "functions").glob("*.c"))))
     unknown = {name for name in named if name not in known | functions and not name.startswith(("redis-", "generate-embeddings"))}
     assert not unknown

@@ -135,6 +135,8 @@ $(GEN)/functions.inc: FORCE
 	@mkdir -p $(@D)
 	@for f in $(FUNCTION_SRC); do name=$${f##*/}; name=fn_$${name%.c}; \
 	    grep -qw "$$name" $$f || { echo "$$f must define $$name: const struct function $$name = {…};" >&2; exit 1; }; \
+    id=$$(echo "$${name#fn_}" | tr _ -); \
+    grep -q "\.id *= *\"$$id\"" $$f || { echo "$$f: the .id of $$name must be \"$$id\", as the file is named" >&2; exit 1; }; \
 	    echo "FUNCTION($$name)"; done > $@.tmp
 	@cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
 

@@ -130,7 +130,8 @@ struct function {
     const char *id; /* as users know it, e.g. "extract-video-transcript" */
     const char *name;
     const char *deprecated; /* what to use instead; NULL = it is not deprecated */
-    int version;            /* raised when rows are renamed or reordered */
+    int version; /* raised with every change of what is declared here or of the rows' names and order: an older build's
+                  * worker then takes nothing back */
     /* What starts it: events, or a schedule, or both; with neither only step_invoke and operators do. */
     const char *on_event[MAX_TRIGGERS];
     const char *condition; /* of the event, for it to start a run */
@@ -142,8 +143,8 @@ struct function {
      * NULL = data.creatorId. */
     const char *owner;
     struct limit_def limits[MAX_LIMITS];
-    const char *
-        priority; /* seconds that a run is moved forward among those of its owner that wait, -600 to 600 */
+    /* Seconds that a run is moved forward among those of its owner that wait, -600 to 600; what is more is taken as that. */
+    const char *priority;
     struct rate_def rate_limit;
     struct throttle_def throttle;
     struct debounce_def debounce;

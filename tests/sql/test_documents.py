@@ -70,3 +70,17 @@ def test_functions_that_the_guide_maps_to_exist():
     table = (ROOT / "ops" / "migrating-from-inngest.md").read_text().split("## The functions")[1].split("##")[0]
     named = {name for row in table.splitlines() if row.startswith("| `") for name in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", row.split("|")[2])}
     assert named and named <= functions
+
+
+def test_promises_have_the_numbers_that_their_tests_have():
+    table = (ROOT / "README.md").read_text().split("### What it promises")[1].split("\n## ")[0]
+    told = [int(n) for n in re.findall(r"^\| (\d+) \|", table, flags=re.M)]
+    tested = re.findall(r"^def test_promise_(\d+)_", (ROOT / "tests" / "chaos" / "test_promises.py").read_text(), flags=re.M)
+    assert told == sorted(int(n) for n in tested) == list(range(1, len(told) + 1))
+
+
+def test_the_platforms_tables_are_those_that_the_readme_counts(db):
+    text = text_of("README.md").split("### Only the engine")[1]
+    assert "creates `public.creators`, `public.videos` and eleven more tables" in text
+    db.execute("select count(*) from pg_tables where schemaname = 'public'")
+    assert db.fetchone()[0] == 2 + 11

@@ -95,44 +95,20 @@ static void add_rejected(struct kv_args *a, const struct record *r, size_t i)
         kv_add(a, fields->element[f]->str, fields->element[f]->len);
 }
 
-/* XACK and XDEL of all entries of one stream. Returns the number of replies to pull, -1 on failure. */
-static int push_leave(struct recorder *rec, const struct record *r, const char *stream,
-                      struct err *e)
+/* All entries of the record that are of one stream. */
+static bool leave_stream(struct recorder *rec, const struct record *r, const char *stream,
+                         struct err *e)
 {
-    static const char *const commands[] = {"XACK", "XDEL"};
     struct kv_args a;
     kv_args_init(&a);
-    int pushed = 0;
-    for (size_t k = 0; k < ARRAY_LEN(commands) && pushed >= 0; k++) {
-        kv_args_clear(&a);
-        kv_adds(&a, commands[k]);
-        kv_adds(&a, stream);
-        if (k == 0)
-            kv_adds(&a, GROUP_SCHEDULER);
-        int head = a.n;
-        for (size_t i = 0; i < r->entry_count; i++) {
-            if (strcmp(r->streams[i], stream) == 0)
-                kv_adds(&a, r->entry_ids[i]);
-        }
-        if (a.n == head)
-            continue;
-        pushed = kv_push(rec->kv, &a, e) ? pushed + 1 : -1;
+    kv_adds(&a, GROUP_SCHEDULER);
+    for (size_t i = 0; i < r->entry_count; i++) {
+        if (strcmp(r->streams[i], stream) == 0)
+            kv_adds(&a, r->entry_ids[i]);
     }
+    auto_reply *reply = kv_script(rec->kv, "leave_stream", stream, &a, e);
     kv_args_release(&a);
-    return pushed;
-}
-
-/* All replies are taken, also after a refusal: one left behind would be taken for the answer to the next question. */
-static bool pull_all(struct recorder *rec, int replies, struct err *e)
-{
-    bool ok = true;
-    for (int i = 0; i < replies; i++) {
-        struct err later;
-        redisReply *reply = kv_pull(rec->kv, ok ? e : &later);
-        ok = ok && reply != NULL;
-        kv_cleanup_reply(&reply);
-    }
-    return ok;
+    return reply != NULL;
 }
 
 /* The bytes of what was refused are kept elsewhere before their entries leave. Each once, unless a reply is lost. */
@@ -154,19 +130,13 @@ static bool leave_streams(struct recorder *rec, struct record *r, struct err *e)
 {
     if (!keep_refused(rec, r, e))
         return false;
-    int replies = 0;
-    bool ok = true;
-    for (size_t i = 0; i < r->entry_count && ok; i++) {
-        bool seen = false;
-        for (size_t k = 0; k < i && !seen; k++)
-            seen = r->streams[k] == r->streams[i];
-        int n = seen ? 0 : push_leave(rec, r, r->streams[i], e);
-        ok = n >= 0;
-        replies += n > 0 ? n : 0;
-        if (!seen && i + 1 < r->entry_count && r->streams[i] == r->streams[r->entry_count - 1])
-            break; /* entries are grouped by stream: this was the last group */
+    /* entries are grouped by stream */
+    for (size_t i = 0; i < r->entry_count; i++) {
+        bool first = i == 0 || strcmp(r->streams[i], r->streams[i - 1]) != 0;
+        if (first && !leave_stream(rec, r, r->streams[i], e))
+            return false;
     }
-    return ok && pull_all(rec, replies, e);
+    return true;
 }
 
 static bool write_records(struct recorder *rec, struct record *list)

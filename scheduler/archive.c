@@ -14,13 +14,26 @@
 #include "log.h"
 #include "metrics.h"
 #include "reader.h"
+#include "record.h"
 
 enum {
     BLOCK_MS = 500,
     RETRY_MS = 200,
     ID_TEXT = 48,
     UNLINK_AT_ONCE = 100,
-    LAST_BATCHES = 100, /* at the stop */
+    LAST_BATCHES = 100,    /* at the stop */
+    PAGE = 16,             /* entries read at once: one may have some megabytes */
+    MANY_BYTES = 16 << 20, /* of entries in one batch */
+    FEW_BYTES = 1 << 20,
+};
+
+/* Entries of a partition, page by page as they were read. */
+struct pages {
+    redisReply **list;
+    size_t count;
+    long entries;
+    size_t bytes;
+    bool more; /* behind them, perhaps */
 };
 
 struct archiver {
@@ -34,8 +47,59 @@ struct archiver {
     bool *hot;     /* per partition: something may be there */
     int partition; /* present one */
     char prefix[PREFIX_SIZE];
+    struct pages pages; /* present batch */
     struct history_rows rows;
+    long
+        most_entries; /* that are taken at once: fewer after a batch that Postgres did not take in time */
+    size_t most_bytes;
 };
+
+/* ---- reading ---- */
+
+static void release_pages(struct pages *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        freeReplyObject(p->list[i]);
+    *p = (struct pages){.list = p->list};
+}
+
+static const char *last_id(const redisReply *page)
+{
+    return page->element[page->elements - 1]->element[0]->str;
+}
+
+/* What stands behind the entry `after`, up to the page with which the batch is full. */
+static bool read_pages(struct archiver *a, const char *after, struct err *e)
+{
+    struct pages *p = &a->pages;
+    release_pages(p);
+    p->more = true;
+    while (p->more && p->entries < a->most_entries && p->bytes < a->most_bytes) {
+        long count = a->most_entries - p->entries < PAGE ? a->most_entries - p->entries : PAGE;
+        redisReply *r =
+            kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, after, count);
+        if (r == NULL)
+            return false;
+        p->list[p->count++] = r;
+        p->entries += (long)r->elements;
+        p->bytes += record_reply_bytes(r);
+        p->more = (long)r->elements == count;
+        if (r->elements > 0)
+            after = last_id(r);
+    }
+    return true;
+}
+
+/* A batch that was not taken may have been too much for its time. */
+static void adapt(struct archiver *a, bool taken)
+{
+    long entries = taken ? 2 * a->most_entries : a->pages.entries / 2;
+    size_t bytes = taken ? 2 * a->most_bytes : a->pages.bytes / 2;
+    a->most_entries = entries < 1                        ? 1
+                      : entries > a->conf->archive_batch ? a->conf->archive_batch
+                                                         : entries;
+    a->most_bytes = bytes < FEW_BYTES ? FEW_BYTES : bytes > MANY_BYTES ? MANY_BYTES : bytes;
+}
 
 /* ---- the keys of runs that have ended ---- */
 
@@ -102,13 +166,11 @@ static bool remove_runs(struct archiver *a, const redisReply *entries, struct er
     return ok;
 }
 
-/* Trims what Postgres has: everything up to and including `last`. `entries` are all of that, as trimming an entry whose run
- * was not removed would leave the run's keys behind for ever. Runs first: a crash between leaves the entries, and the next
- * pass removes the runs again, which is harmless. */
-static bool forget(struct archiver *a, const redisReply *entries, const char *last, struct err *e)
+/* Trims what Postgres has: everything up to and including `last`, whose runs are removed: trimming an entry whose run was not
+ * removed would leave the run's keys behind for ever. Runs first: a crash between leaves the entries, and the next pass removes
+ * the runs again, which is harmless. */
+static bool trim(struct archiver *a, const char *last, struct err *e)
 {
-    if (!remove_runs(a, entries, e))
-        return false;
     /* MINID keeps the id it is given: that one is deleted by hand. */
     auto_reply *trimmed = kv_cmd(a->kv, e, "XTRIM %s:history MINID %s", a->prefix, last);
     if (trimmed == NULL)
@@ -117,18 +179,26 @@ static bool forget(struct archiver *a, const redisReply *entries, const char *la
     return deleted != NULL;
 }
 
+static bool forget_pages(struct archiver *a, const char *last, struct err *e)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < a->pages.count; i++)
+        ok = remove_runs(a, a->pages.list[i], e);
+    return ok && trim(a, last, e);
+}
+
 /* Entries that are archived but were not trimmed: somebody crashed, or Redis was away, between Postgres' commit and
  * forgetting. They go before anything newer is trimmed. Mostly there are none, which costs one short question. */
 static bool forget_leftovers(struct archiver *a, const char *cursor, struct err *e)
 {
     for (;;) {
-        auto_reply *r = kv_cmd(a->kv, e, "XRANGE %s:history - %s COUNT %ld", a->prefix, cursor,
-                               a->conf->archive_batch);
+        auto_reply *r =
+            kv_cmd(a->kv, e, "XRANGE %s:history - %s COUNT %d", a->prefix, cursor, PAGE);
         if (r == NULL)
             return false;
         if (r->elements == 0)
             return true;
-        if (!forget(a, r, r->element[r->elements - 1]->element[0]->str, e))
+        if (!remove_runs(a, r, e) || !trim(a, last_id(r), e))
             return false;
     }
 }
@@ -175,39 +245,46 @@ static bool write_rows_singly(struct archiver *a, const char *last, struct err *
            advance_cursor(a, last, e);
 }
 
+static bool make_rows(struct archiver *a, struct err *e)
+{
+    bool ok = true;
+    history_rows_clear(&a->rows);
+    for (size_t i = 0; ok && i < a->pages.count; i++)
+        ok = history_rows_add(&a->rows, a->kv, a->prefix, a->pages.list[i], e);
+    return ok;
+}
+
+/* Puts the pages into Postgres, in the transaction that is open, and ends it. */
+static bool write_pages(struct archiver *a, const char *last, struct err *e)
+{
+    if (make_rows(a, e) && write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e))
+        return true;
+    db_rollback(a->db);
+    return e->code == ERR_INPUT && write_rows_singly(a, last, e);
+}
+
 /* Returns the number of entries archived, 0 when there is nothing (or another scheduler has it), -1 on failure. */
 static long archive_batch(struct archiver *a, struct err *e)
 {
     char cursor[ID_TEXT];
     if (!db_begin(a->db, e))
         return -1;
-    if (!DB_EXEC(a->db, e, "bound_archive_batch") || !lock_cursor(a, cursor, e) ||
-        !forget_leftovers(a, cursor, e)) {
+    bool ok = DB_EXEC(a->db, e, "bound_archive_batch") && lock_cursor(a, cursor, e) &&
+              forget_leftovers(a, cursor, e) && read_pages(a, cursor, e);
+    if (!ok || a->pages.entries == 0) {
         db_rollback(a->db);
+        return ok ? 0 : -1;
+    }
+    size_t p = a->pages.count - 1;
+    while (a->pages.list[p]->elements == 0)
+        p--;
+    const char *last = last_id(a->pages.list[p]);
+    ok = write_pages(a, last, e);
+    adapt(a, ok);
+    if (!ok)
         return -1;
-    }
-    auto_reply *r = kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, cursor,
-                           a->conf->archive_batch);
-    if (r == NULL || r->elements == 0) {
-        db_rollback(a->db);
-        return r != NULL ? 0 : -1;
-    }
-    const char *last = r->element[r->elements - 1]->element[0]->str;
-    history_rows_clear(&a->rows);
-    if (!history_rows_add(&a->rows, a->kv, a->prefix, r, e)) {
-        db_rollback(a->db);
-        return -1;
-    }
-    bool ok = write_rows(a, e) && advance_cursor(a, last, e) && db_commit(a->db, e);
-    if (!ok) {
-        db_rollback(a->db);
-        if (e->code != ERR_INPUT || !write_rows_singly(a, last, e))
-            return -1;
-    }
-    metric_add(METRIC_ARCHIVED, (double)r->elements);
-    if (!forget(a, r, last, e))
-        return -1;
-    return (long)r->elements;
+    metric_add(METRIC_ARCHIVED, (double)a->pages.entries);
+    return forget_pages(a, last, e) ? a->pages.entries : -1;
 }
 
 /* ---- the thread ---- */
@@ -263,7 +340,7 @@ static long archive_all(struct archiver *a, struct err *e)
         key_prefix(a->partition, a->prefix);
         long n = archive_batch(a, ok ? e : &later);
         ok = ok && n >= 0;
-        a->hot[a->partition] = n < 0 || n == a->conf->archive_batch;
+        a->hot[a->partition] = n < 0 || (n > 0 && a->pages.more);
         total += n > 0 ? n : 0;
     }
     return ok ? total : -1;
@@ -282,18 +359,18 @@ static void archive_rest(struct archiver *a)
 static void *archive_loop(void *arg)
 {
     struct archiver *a = arg;
-    bool warned = false;
+    struct err told = {.msg = ""};
     while (!atomic_load(a->stopping)) {
         struct err e, later;
         bool looked = look_for_history(a, &e);
         if (archive_all(a, looked ? &e : &later) >= 0 && looked) {
-            warned = false;
+            told.msg[0] = '\0';
             continue;
         }
         frozen_writers_end(a->db, &e);
-        if (!warned)
+        if (strcmp(told.msg, e.msg) != 0) /* also when it waits for something else by now */
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
-        warned = true;
+        told = e;
         sleep_ms(RETRY_MS);
     }
     archive_rest(a);
@@ -310,8 +387,14 @@ struct archiver *archiver_start(const struct conf *c, const struct epochs *epoch
     a->epochs = epochs;
     a->stopping = stopping;
     history_rows_init(&a->rows);
+    a->most_entries = c->archive_batch;
+    a->most_bytes = MANY_BYTES;
+    a->pages.list = calloc((size_t)c->archive_batch / PAGE + 2, sizeof(*a->pages.list));
+    if (a->pages.list == NULL)
+        abort();
     a->kv = kv_new(c->redis_url, e);
     if (a->kv == NULL) {
+        free(a->pages.list);
         free(a);
         return NULL;
     }
@@ -326,6 +409,8 @@ void archiver_stop(struct archiver *a)
 {
     (void)pthread_join(a->thread, NULL);
     history_rows_release(&a->rows);
+    release_pages(&a->pages);
+    free(a->pages.list);
     db_free(a->db);
     reader_free(a->reader);
     kv_free(a->kv);

@@ -9,6 +9,7 @@
 #include "js.h"
 #include "log.h"
 #include "metrics.h"
+#include "waiter.h"
 
 enum { COPY_MAX_BYTES = 512u << 20 };
 
@@ -55,7 +56,12 @@ static void tell_unreadable(const redisReply *entry)
               LOG_END);
 }
 
-static void add_lines(struct history_rows *h, const redisReply *entry)
+static bool too_many(struct err *e)
+{
+    return err_set(e, ERR_BUG, "the history has more than %u MB at once", COPY_MAX_BYTES >> 20);
+}
+
+static bool add_lines(struct history_rows *h, const redisReply *entry, struct err *e)
 {
     const redisReply *body = kv_field(entry->element[1], "body");
     const char *p = body != NULL ? body->str : "", *end = p + (body != NULL ? body->len : 0);
@@ -63,13 +69,16 @@ static void add_lines(struct history_rows *h, const redisReply *entry)
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t len = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
         struct buf *to = p[0] == 'r' ? &h->runs : p[0] == 's' ? &h->steps : NULL;
-        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL || !buf_add(to, p + 2, len - 2))
+        if (len < 3 || p[1] != '\t' || to == NULL || nl == NULL)
             tell_unreadable(entry);
+        else if (!buf_add(to, p + 2, len - 2))
+            return too_many(e);
         p += len;
     }
+    return true;
 }
 
-static void add_waited(struct history_rows *h, const redisReply *entry)
+static bool add_waited(struct history_rows *h, const redisReply *entry, struct err *e)
 {
     const redisReply *fields = entry->element[1];
     struct awaited a = {
@@ -78,8 +87,13 @@ static void add_waited(struct history_rows *h, const redisReply *entry)
         .result = "null",
         .at_ms = strtoll(text_of(fields, "at"), NULL, 10),
     };
-    if (!awaited_copy(&h->steps, &a))
+    char root[ID_SIZE];
+    run_root(a.run, root);
+    if (id_ms(root) < 0) {
         tell_unreadable(entry);
+        return true;
+    }
+    return awaited_copy(&h->steps, &a) || too_many(e);
 }
 
 /* ---- runs that were cancelled ---- */
@@ -102,15 +116,15 @@ static bool has_begun(const redisReply *hash)
     return kv_field(hash, "st") != NULL || kv_field(hash, "last") != NULL;
 }
 
-static void add_cancelled(struct history_rows *h, const redisReply *entry, const redisReply *hash,
-                          const redisReply *input)
+static bool add_cancelled(struct history_rows *h, const redisReply *entry, const redisReply *hash,
+                          const redisReply *input, struct err *e)
 {
     const redisReply *fields = entry->element[1];
     const char *run = text_of(fields, "run");
     if (hash->type != REDIS_REPLY_ARRAY || hash->elements == 0) {
         log_error("a cancelled run has no row, since it is not in redis any more", "run", run,
                   LOG_END);
-        return;
+        return true;
     }
     auto_json *event = first_event(input);
     int64_t started_ms = strtoll(text_of(hash, "st"), NULL, 10);
@@ -133,8 +147,9 @@ static void add_cancelled(struct history_rows *h, const redisReply *entry, const
         .cost_usd = strtod(text_of(hash, "cost"), NULL),
     };
     if (!run_row_copy(&h->runs, &row))
-        tell_unreadable(entry);
+        return too_many(e);
     metric_add(METRIC_RUNS_FINISHED, 1, row.function, "cancelled");
+    return true;
 }
 
 static bool push_questions(struct kv *kv, const char *prefix, const redisReply *entries,
@@ -157,10 +172,7 @@ static bool pull_cancelled(struct history_rows *h, struct kv *kv, const redisRep
     struct err later;
     auto_reply *hash = kv_pull(kv, e);
     auto_reply *input = kv_pull(kv, hash != NULL ? e : &later);
-    if (hash == NULL || input == NULL)
-        return false;
-    add_cancelled(h, entry, hash, input);
-    return true;
+    return hash != NULL && input != NULL && add_cancelled(h, entry, hash, input, e);
 }
 
 static void tell_lost(const redisReply *entry)
@@ -181,11 +193,11 @@ bool history_rows_add(struct history_rows *h, struct kv *kv, const char *prefix,
         if (is_kind(entry, "cancelled"))
             ok = pull_cancelled(h, kv, entry, ok ? e : &later) && ok;
         else if (is_kind(entry, "waited"))
-            add_waited(h, entry);
+            ok = add_waited(h, entry, ok ? e : &later) && ok;
         else if (is_kind(entry, "lost"))
             tell_lost(entry);
         else
-            add_lines(h, entry);
+            ok = add_lines(h, entry, ok ? e : &later) && ok;
     }
     return ok;
 }

@@ -17,7 +17,8 @@ void history_rows_release(struct history_rows *h);
 void history_rows_clear(struct history_rows *h);
 
 /* Adds the rows of the entries of one partition. A cancelled run's row is made from its keys, which are asked for in one go.
- * What cannot be read is logged and left out. */
+ * What cannot be read is logged and left out. When they are more than goes to Postgres in one go it fails with ERR_BUG, some of
+ * the rows being there: fewer entries have to be taken at once. */
 bool history_rows_add(struct history_rows *h, struct kv *kv, const char *prefix,
                       const redisReply *entries, struct err *e);
 

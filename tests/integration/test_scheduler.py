@@ -1,6 +1,9 @@
 """What the scheduler does behind the doors: archiving, what Postgres refuses, registering, taking over."""
 
+import contextlib
 import time
+
+import psycopg2
 
 from promises import check_promises
 
@@ -94,6 +97,32 @@ def test_rows_that_postgres_refuses_are_kept_and_come_to_their_tables_later(engi
     assert len(engine.run_ids("test-once")) == 5
     engine.wait_quiet()
     check_promises(engine, allow_errors=("code=row-refused",))
+
+
+SLOWLY = """create function public.slowly() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.3); return new; end $$;
+create trigger slowly before insert on chronos.runs for each row execute function public.slowly()"""
+
+
+def test_history_that_postgres_does_not_take_in_its_time_is_taken_in_smaller_pieces(engine):
+    """All of it together would take longer than a statement may, however often it is tried."""
+    engine.start()
+    engine.run("test/echo")
+    engine.wait_quiet()
+    engine.rows(SLOWLY)
+    with contextlib.closing(psycopg2.connect(engine.stack.database_url)) as holder:
+        with holder.cursor() as c:
+            # the archive is held, so that there is much to do when it goes on
+            c.execute("select from chronos.archive_cursor where partition = 0 for update")
+            for n in range(50):
+                engine.send("test/echo", {"n": n})
+                engine.wait_until(lambda n=n: engine.history_length() > n, 10, "the end of a run")
+    engine.wait_until(lambda: len(engine.run_ids("test-echo")) == 51, 90, "all runs in Postgres",
+                      seen=lambda: (len(engine.run_ids("test-echo")), engine.history_length()))
+    assert engine.log_contains("code=archive-waits.*statement timeout", "scheduler-1"), "it was not too much for this test"
+    engine.rows("drop trigger slowly on chronos.runs")
+    engine.wait_quiet()
+    check_promises(engine)
 
 
 def test_history_that_is_delivered_again_is_there_once(engine):

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 import psycopg2
 import pytest
@@ -185,6 +186,49 @@ def test_cancel_with_a_reason(world, ctl, sleeper):
     assert ctl("cancel", sleeper, "--reason", "wrong file").code == 0
     row = world.wait_until(lambda: next(iter(world.rows("select * from chronos.runs where id = %s", sleeper)), None), 20, "its end")
     assert row["status"] == "cancelled" and "wrong file" in row["error_message"]
+    command = world.value("select id from chronos.commands where run_id = %s", sleeper)
+    assert world.value("select details from chronos.audit where target = %s", sleeper) == \
+        {"reason": "wrong file", "command_id": str(command)}
+
+
+def send_later(world, ctl, creator, n):
+    """Runs that wait for an hour."""
+    events = [{"name": "test/three", "data": {"creatorId": creator}, "ts": int(time.time() * 1000) + 3600000} for _ in range(n)]
+    assert ctl("send", "-", input=json.dumps(events)).code == 0
+    world.wait_until(lambda: world.value("select count(*) from chronos.events where creator_id = %s", creator) == n, 30, "them")
+
+
+def count_ended(world, creator):
+    return world.value("select count(*) from chronos.runs where creator_id = %s and status = 'cancelled'", creator)
+
+
+def test_many_are_cancelled_by_one_order(world, ctl):
+    send_later(world, ctl, "many", 450)
+    send_later(world, ctl, "other", 1)
+    done = ctl("cancel", "--creator", "many", "--status", "live", "--limit", "1000")
+    assert (done.code, done.out, done.err) == (0, "450 of 450 runs are being cancelled; a step that runs ends first\n", "")
+    world.wait_until(lambda: count_ended(world, "many") == 450, 30, "their end")
+    command, = world.rows("select id, kind, owner from chronos.commands where kind = 'cancel_where'")
+    assert command["owner"] == "many"
+    audit, = world.rows("select details from chronos.audit where action = 'runs.cancel' and details ->> 'creator' = 'many'")
+    assert audit["details"]["command_id"] == str(command["id"]) and audit["details"]["until"]
+    assert count_ended(world, "other") == 0
+    assert ctl("cancel", "--creator", "other").code == 0
+
+
+def test_many_of_which_not_all_are_meant_are_told_as_it_goes(world, ctl):
+    send_later(world, ctl, "some", 450)
+    done = ctl("cancel", "--creator", "some", "--limit", "410", "--reason", "too many")
+    assert done.out.startswith("410 of 410 runs are being cancelled") and "there are more that fit" in done.out
+    assert done.err == "chronosctl cancel: 200 runs so far\nchronosctl cancel: 400 runs so far\n"
+    # what has ended since the list was made does not fit any more
+    for _ in range(3):
+        again = ctl("cancel", "--creator", "some", "--limit", "1000", "--reason", "too many")
+        assert "has ended" not in again.out and again.code == 0, again
+    world.wait_until(lambda: count_ended(world, "some") == 450, 30, "their end")
+    done = ctl("cancel", "--creator", "some")
+    assert (done.code, done.out) == (0, "no run fits\n")
+    assert world.rows("select 1 from chronos.audit where action = 'runs.cancel' and details -> 'runs' = '[]'") == []
 
 
 def test_pause_drain_and_resume(world, ctl):
@@ -216,9 +260,12 @@ def test_retire_says_what_became_of_it(own):
     own.wait_until(lambda: own.rows("select 1 from chronos.functions where id = 'test-three'"), 20, "the functions")
     done = own.ctl("retire", "test-three")
     assert done.code == 3 and "live workers execute it (1)" in done.err, done
+    assert own.rows("select 1 from chronos.audit") == []
     own.rows("insert into chronos.functions (id, manifest, version) select 'test-gone', manifest, version from chronos.functions"
              " where id = 'test-three' returning id")
     assert own.ctl("retire", "test-gone").out == "retired; 0 runs cancelled\n"
+    command = own.value("select id from chronos.commands where kind = 'retire'")
+    assert own.value("select details from chronos.audit where target = 'test-gone'") == {"command_id": str(command)}
 
 
 @pytest.mark.parametrize("arguments, code, says", [

@@ -12,7 +12,7 @@ struct carrier {
 /* What changes something; runs inside a transaction. *ret may be filled. */
 typedef bool change_fn(struct desk *d, const void *what, struct carrier *ret, struct err *e);
 
-/* Makes the change and writes `action` on `target`. Returns {done, id?, audit_id}; `done` is a sentence, `details` is taken over. */
+/* Makes the change and writes `action` on `target`. Returns {done, id?, event_id?, audit_id}; `done` is a sentence, `details` is taken over. */
 json_t *change_make(struct desk *d, change_fn *change, const void *what, const char *action,
                     const char *target, json_t *details, const char *done, struct err *e);
 

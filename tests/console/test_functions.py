@@ -109,6 +109,11 @@ def test_what_cannot_be_set(api, path, body, field):
     assert is_error(api.post(path, body), 400, "invalid_input")["field"] == field
 
 
+def test_bounds_are_written_as_people_write_numbers(api):
+    assert is_error(api.post("/v1/budgets", {"owner": "x", "usd": 1e9}), 400, "invalid_input")["error"] == \
+        "usd must be a number from 0 to 1000000, or null"
+
+
 def test_a_limit_that_no_function_has(api):
     assert "no function has a limit" in is_error(api.post("/v1/limits", {"name": "nobody", "max": 1}), 400, "invalid_input")["error"]
 

@@ -5,11 +5,11 @@
 
 #include "audit.h"
 #include "change.h"
-#include "clock.h"
 #include "id.h"
 #include "js.h"
 #include "row.h"
 #include "state.h"
+#include "when.h"
 
 enum { MOST_REASON = 1000, AT_A_TIME = 200, SAMPLE = 20, MOST_REFUSED = 100 };
 
@@ -92,6 +92,7 @@ struct bulk {
     int left; /* how many more may be taken */
     bool dry;
     long long matched, done, audit;
+    int64_t newest_ms; /* when the latest of them was accepted */
     bool all;
     json_t *refused, *sample;
 };
@@ -142,7 +143,11 @@ static bool take_page(struct bulk *b, const json_t *page, struct err *e)
     json_t *run;
     auto_json *ids = json_array();
     json_array_foreach (page, i, run) {
+        const char *at = js_str(run, "queued_at");
+        int64_t ms;
         (void)json_array_append(ids, json_object_get(run, "run_id"));
+        if (at != NULL && when_parse(at, &ms) && ms > b->newest_ms)
+            b->newest_ms = ms;
         if (json_array_size(b->sample) < SAMPLE)
             (void)json_array_append(b->sample, run);
     }
@@ -210,12 +215,11 @@ static json_t *when(int64_t ms)
     return ms != 0 ? json_time(ms) : NULL;
 }
 
-/* What is accepted from now on was not counted, and is not cancelled. */
-static bool cancel_as_one(struct bulk *b, int64_t now_ms, struct err *e)
+/* What is accepted after those that were counted is not cancelled. */
+static bool cancel_as_one(struct bulk *b, struct err *e)
 {
     struct run_filter f = *b->filter;
-    if (f.before_ms == 0 || f.before_ms > now_ms)
-        f.before_ms = now_ms;
+    f.before_ms = b->newest_ms + 1;
     auto_json *done =
         change_make(b->d, cancel_where, &f, "runs.cancel", NULL,
                     js_pack("{s:s*, s:s*, s:o*, s:o*}", "function", f.function, "creator",
@@ -229,7 +233,6 @@ static bool cancel_as_one(struct bulk *b, int64_t now_ms, struct err *e)
 /* They are counted first: when there are more than are meant, or few, each gets its own order. */
 static bool work(struct bulk *b, struct err *e)
 {
-    int64_t now_ms = wall_ms();
     struct bulk first = *b;
     if (b->dry || !can_be_one(b) || b->left <= AT_A_TIME)
         return go_through(b, e);
@@ -241,8 +244,9 @@ static bool work(struct bulk *b, struct err *e)
         return go_through(b, e);
     }
     b->matched = first.matched;
+    b->newest_ms = first.newest_ms;
     b->all = true;
-    return cancel_as_one(b, now_ms, e);
+    return cancel_as_one(b, e);
 }
 
 /* What can be done only to live runs, and what only to ended ones. */

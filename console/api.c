@@ -141,8 +141,8 @@ bool api_number(struct request *r, const json_t *body, const char *name, double 
     *ret = json_number_value(v);
     if (json_is_number(v) && *ret >= min && *ret <= max)
         return true;
-    reply_error(r, 400, "invalid_input", name, "%s must be a number from %g to %g, or null", name,
-                min, max);
+    reply_error(r, 400, "invalid_input", name, "%s must be a number from %.15g to %.15g, or null",
+                name, min, max);
     return false;
 }
 

@@ -3,10 +3,16 @@
 
 #include "desk.h"
 
-/* What changes something; runs inside a transaction. *ret_id may be set to the id of what carries it out (0 = none). */
-typedef bool change_fn(struct desk *d, const void *what, long long *ret_id, struct err *e);
+/* What carries a change out later. */
+struct carrier {
+    const char *name; /* as the audit's details have it: outbox_id, command_id, … */
+    long long id;     /* 0 = nothing does: it is done */
+};
 
-/* Makes the change and writes `action` on `target`. Returns {done, id?, audit_id}; `done` is a sentence, `details` is taken over. */
+/* What changes something; runs inside a transaction. *ret may be filled. */
+typedef bool change_fn(struct desk *d, const void *what, struct carrier *ret, struct err *e);
+
+/* Makes the change and writes `action` on `target`. Returns {done, id?, event_id?, audit_id}; `done` is a sentence, `details` is taken over. */
 json_t *change_make(struct desk *d, change_fn *change, const void *what, const char *action,
                     const char *target, json_t *details, const char *done, struct err *e);
 

@@ -19,8 +19,11 @@ struct desk {
     struct db *db;
     const char *who, *from; /* "admin:alice" and an address, for the audit */
     const char *request;    /* id of the request; NULL = none */
-    const char *field;      /* after a failure; constant; NULL = none in particular */
-    bool missing;           /* after a failure */
+    /* told of an operation on many, while it goes on: how many are done; NULL = nobody listens */
+    void (*progress)(const void *listener, long long n);
+    const void *listener;
+    const char *field; /* after a failure; constant; NULL = none in particular */
+    bool missing;      /* after a failure */
 };
 
 /* For operations: each fails with ERR_INPUT, and returns NULL. */

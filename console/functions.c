@@ -128,18 +128,26 @@ static bool check_function(struct desk *d, const char *id, struct err *e)
                         id) != NULL;
 }
 
-static bool do_pause(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool do_pause(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     return db_exec(d->db, o->query, &o->id, 1, NULL, e);
 }
 
-static bool do_start(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool do_start(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
-    auto_result *r = o->data == NULL ? db_query(d->db, o->query, &o->id, 1, e)
+    auto_result *r = o->data == NULL ? DB_QUERY(d->db, e, "trigger_function", o->id)
                                      : DB_QUERY(d->db, e, "invoke_function", o->id, o->data);
-    *ret_id = r != NULL ? db_int(r, 0, "row_id", 0) : 0;
+    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
+    return r != NULL;
+}
+
+static bool do_retire(struct desk *d, const void *what, struct carrier *ret, struct err *e)
+{
+    const struct order *o = what;
+    auto_result *r = DB_QUERY(d->db, e, "retire_function", o->id);
+    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
     return r != NULL;
 }
 
@@ -184,18 +192,30 @@ json_t *function_trigger(struct desk *d, const char *id, const json_t *data, str
         return NULL;
     bool by_schedule = data == NULL && has_schedule(d, id, e);
     auto_free char *text = by_schedule ? NULL : data != NULL ? js_dump(data, NULL) : strdup("{}");
-    struct order o = {.id = id, .query = "trigger_function", .data = text};
+    struct order o = {.id = id, .data = text};
     return change_make(d, do_start, &o, "function.trigger", id,
                        js_pack("{s:b}", "by_schedule", by_schedule),
                        "a run of the function is being started", e);
 }
 
+/* A scheduler looks again when it carries the order out; what is known to be refused is no order, and no change. */
+static bool check_unused(struct desk *d, const char *id, struct err *e)
+{
+    int workers;
+    if (!workers_of(d, id, &workers, e))
+        return false;
+    return workers == 0 ||
+           desk_refuse(d, "id", e,
+                       "live workers execute it (%d); stop those whose build has it first",
+                       workers) != NULL;
+}
+
 json_t *function_retire(struct desk *d, const char *id, struct err *e)
 {
-    struct order o = {.id = id, .query = "retire_function"};
-    if (!check_function(d, id, e))
+    struct order o = {.id = id};
+    if (!check_function(d, id, e) || !check_unused(d, id, e))
         return NULL;
-    return change_make(d, do_start, &o, "function.retire", id, NULL,
+    return change_make(d, do_retire, &o, "function.retire", id, NULL,
                        "the function is being retired; it is refused while a worker executes it",
                        e);
 }

@@ -299,7 +299,7 @@ struct order {
     int count;
 };
 
-static bool set(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool set(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     return db_exec(d->db, o->query, o->params, o->count, NULL, e);

@@ -180,14 +180,14 @@ json_t *rejected_get(struct desk *d, const char *id, struct err *e)
 
 /* ---- sending again ---- */
 
-static bool send(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool send(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct incoming *ev = what;
     char ts[24];
     (void)snprintf(ts, sizeof(ts), "%lld", (long long)ev->ts_ms);
     auto_result *r = DB_QUERY(d->db, e, "resend_event", ev->name, ev->data, ev->id,
                               ev->ts_ms != 0 ? ts : NULL, ev->user, ev->v);
-    *ret_id = r != NULL ? db_int(r, 0, "row_id", 0) : 0;
+    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
     return r != NULL;
 }
 

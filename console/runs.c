@@ -54,15 +54,13 @@ static bool is_among(const json_t *list, const char *word)
 static bool read_query(struct desk *d, struct query *q, struct err *e)
 {
     const char *status = q->filter->status;
+    char all[RUN_STATE_WORDS_SIZE];
     q->mask = RUN_LIVE_MASK | RUN_ENDED_MASK;
     if (status != NULL && *status != '\0')
         q->mask = run_state_mask(status);
     if (q->mask == 0)
-        return desk_refuse(
-                   d, "status", e,
-                   "status: %.64s is no state of a run; there are live, ended, running, waiting, "
-                   "failed, completed and others",
-                   status) != NULL;
+        return desk_refuse(d, "status", e, "status: %.64s is no state of a run; there are %s",
+                           status, run_state_words(all)) != NULL;
     if (q->cursor != NULL && id_ms(q->cursor) < 0)
         return desk_refuse(d, "cursor", e, "cursor must be what the page before gave as next") !=
                NULL;

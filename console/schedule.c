@@ -22,6 +22,19 @@ json_t *schedule_ticks(struct desk *d, struct err *e)
     return ticks;
 }
 
+/* Redis has the last tick, and before the first one the moment from which on ticks are counted, which is on no minute's beginning
+ * but by chance. 0 when there was none. */
+static int64_t last_tick(const char *text, int64_t from_ms)
+{
+    struct cron cron;
+    struct err ignored;
+    if (from_ms <= 0 || !cron_parse(&cron, text, &ignored))
+        return from_ms;
+    int64_t tick = cron_next(&cron, from_ms - 1);
+    cron_release(&cron);
+    return tick == from_ms ? tick : 0;
+}
+
 /* 0 when there is none. */
 static int64_t next_tick(const char *text, const char *function, int64_t jitter_ms)
 {
@@ -43,6 +56,6 @@ json_t *schedule_of(const json_t *manifest, const json_t *ticks)
         return json_null();
     return js_pack("{s:s, s:s, s:I, s:o, s:o}", "cron", text, "missed",
                    missed != NULL ? missed : "one", "jitter_ms", (json_int_t)jitter, "last_tick",
-                   json_time(json_integer_value(json_object_get(ticks, id))), "next_tick",
-                   json_time(next_tick(text, id, jitter)));
+                   json_time(last_tick(text, json_integer_value(json_object_get(ticks, id)))),
+                   "next_tick", json_time(next_tick(text, id, jitter)));
 }

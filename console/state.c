@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -46,17 +47,18 @@ bool run_state_find(const char *name, enum run_state *ret)
 }
 
 /* "scheduled" stands for those that have not begun as far as the word tells. */
+static const struct {
+    const char *word;
+    unsigned mask;
+} groups[] = {
+    {"live", RUN_LIVE_MASK},
+    {"ended", RUN_ENDED_MASK},
+    {"scheduled", RUN_BIT(RUN_ACCEPTED) | RUN_BIT(RUN_READY) | RUN_BIT(RUN_WAITING) |
+                      RUN_BIT(RUN_SLEEPING) | RUN_BIT(RUN_COLLECTING)},
+};
+
 static unsigned mask_of(const char *word, size_t len)
 {
-    static const struct {
-        const char *word;
-        unsigned mask;
-    } groups[] = {
-        {"live", RUN_LIVE_MASK},
-        {"ended", RUN_ENDED_MASK},
-        {"scheduled", RUN_BIT(RUN_ACCEPTED) | RUN_BIT(RUN_READY) | RUN_BIT(RUN_WAITING) |
-                          RUN_BIT(RUN_SLEEPING) | RUN_BIT(RUN_COLLECTING)},
-    };
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         if (strlen(groups[i].word) == len && strncasecmp(groups[i].word, word, len) == 0)
             return groups[i].mask;
@@ -80,6 +82,18 @@ unsigned run_state_mask(const char *list)
         list += n + (list[n] == ',');
     }
     return mask;
+}
+
+const char *run_state_words(char out[RUN_STATE_WORDS_SIZE])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_LEN(groups) + RUN_STATES && used < RUN_STATE_WORDS_SIZE; i++) {
+        const char *word =
+            i < ARRAY_LEN(groups) ? groups[i].word : states[i - ARRAY_LEN(groups)].name;
+        used += (size_t)snprintf(out + used, RUN_STATE_WORDS_SIZE - used, "%s%s", i > 0 ? ", " : "",
+                                 word);
+    }
+    return out;
 }
 
 json_t *run_counts(const long long counts[RUN_LIVE_STATES])

@@ -34,6 +34,9 @@ bool run_state_find(const char *name, enum run_state *ret);
 
 /* A list of states and statuses, any case, separated by commas; also live and ended. 0: a word is none of them. */
 unsigned run_state_mask(const char *list);
+enum { RUN_STATE_WORDS_SIZE = 256 };
+/* The words that such a list may have: "live, ended, …". Returns out. */
+const char *run_state_words(char out[RUN_STATE_WORDS_SIZE]);
 
 /* How many are in each live state, with "live", their sum. */
 json_t *run_counts(const long long counts[RUN_LIVE_STATES]);

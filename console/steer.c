@@ -9,6 +9,7 @@
 #include "js.h"
 #include "row.h"
 #include "state.h"
+#include "when.h"
 
 enum { MOST_REASON = 1000, AT_A_TIME = 200, SAMPLE = 20, MOST_REFUSED = 100 };
 
@@ -16,27 +17,27 @@ struct order {
     const char *id, *reason;
 };
 
-static bool cancel(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool cancel(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "cancel_run", o->id, o->reason);
-    *ret_id = r != NULL ? db_int(r, 0, "row_id", 0) : 0;
+    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
     return r != NULL;
 }
 
-static bool retry(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool retry(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "retry_run", o->id);
-    *ret_id = r != NULL ? db_int(r, 0, "row_id", 0) : 0;
+    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
     return r != NULL;
 }
 
-static bool replay(struct desk *d, const void *what, long long *ret_id, struct err *e)
+static bool replay(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "replay_run", o->id);
-    *ret_id = r != NULL ? db_int(r, 0, "row_id", 0) : 0;
+    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
     return r != NULL;
 }
 
@@ -91,17 +92,21 @@ struct bulk {
     int left; /* how many more may be taken */
     bool dry;
     long long matched, done, audit;
+    int64_t newest_ms; /* when the latest of them was accepted */
     bool all;
     json_t *refused, *sample;
 };
 
 static const char *const action_names[] = {"cancel", "retry", "replay"};
 
+/* Of a live run only its end can stand against its cancellation: one that has ended since the list was made does not fit. */
 static bool note_result(struct bulk *b, const PGresult *r, int row)
 {
     const char *error = db_text(r, row, "error");
     if (error == NULL)
         b->done++;
+    else if (b->action == BULK_CANCEL)
+        b->matched--;
     else if (json_array_size(b->refused) < MOST_REFUSED)
         (void)json_array_append_new(
             b->refused,
@@ -127,7 +132,9 @@ static bool carry_out(struct bulk *b, const json_t *ids, struct err *e)
     }
     auto_json *details = js_pack("{s:O, s:s*}", "runs", done, "reason", b->reason);
     (void)snprintf(action, sizeof(action), "runs.%s", name);
-    return r != NULL && audit_write(d, action, NULL, details, &b->audit, e) && db_commit(d->db, e);
+    return r != NULL &&
+           (json_array_size(done) == 0 || audit_write(d, action, NULL, details, &b->audit, e)) &&
+           db_commit(d->db, e);
 }
 
 static bool take_page(struct bulk *b, const json_t *page, struct err *e)
@@ -136,7 +143,11 @@ static bool take_page(struct bulk *b, const json_t *page, struct err *e)
     json_t *run;
     auto_json *ids = json_array();
     json_array_foreach (page, i, run) {
+        const char *at = js_str(run, "queued_at");
+        int64_t ms;
         (void)json_array_append(ids, json_object_get(run, "run_id"));
+        if (at != NULL && when_parse(at, &ms) && ms > b->newest_ms)
+            b->newest_ms = ms;
         if (json_array_size(b->sample) < SAMPLE)
             (void)json_array_append(b->sample, run);
     }
@@ -159,10 +170,83 @@ static bool go_through(struct bulk *b, struct err *e)
         free(cursor);
         cursor = next;
         ok = page != NULL && take_page(b, page, e);
+        if (ok && cursor != NULL && b->left > 0 && !b->dry && b->d->progress != NULL)
+            b->d->progress(b->d->listener, b->done);
     } while (ok && cursor != NULL && b->left > 0);
     b->all = cursor == NULL;
     free(cursor);
     return ok;
+}
+
+/* ---- many by one order ---- */
+
+static bool is_one(const char *list)
+{
+    return list == NULL || strchr(list, ',') == NULL;
+}
+
+/* A scheduler looks for the runs itself: what it can ask for is all live runs of a function, of a creator, of a time. */
+static bool can_be_one(const struct bulk *b)
+{
+    const struct run_filter *f = b->filter;
+    return b->action == BULK_CANCEL && run_state_mask(f->status) == RUN_LIVE_MASK &&
+           is_one(f->function) && is_one(f->creator) && f->event_name == NULL && f->q == NULL &&
+           b->reason == NULL;
+}
+
+static const char *time_of(int64_t ms, char out[24])
+{
+    (void)snprintf(out, 24, "%lld", (long long)ms);
+    return ms != 0 ? out : NULL;
+}
+
+static bool cancel_where(struct desk *d, const void *what, struct carrier *ret, struct err *e)
+{
+    char since[24], until[24];
+    const struct run_filter *f = what;
+    auto_result *r = DB_QUERY(d->db, e, "cancel_where", f->function, f->creator,
+                              time_of(f->after_ms, since), time_of(f->before_ms, until));
+    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
+    return r != NULL;
+}
+
+static json_t *when(int64_t ms)
+{
+    return ms != 0 ? json_time(ms) : NULL;
+}
+
+/* What is accepted after those that were counted is not cancelled. */
+static bool cancel_as_one(struct bulk *b, struct err *e)
+{
+    struct run_filter f = *b->filter;
+    f.before_ms = b->newest_ms + 1;
+    auto_json *done =
+        change_make(b->d, cancel_where, &f, "runs.cancel", NULL,
+                    js_pack("{s:s*, s:s*, s:o*, s:o*}", "function", f.function, "creator",
+                            f.creator, "since", when(f.after_ms), "until", when(f.before_ms)),
+                    "the runs are being cancelled", e);
+    b->done = b->matched;
+    b->audit = js_int(done, "audit_id", 0);
+    return done != NULL;
+}
+
+/* They are counted first: when there are more than are meant, or few, each gets its own order. */
+static bool work(struct bulk *b, struct err *e)
+{
+    struct bulk first = *b;
+    if (b->dry || !can_be_one(b) || b->left <= AT_A_TIME)
+        return go_through(b, e);
+    first.dry = true;
+    if (!go_through(&first, e))
+        return false;
+    if (!first.all || first.matched <= AT_A_TIME) {
+        (void)json_array_clear(b->sample);
+        return go_through(b, e);
+    }
+    b->matched = first.matched;
+    b->newest_ms = first.newest_ms;
+    b->all = true;
+    return cancel_as_one(b, e);
 }
 
 /* What can be done only to live runs, and what only to ended ones. */
@@ -200,7 +284,7 @@ json_t *runs_bulk(struct desk *d, enum bulk_action action, const struct run_filt
     b.refused = json_array();
     b.sample = json_array();
     json_t *j = NULL;
-    if (go_through(&b, e))
+    if (work(&b, e))
         j = js_pack("{s:s, s:b, s:I, s:b, s:I, s:O, s:O, s:o}", "action", action_names[action],
                     "dry_run", dry_run, "matched", (json_int_t)b.matched, "matched_all", b.all,
                     "done", (json_int_t)b.done, "refused", b.refused, "sample", b.sample,

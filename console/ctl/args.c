@@ -8,19 +8,21 @@
 #include "clock.h"
 #include "console/when.h"
 
-enum { RUN_ID_BYTES = 26, MAX_TEXT_BYTES = 1 << 20 };
+enum { RUN_ID_BYTES = 26, MAX_TEXT_BYTES = 1 << 20, LATE_MS = 60000 };
 
-bool args_time_ms(const char *text, int64_t now_ms, int64_t *ret_ms)
+bool args_time_ms(enum kind kind, const char *text, int64_t now_ms, int64_t *ret_ms)
 {
     static const struct {
         char unit;
         int64_t ms;
     } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    size_t digits = strspn(text, "0123456789");
-    if (digits > 0 && digits < 7 && text[digits] != '\0' && text[digits + 1] == '\0') {
+    const char *length = kind == LATER && *text == '+' ? text + 1 : text;
+    size_t digits = strspn(length, "0123456789");
+    if (digits > 0 && digits < 7 && length[digits] != '\0' && length[digits + 1] == '\0') {
         for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-            if (text[digits] == units[i].unit) {
-                *ret_ms = now_ms - strtoll(text, NULL, 10) * units[i].ms;
+            if (length[digits] == units[i].unit) {
+                int64_t ms = strtoll(length, NULL, 10) * units[i].ms;
+                *ret_ms = kind == LATER ? now_ms + ms : now_ms - ms;
                 return true;
             }
         }
@@ -53,11 +55,22 @@ static bool is_number(const char *text, long min, long max)
     return errno == 0 && end != text && *end == '\0' && n >= min && n <= max;
 }
 
+static void judge_time(enum kind kind, const char *text, char *why, size_t size)
+{
+    int64_t now_ms = wall_ms(), ms;
+    if (!args_time_ms(kind, text, now_ms, &ms))
+        (void)snprintf(why, size,
+                       "must be a time (2026-01-05T06:00:00Z), milliseconds since 1970, or %s "
+                       "(90s, 30m, 2h, 7d)",
+                       kind == LATER ? "how long from now" : "an age");
+    else if (kind == LATER && ms < now_ms - LATE_MS)
+        (void)snprintf(why, size, "is in the past; leave it out for at once");
+}
+
 /* What is wrong with the value, as a sentence without its subject; "" when nothing is. */
 static void judge(enum kind kind, const char *text, const char *choices, long min, long max,
                   char *why, size_t size)
 {
-    int64_t ms;
     why[0] = '\0';
     if (kind != FLAG && *text == '\0')
         (void)snprintf(why, size, "must not be empty");
@@ -65,10 +78,8 @@ static void judge(enum kind kind, const char *text, const char *choices, long mi
         (void)snprintf(why, size, "is longer than %d bytes", MAX_TEXT_BYTES);
     else if (kind == NUMBER && !is_number(text, min, max))
         (void)snprintf(why, size, "must be a whole number from %ld to %ld", min, max);
-    else if (kind == TIME && !args_time_ms(text, wall_ms(), &ms))
-        (void)snprintf(why, size,
-                       "must be a time (2026-01-05T06:00:00Z), milliseconds since 1970, or an age "
-                       "(90s, 30m, 2h, 7d)");
+    else if (kind == TIME || kind == LATER)
+        judge_time(kind, text, why, size);
     else if (kind == CHOICE && !is_choice(text, choices))
         (void)snprintf(why, size, "must be one of %s", choices);
     else if (kind == RUN && !is_run_id(text))

@@ -161,6 +161,9 @@ static void check_search(struct checkup *k)
     }
     const char *kinds = db_text(r, 0, "kinds");
     long long chunks = db_int(r, 0, "chunks", 0);
+    char count[64] = "few chunks, or none that Postgres has counted yet";
+    if (chunks > 0)
+        (void)snprintf(count, sizeof(count), "about %lld chunks", chunks);
     bool has_vector = db_is_true(r, 0, "has_vector");
     bool better = !has_vector || db_is_true(r, 0, "has_hnsw");
     bool hnsw = kinds != NULL && strstr(kinds, "hnsw") != NULL;
@@ -169,7 +172,7 @@ static void check_search(struct checkup *k)
         has_vector
             ? "make an index of the kind hnsw: \"Searching many chunks\" in ops/deploy.md"
             : "install pgvector before there are more: without it each search reads every vector",
-        "about %lld chunks, %s", chunks, kinds != NULL ? kinds : "compared one by one");
+        "%s, %s", count, kinds != NULL ? kinds : "compared one by one");
 }
 
 void check_postgres(struct checkup *k)

@@ -106,7 +106,13 @@ static int resend(struct ctl *c, struct desk *d, const char *id)
         return ctl_usage(
             c, "--resend: %s; give the mended event as JSON: '{\"name\": …, \"data\": {…}}'",
             e.msg);
-    return operate_done(c, d, rejected_resend(d, id, event, &e), &e);
+    auto_json *one = rejected_get(d, id, &e);
+    if (one == NULL)
+        return operate_fail(c, d, &e);
+    if (js_get(one, "resent") != NULL && !ctl_flag(c, "again"))
+        return ctl_refuse(c, "%s was sent again already by %s at %s; --again sends it once more",
+                          id, js_str(one, "resent.who"), js_str(one, "resent.at"));
+    return operate_started(c, d, rejected_resend(d, id, event, &e), &e);
 }
 
 static int show_rejected(struct ctl *c, struct desk *d, const char *id)
@@ -152,6 +158,7 @@ const struct command command_rejected = {
     .arguments = {{"entry", TEXT, "its id; left out: a list, newest first", .optional = true}},
     .options = {{"resend", "JSON", TEXT,
                  "the mended event, sent in its place; - reads it from standard input"},
+                {"again", NULL, FLAG, "also when it was sent again already"},
                 {"limit", "N", NUMBER, "most entries; 50 unless given", NULL, 1, MOST}},
     .examples = {{"rejected", "what, when and why"},
                  {"rejected 1736143200000-0", "all that came, field by field"},

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "console/change.h"
 #include "js.h"
+#include "operate.h"
 #include "out.h"
 #include "rows.h"
 
@@ -26,9 +28,9 @@ static int tell(const struct ctl *c, const json_t *order)
         out_fields(c, order);
     else
         out_say(c,
-                "order %lld: a scheduler deletes the creator's data; chronosctl forget <creator> "
-                "--yes --wait waits for it",
-                js_int(order, "id", 0));
+                "order %lld: a scheduler deletes the creator's data; chronosctl forget %s --yes "
+                "--wait waits for it",
+                js_int(order, "id", 0), c->arguments[0]);
     return EXIT_FINE;
 }
 
@@ -47,15 +49,25 @@ static int wait_for(struct ctl *c, const char *id)
     }
 }
 
+static bool forget(struct desk *d, const void *what, struct carrier *ret, struct err *e)
+{
+    auto_result *r = DB_QUERY(d->db, e, "forget_creator", (const char *)what);
+    *ret = (struct carrier){"order_id", r != NULL ? db_int(r, 0, "id", 0) : 0};
+    return r != NULL;
+}
+
 static int run(struct ctl *c)
 {
     struct err e;
+    struct desk d = operate_desk(c);
     if (!ctl_flag(c, "yes"))
         return ctl_usage(
             c, "nothing was done: it cannot be taken back; say --yes to delete all data of %.128s",
             c->arguments[0]);
-    auto_result *r = DB_QUERY(c->db, &e, "forget_creator", c->arguments[0]);
-    return r != NULL ? wait_for(c, db_text(r, 0, "id")) : ctl_fail(c, &e);
+    /* the audit keeps who ordered it, and no creator's id */
+    auto_json *done = change_make(&d, forget, c->arguments[0], "creator.forget", NULL, NULL,
+                                  "the creator's data is being deleted", &e);
+    return done != NULL ? wait_for(c, js_str(done, "id")) : operate_fail(c, &d, &e);
 }
 
 const struct command command_forget = {

@@ -30,6 +30,10 @@ static int list(struct ctl *c)
         auto_json *one = function_get(&d, c->arguments[0], &e);
         if (one == NULL)
             return operate_fail(c, &d, &e);
+        if (!c->json && js_get(one, "schedule") != NULL &&
+            js_get(one, "schedule.last_tick") == NULL)
+            (void)json_object_set_new(json_object_get(one, "schedule"), "last_tick",
+                                      json_string("none yet"));
         out_fields(c, one);
         return EXIT_FINE;
     }
@@ -108,7 +112,7 @@ static int trigger(struct ctl *c)
     if (text != NULL && !json_is_object(data))
         return ctl_usage(c, "data must be a JSON object, as '{\"creatorId\": \"…\"}'%s%s",
                          data == NULL ? ": " : "", data == NULL ? e.msg : "");
-    return operate_done(c, &d, function_trigger(&d, c->arguments[0], data, &e), &e);
+    return operate_started(c, &d, function_trigger(&d, c->arguments[0], data, &e), &e);
 }
 
 const struct command command_trigger = {

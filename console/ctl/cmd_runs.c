@@ -31,6 +31,9 @@ static int run(struct ctl *c)
     auto_json *rows = operate_pages(&d, page, &filter, ctl_number(c, "limit", USUAL), &e);
     if (rows == NULL)
         return operate_fail(c, &d, &e);
+    int code = json_array_size(rows) == 0 ? operate_functions(c, filter.function) : EXIT_FINE;
+    if (code != EXIT_FINE)
+        return code;
     out_table(c, rows, columns, "no run fits");
     return EXIT_FINE;
 }

@@ -19,6 +19,14 @@ static const char *const became[] = {
     [BULK_REPLAY] = "begin again, as new runs",
 };
 
+/* On standard error: the answer is not there yet. */
+static void tell_progress(const void *listener, long long n)
+{
+    const struct ctl *c = listener;
+    if (!c->json)
+        (void)fprintf(stderr, "chronosctl %s: %lld runs so far\n", c->command->name, n);
+}
+
 static int tell_bulk(struct ctl *c, enum bulk_action action, const json_t *bulk)
 {
     static const struct column columns[] = {{"run_id", "RUN", CELL_TEXT, 0},
@@ -40,7 +48,11 @@ static int tell_bulk(struct ctl *c, enum bulk_action action, const json_t *bulk)
         return EXIT_FINE;
     }
     json_array_foreach (json_object_get(bulk, "refused"), i, refused) {
-        out_say(c, "%s: %s", js_str(refused, "run_id"), js_str(refused, "error"));
+        out_say(c, "%s: %s", js_str(refused, "run_id"), operate_sentence(js_str(refused, "error")));
+    }
+    if (js_int(bulk, "matched", 0) == 0) {
+        out_say(c, "no run fits");
+        return EXIT_FINE;
     }
     out_say(c, "%lld of %lld runs %s%s", js_int(bulk, "done", 0), js_int(bulk, "matched", 0),
             became[action], js_bool(bulk, "matched_all", true) ? "" : "; there are more that fit");
@@ -70,10 +82,15 @@ static int steer(struct ctl *c, enum bulk_action action, one_fn *one, const char
             c, "run is missing: its id, or options that choose runs (--function, --status, "
                "--since …)");
     if (id != NULL)
-        return operate_done(c, &d, one(&d, id, reason, &e), &e);
+        return operate_started(c, &d, one(&d, id, reason, &e), &e);
+    d.progress = tell_progress;
+    d.listener = c;
     auto_json *bulk = runs_bulk(&d, action, &filter, (int)ctl_number(c, "limit", USUAL),
                                 ctl_flag(c, "dry-run"), reason, &e);
-    return bulk != NULL ? tell_bulk(c, action, bulk) : operate_fail(c, &d, &e);
+    if (bulk == NULL)
+        return operate_fail(c, &d, &e);
+    int code = js_int(bulk, "matched", 0) == 0 ? operate_functions(c, filter.function) : EXIT_FINE;
+    return code == EXIT_FINE ? tell_bulk(c, action, bulk) : code;
 }
 
 #define BULK_OPTIONS                                                                               \

@@ -14,6 +14,7 @@ enum kind {
     TEXT,
     NUMBER,
     TIME,     /* 2026-01-05T06:00:00Z, milliseconds since 1970, or an age: 90s, 30m, 2h, 7d */
+    LATER,    /* the same, not in the past: 2h and +2h are from now on */
     CHOICE,   /* one of `choices` */
     RUN,      /* 26 letters and digits */
     FUNCTION, /* the id of a function */

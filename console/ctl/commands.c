@@ -79,7 +79,7 @@ const char *nearest_name(const char *wrong, const char *(*names)(const void *of,
     int least = 3; /* what is farther is no slip */
     for (int i = 0; (name = names(of, i)) != NULL; i++) {
         int d = distance(wrong, name);
-        if (d < least && d < (int)strlen(name)) {
+        if (d < least && 2 * d < (int)strlen(name)) { /* most of the word is right */
             least = d;
             best = name;
         }

@@ -14,13 +14,18 @@
 
 static volatile sig_atomic_t stopped;
 
-const char *ctl_option(const struct ctl *c, const char *name)
+static int option_place(const struct ctl *c, const char *name)
 {
     for (int i = 0; c->command->options[i].name != NULL; i++) {
         if (strcmp(c->command->options[i].name, name) == 0)
-            return c->options[i];
+            return i;
     }
     abort(); /* a command asks for what its row does not have */
+}
+
+const char *ctl_option(const struct ctl *c, const char *name)
+{
+    return c->options[option_place(c, name)];
 }
 
 bool ctl_flag(const struct ctl *c, const char *name)
@@ -36,10 +41,11 @@ long ctl_number(const struct ctl *c, const char *name, long otherwise)
 
 int64_t ctl_time_ms(const struct ctl *c, const char *name, int64_t otherwise)
 {
-    const char *text = ctl_option(c, name);
+    int place = option_place(c, name);
+    const char *text = c->options[place];
     int64_t ms = otherwise;
     if (text != NULL)
-        (void)args_time_ms(text, wall_ms(), &ms);
+        (void)args_time_ms(c->command->options[place].kind, text, wall_ms(), &ms);
     return ms;
 }
 

@@ -68,6 +68,12 @@ int main(int argc, char **argv)
         help_all(stderr);
         return EXIT_USAGE;
     }
+    for (; argc > 1 && strcmp(argv[1], "--json") == 0; argc--, argv++)
+        c.json = true;
+    if (argc < 2) {
+        (void)fprintf(stderr, "chronosctl: command is missing (chronosctl --help)\n");
+        return EXIT_USAGE;
+    }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         help_all(stdout);

@@ -84,7 +84,7 @@ static void write_time(int64_t ms, char *out, size_t size)
 {
     time_t t = (time_t)(ms / 1000);
     struct tm tm;
-    if (gmtime_r(&t, &tm) == NULL || strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+    if (gmtime_r(&t, &tm) == NULL || strftime(out, size, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
         (void)snprintf(out, size, "?");
 }
 

@@ -106,6 +106,17 @@ select chronos.replay($1::text) as row_id
 -- $1 run id, $2 reason or null
 select chronos.cancel($1::text, $2::text) as row_id
 
+-- name: cancel_where :one
+-- $1 function, $2 creator, $3 accepted at or after ms, $4 accepted before ms; null: any
+select chronos.cancel_where($1::text, $2::text, chronos.from_ms($3::bigint), chronos.from_ms($4::bigint)) as row_id
+
+-- name: outbox_time :one
+-- In the transaction that wrote the row: with it the id of its event is known.
+-- $1 row id
+select chronos.to_ms(created_at) as created_ms
+from chronos.outbox
+where id = $1::bigint
+
 -- name: again_all :many
 -- $1 retry or replay, $2 run ids as an array literal
 select run_id, row_id, error

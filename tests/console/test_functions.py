@@ -62,9 +62,9 @@ def test_trigger(api):
 
 
 def test_a_function_that_is_executed_is_not_retired(api):
-    command = api.post("/v1/functions/test-echo/retire").data["id"]
-    result = api.engine.wait_until(lambda: api.engine.value("select result from chronos.commands where id = %s", command), 20, "an answer")
-    assert result.startswith("refused")
+    refused = is_error(api.post("/v1/functions/test-echo/retire"), 400, "invalid_input")
+    assert "live workers execute it" in refused["error"]
+    assert api.get("/v1/audit?target=test-echo&action=function.retire").data == []
 
 
 @pytest.mark.parametrize("verb", ("pause", "drain", "resume", "trigger", "retire"))
@@ -107,6 +107,11 @@ def test_limits(api):
     ("/v1/budgets", {"usd": 5}, "owner"), ("/v1/budgets", {"owner": "x", "usd": 1e9}, "usd"), ("/v1/weights", {"owner": "x", "weight": 0}, "weight")])
 def test_what_cannot_be_set(api, path, body, field):
     assert is_error(api.post(path, body), 400, "invalid_input")["field"] == field
+
+
+def test_bounds_are_written_as_people_write_numbers(api):
+    assert is_error(api.post("/v1/budgets", {"owner": "x", "usd": 1e9}), 400, "invalid_input")["error"] == \
+        "usd must be a number from 0 to 1000000, or null"
 
 
 def test_a_limit_that_no_function_has(api):

@@ -39,6 +39,15 @@ def test_many_chunks_without_an_index(own):
     assert found["status"] == "warn" and "pgvector" in found["todo"] and "12000 chunks" in found["found"]
 
 
+def test_chunks_that_postgres_has_not_counted(own):
+    own.stack.start_scheduler()
+    video = own.make_video("youtube")
+    own.rows("""insert into public.video_chunks (video_id, chunk_index, chunk_text, start_time_seconds, end_time_seconds, word_count)
+        select %s, n, 'a word', n, n + 1, 2 from generate_series(1, 8) n""", video["id"])
+    found = by_check(own.ctl.json("doctor", "--offline", code=1))["postgres", "search"]
+    assert found["status"] == "ok" and found["found"].startswith("few chunks, or none that Postgres has counted yet, ")
+
+
 def test_people_get_a_line_each_and_what_to_do(ctl):
     done = ctl("doctor", "--offline", CHRONOS_NONSENSE="1")
     assert done.code == 1

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -34,6 +35,16 @@ def test_options_are_the_events_fields(world, ctl):
     assert (row["idempotency_key"], row["ms"], row["user"], row["v"]) == ("once", 4070908800000, {"id": 7}, "3")
 
 
+@pytest.mark.parametrize("at", ("2h", "+2h"))
+def test_a_length_of_time_is_counted_from_now(world, ctl, at):
+    event = ctl.json("send", "test/three", '{"creatorId": "later"}', "--at", at)["ids"][0]
+    row = world.wait_until(lambda: next(iter(world.rows(
+        "select ts - accepted_at as ahead, run_ids from chronos.events where id = %s", event)), None), 20, "it")
+    assert timedelta(hours=1, minutes=59) < row["ahead"] <= timedelta(hours=2)
+    assert ctl.json("run", row["run_ids"][0])["state"] == "sleeping"
+    assert ctl("cancel", row["run_ids"][0]).code == 0
+
+
 @pytest.mark.parametrize("durable", ("redis", "postgres"))
 def test_an_event_that_nobody_listens_to_is_told(world, ctl, durable):
     world.wait_until(lambda: world.value("select count(*) from chronos.functions where id = 'test-three'") == 1, 20, "the functions")
@@ -57,6 +68,9 @@ def test_what_is_wrong_is_named_and_nothing_is_sent(world, ctl):
     wrong(ctl, "name: names that begin with inngest/", "inngest/x")
     wrong(ctl, "--user: is no JSON", "test/three", "--user", "{")
     wrong(ctl, "--at soon: must be a time", "test/three", "--at", "soon")
+    wrong(ctl, "or how long from now (90s, 30m, 2h, 7d)", "test/wrong", "--at", "-2h")
+    wrong(ctl, "--at 2026-01-05T06:00:00Z: is in the past", "test/wrong", "--at", "2026-01-05T06:00:00Z")
+    wrong(ctl, "--at 1: is in the past", "test/wrong", "--at", "1")
     wrong(ctl, "--durable disk: must be one of redis|postgres", "test/three", "--durable", "disk")
     wrong(ctl, "standard input is empty", "-", input="")
     wrong(ctl, "event 1: name", "-", input='[{"name": "test/wrong"}, {}]')

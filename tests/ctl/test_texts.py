@@ -108,6 +108,9 @@ def test_manual_of_a_daemon_has_its_settings(bare, daemon, setting):
 @pytest.mark.parametrize("arguments, says", [
     (["nonsense"], "there is no command 'nonsense'"),
     (["doctr"], "did you mean doctor?"),
+    (["foo"], "there is no command 'foo' (chronosctl --help)"),
+    (["--json"], "command is missing"),
+    (["--jsn", "doctor"], "there is no command '--jsn'"),
     (["doctor", "--ofline"], "there is no option --ofline; did you mean --offline?"),
     (["doctor", "-x"], "options have two dashes"),
     (["doctor", "more"], "'more': the command takes no argument"),
@@ -124,6 +127,8 @@ def test_a_wrong_command_line_is_told_in_one_sentence(bare, arguments, says):
 
 def test_errors_are_json_when_asked_for(bare):
     done = bare("doctor", "--nonsense", "--json")
+    assert done.code == 2 and done.error["code"] == "usage" and "--nonsense" in done.error["error"]
+    done = bare("--json", "doctor", "--nonsense")
     assert done.code == 2 and done.error["code"] == "usage" and "--nonsense" in done.error["error"]
 
 

@@ -178,6 +178,13 @@ def test_runs_are_retried_by_filter_after_a_look(page, world):
     world.wait_until(lambda: world.value(again, owner) == 6, 30, "three new runs")
 
 
+def test_without_a_filter_all_runs_are_looked_at(page, world):
+    world.run("test/permanent", {"creatorId": str(uuid.uuid4())}, function="test-permanent", status="failed")
+    page.open("/runs").title("Runs")
+    page.click("#wholesale").wait_text("this concerns all runs", "dialog")
+    page.click_text("Look first").wait_text("Retry ", "dialog h2")
+
+
 # ---- what the application's people come for ----
 
 def test_videos_are_exported_with_progress_and_the_file_is_downloaded(page, world):

@@ -23,6 +23,38 @@ def test_the_file_has_every_route_and_no_other(api):
     assert api.get("/openapi.json").json == DOCUMENT
 
 
+def names_told(error):
+    """What a refusal lists after "there are", or nothing."""
+    return set(error.partition("there are ")[2].split(", ")) - {""}
+
+
+V1 = [(m.upper(), p, op) for p, ops in PATHS.items() if p.startswith("/v1/") for m, op in ops.items()]
+
+
+@pytest.mark.parametrize("method, pattern, op", V1, ids=[f"{m} {p}" for m, p, _ in V1])
+def test_a_word_of_the_query_that_is_unknown_is_refused(api, method, pattern, op):
+    known = {p["name"] for p in op.get("parameters", []) if p["in"] == "query"}
+    for query in ("?bogus=1", "?bogus"):
+        refusal = is_error(api.call(method, pattern.replace("{id}", "0" * 26) + query), 400, "invalid_input")
+        assert refusal["field"] == "bogus" and "bogus" in refusal["error"] and names_told(refusal["error"]) == known
+
+
+OBJECTS = [(m, p, op) for m, p, op in V1 if m == "POST" and p != "/v1/events"]
+
+
+@pytest.mark.parametrize("method, pattern, op", OBJECTS, ids=[f"{m} {p}" for m, p, _ in OBJECTS])
+def test_a_field_of_the_body_that_is_unknown_is_refused(api, method, pattern, op):
+    known = set(op["requestBody"]["content"]["application/json"]["schema"]["properties"]) if "requestBody" in op else set()
+    refusal = is_error(api.call(method, pattern.replace("{id}", "0" * 26), {"bogus": None}), 400, "invalid_input")
+    assert refusal["field"] == "bogus" and "bogus" in refusal["error"] and names_told(refusal["error"]) == known
+
+
+def test_an_event_may_hold_what_is_not_known(api):
+    """It is as the official SDK sends it."""
+    for path in ("/e/any?bogus=1", "/v1/events"):
+        assert api.post(path, {"name": "test/unheard", "data": {}, "bogus": 1}).status == 200
+
+
 def test_functions_with_their_config_counts_and_schedules(api):
     functions = {f["id"]: f for f in api.get("/v1/functions").data}
     echo, ticking = functions["test-echo"], functions["test-ticking"]

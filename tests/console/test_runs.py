@@ -181,6 +181,12 @@ def test_bulk_says_first_and_does_then(api, creator):
     assert failed <= {r["run_id"] for r in again["refused"]} and "retried" in again["refused"][0]["error"]
 
 
+def test_bulk_of_all_runs_says_so(api, creator):
+    run = run_of(api, send(api, "test/permanent", creator), "failed")["run_id"]
+    told = api.post("/v1/runs/bulk", {"action": "replay", "all": True}).data
+    assert told["dry_run"] and told["matched"] >= 1 and run in {r["run_id"] for r in told["sample"]}
+
+
 def test_bulk_cancels_live_ones(api, creator):
     live = {run_of(api, send(api, "test/sleeper", creator, ms=60000), "sleeping")["run_id"] for _ in range(3)}
     done = run_of(api, send(api, "test/echo", creator), "completed")["run_id"]
@@ -193,8 +199,11 @@ def test_bulk_cancels_live_ones(api, creator):
 
 @pytest.mark.parametrize("order, field", [
     ({}, "action"), ({"action": "delete"}, "action"), ({"action": "retry", "filter": []}, "filter"),
+    ({"action": "retry"}, "filter"), ({"action": "retry", "filter": {}}, "filter"), ({"action": "retry", "filter": {"creator": None}}, "filter"),
+    ({"action": "retry", "all": False}, "filter"), ({"action": "retry", "all": "yes"}, "all"), ({"action": "retry", "all": True, "filter": {"q": "x"}}, "all"),
     ({"action": "retry", "filter": {"creater": "x"}}, "filter"), ({"action": "retry", "filter": {"creator": 5}}, "creator"),
-    ({"action": "retry", "dry_run": "no"}, "dry_run"), ({"action": "retry", "limit": 10001}, "limit"), ({"action": "retry", "limit": 2.5}, "limit"),
+    ({"action": "retry", "all": True, "dry_run": "no"}, "dry_run"), ({"action": "retry", "all": True, "limit": 10001}, "limit"),
+    ({"action": "retry", "all": True, "limit": 2.5}, "limit"), ({"action": "replay", "status": "failed"}, "status"),
     ({"action": "retry", "filter": {"status": "completed"}}, "filter.status"), ({"action": "cancel", "filter": {"status": "failed"}}, "filter.status"),
     ({"action": "retry", "filter": {"after": "x"}}, "after"), ({"action": "retry", "filter": {"status": "odd"}}, "status")])
 def test_a_bulk_order_that_cannot_be(api, order, field):

@@ -153,13 +153,14 @@ export function runs(ctx) {
 
 /* The same for all runs that fit the filters: first without doing it. */
 async function wholesale(filter, table) {
+    const which = Object.keys(filter).length > 0 ? {filter} : {all: true};
     const action = select([["retry", "Retry from the step that failed"], ["replay", "Replay from the start"], ["cancel", "Cancel"]], "retry", null);
     const reason = h("input", {type: "text", maxlength: "500"});
     const chosen = await ask("For all runs that fit the filters", h("div", {class: "form"}, field("What", action),
         field("Reason", reason, {hint: "For the record of changes; of a cancellation it is shown in the runs."}),
         h("p", {class: "soft"}, Object.keys(filter).length === 0 ? "No filter is set: this concerns all runs." : `Filters: ${Object.entries(filter).map(([k, v]) => `${k} ${v}`).join(", ")}`)),
     {confirm: "Look first", read: () => ({action: action.value, reason: reason.value.trim() || undefined}),
-        act: async (v) => ({...v, would: await post("/v1/runs/bulk", {...v, filter, dry_run: true})})});
+        act: async (v) => ({...v, would: await post("/v1/runs/bulk", {...v, ...which, dry_run: true})})});
     if (!chosen)
         return;
     const {would, ...order} = chosen;
@@ -170,7 +171,7 @@ async function wholesale(filter, table) {
     const done = await ask(`${words(order.action)} ${would.matched}${would.matched_all ? "" : " or more"} ${would.matched === 1 ? "run" : "runs"}?`,
         h("ul", {class: "stack"}, would.sample.slice(0, 8).map((r) => h("li", {class: "row"}, status(r.state), h("span", {class: "clip"}, r.function_id), h("span", {class: "push small soft"}, since(r.queued_at)))),
             would.matched > 8 && h("li", {class: "soft"}, `and ${would.matched - 8} more`)),
-        {confirm: words(order.action), danger: order.action === "cancel", act: () => post("/v1/runs/bulk", {...order, filter, dry_run: false})});
+        {confirm: words(order.action), danger: order.action === "cancel", act: () => post("/v1/runs/bulk", {...order, ...which, dry_run: false})});
     if (done) {
         toast(`${done.done} done${done.refused.length > 0 ? `, ${done.refused.length} refused: ${done.refused[0].error}` : ""}${done.matched_all ? "" : "; there are more, ask again"}`);
         table.reload();

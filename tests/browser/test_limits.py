@@ -36,6 +36,13 @@ def test_a_limit_is_set_for_a_creator_and_taken_back(page, creator):
     page.wait(lambda: not page.all(f'tr[data-owner="{creator}"]'), "the row to be gone: nothing is set, nothing is used")
 
 
+def test_what_is_counted_for_each_is_changed_for_one_only(page):
+    page.open("/limits").title("Limits")
+    page.find('tr[data-limit="fn/test-limited"] [id^=for-one]')
+    assert not page.all('tr[data-limit="fn/test-limited"][data-owner=""] [id^=change]')
+    assert page.all('tr[data-limit="global"] [id^=change]') and not page.all('tr[data-limit="global"] [id^=for-one]')
+
+
 def test_a_budget_and_a_weight(page, creator):
     page.open("/limits").title("Limits")
     set_for_one(page, "budget", creator, "12.5")

@@ -48,7 +48,7 @@ function limitRow(ctx, l, after) {
         h("td", {class: "num"}, most, l.set !== null && h("div", {class: "small soft"}, l.declared === null ? "set here" : `set here, declared ${inUnit(l.declared, l.unit)}`)),
         h("td", {class: "small soft", title: l.functions.join(", ")}, l.functions.slice(0, SHOWN).join(", "), l.functions.length > SHOWN && ` and ${count(l.functions.length - SHOWN)} more`),
         ctx.mayChange && h("td", {class: "num"}, h("div", {class: "nowrap"},
-            (l.unit !== "usd" || l.owner !== null) && button("Change…", () => change(l, after), {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${plain(l.name)} ${l.owner ?? ""}`.trim()}), " ",
+            (l.per === null || l.owner !== null) && button("Change…", () => change(l, after), {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${plain(l.name)} ${l.owner ?? ""}`.trim()}), " ",
             l.owner === null && l.per !== null && button("For one…", () => forOne(l, after), {cls: "small", id: idOf("for-one", l.name), "aria-label": `Set ${plain(l.name)} for one ${l.per === "owner" ? "creator" : "key"}`}))));
 }
 

@@ -20,6 +20,11 @@ enum { MOST_OWNERS = 500, HOUR_MINUTES = 61, NAME_SIZE = 300 };
 
 /* ---- reading ---- */
 
+const char *limit_shown(const char *name)
+{
+    return strncmp(name, "fn/", 3) == 0 ? name + 3 : name;
+}
+
 /* Limits while they are gathered: an array of openapi.json's Limit, and where each stands. */
 struct table {
     json_t *list;   /* new reference */

@@ -3,6 +3,9 @@
 
 #include "desk.h"
 
+/* What people call a limit: a function's own by the function's id, without the "fn/" that it has in Redis; a shared one has its name. */
+const char *limit_shown(const char *name);
+
 json_t *limits_list(struct desk *d, struct err *e);
 /* Owners whose turns do not count 1. */
 json_t *weights_list(struct desk *d, struct err *e);

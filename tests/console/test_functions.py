@@ -69,13 +69,18 @@ def test_pause_and_resume(api):
     api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "pause/test-slow") == "pause", 20, "the pause")
     run = run_of(api, send(api, "test/slow", creator, ms=1), "waiting")
     why = api.get(f"/v1/runs/{run['run_id']}/why").data
-    assert "paused" in why["reason"] and why["limit"]["name"] == "paused/test-slow"
+    assert why["reason"] == "an operator has paused the function test-slow; chronosctl resume test-slow lets its runs go on"
+    assert why["limit"]["name"] == "paused/test-slow"
     told = api.engine.wait_until(lambda: (f := api.get("/v1/functions/test-slow").data)["live"]["waiting"] and f, 20, "it to be counted")
     assert told["paused"] == "pause" and told["oldest_queued_at"]
     overview = api.get("/v1/overview").data
     assert overview["backlog"]["runs"] >= 1 and overview["backlog"]["oldest_age_ms"] >= 0
     assert creator in {c["creator_id"] for c in overview["creators"]}
-    assert api.post("/v1/functions/test-slow/drain").status == api.post("/v1/functions/test-slow/resume").status == 200
+    assert api.post("/v1/functions/test-slow/drain").status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "pause/test-slow") == "drain", 20, "the drain")
+    assert api.get(f"/v1/runs/{run['run_id']}/why").data["reason"] == \
+        "an operator has drained the function test-slow; chronosctl resume test-slow lets its runs begin"
+    assert api.post("/v1/functions/test-slow/resume").status == 200
     run_of(api, run["event_id"], "completed")
     assert [a["action"] for a in api.get("/v1/audit?target=test-slow").data] == ["function.resume", "function.drain", "function.pause"]
 

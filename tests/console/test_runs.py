@@ -116,14 +116,56 @@ def test_why_a_run_waits_behind_a_limit(api, creator):
     held = [run_of(api, send(api, "test/limited", creator, ms=60000), "running") for _ in range(2)]
     waiting = [run_of(api, send(api, "test/limited", creator, ms=1), "waiting") for _ in range(2)]
     why = api.get(f"/v1/runs/{waiting[1]['run_id']}/why").data
-    assert why["state"] == "waiting" and why["limit"]["max"] == 2 and why["limit"]["used"] == 2
-    assert creator in why["limit"]["name"] and creator in why["reason"]
+    assert why["state"] == "waiting"
+    assert why["limit"] == {"name": "test-limited", "owner": creator, "max": 2, "used": 2, "unit": "runs"}
+    assert why["reason"] == f"the limit test-limited of {creator} is full: 2 of 2 runs hold it"
     assert {h["run_id"] for h in why["holders"]} == {h["run_id"] for h in held} and why["holders"][0]["since"]
     assert (why["position"], why["queue_length"], why["queues_ahead"]) == (2, 2, 0) and why["since"] == waiting[1]["queued_at"]
     running = api.get(f"/v1/runs/{held[0]['run_id']}/why").data
     assert running["state"] == "running" and running["worker"] and running["workers"] == 1
     for run in held + waiting:
         api.post(f"/v1/runs/{run['run_id']}/cancel", {"reason": "enough"})
+
+
+def test_why_a_run_of_nobody_waits(api):
+    def start(ms):
+        return api.post("/v1/events", {"name": "test/limited", "data": {"ms": ms}}).json["ids"][0]
+
+    held = [run_of(api, start(60000), "running")["run_id"] for _ in range(2)]
+    waiting = run_of(api, start(1), "waiting")["run_id"]
+    why = api.get(f"/v1/runs/{waiting}/why").data
+    assert (why["limit"]["owner"], why["reason"]) == (None, "the limit test-limited of nobody is full: 2 of 2 runs hold it")
+    for run in [*held, waiting]:
+        api.post(f"/v1/runs/{run}/cancel")
+
+
+def test_why_a_run_waits_whose_limit_is_set_to_nothing(api, creator):
+    name = {"name": "test-limited", "owner": creator}
+    assert api.post("/v1/limits", {**name, "max": 0}).status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "limit/fn/test-limited:" + creator) == "0", 20, "the maximum")
+    event = send(api, "test/limited", creator, ms=1)
+    run = run_of(api, event, "waiting")["run_id"]
+    assert api.get(f"/v1/runs/{run}/why").data["reason"] == \
+        f"an operator has set the limit test-limited of {creator} to 0, which admits nobody; chronosctl limits test-limited {creator} --clear takes that back"
+    assert api.post("/v1/limits", {**name, "max": None}).status == 200
+    run_of(api, event, "completed")
+
+
+def test_why_a_run_waits_whose_budget_is_set_to_nothing(api, creator):
+    assert api.post("/v1/budgets", {"owner": creator, "usd": 0}).status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "limit/budget:" + creator) == "0", 20, "the budget")
+    event = send(api, "test/paid", creator, usd=0.02)
+    why = api.get(f"/v1/runs/{run_of(api, event, 'waiting')['run_id']}/why").data
+    assert why["reason"] == \
+        f"an operator has set the limit budget of {creator} to 0, which admits nobody; chronosctl limits budget {creator} --clear takes that back"
+    assert (why["limit"]["name"], why["limit"]["owner"], why["limit"]["unit"]) == ("budget", creator, "usd")
+    assert api.post("/v1/budgets", {"owner": creator, "usd": 0.01}).status == 200
+    run_of(api, event, "completed")
+    event = send(api, "test/paid", creator, usd=0.02)
+    why = api.get(f"/v1/runs/{run_of(api, event, 'waiting')['run_id']}/why").data
+    assert why["reason"] == f"the budget of {creator} is used up: $0.02 of $0.01 in the last hour"
+    assert api.post("/v1/budgets", {"owner": creator, "usd": None}).status == 200
+    run_of(api, event, "completed")
 
 
 def test_why_a_run_waits_for_an_outside_service(api, creator):

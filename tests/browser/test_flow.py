@@ -214,6 +214,13 @@ def test_what_is_said_is_found_with_its_place(page, world):
     assert page.script("return document.querySelector('.hit .at').innerText").count(":") >= 1
     page.click(".hit a").title("Dyeing with plants")
     page.wait_text("Ready")
+    page.open("/videos?tab=search").title("Videos")
+    page.wait_text("Creator, or nothing for all", "form")
+    page.empty("#creator").fill("#search-text", sample.get("question") or sample["title"]).click("#search-go")
+    page.wait(lambda: any("Dyeing with plants" in e.text for e in page.all(".hit")), "the same among all that is said")
+    page.fill("#search-text", "x").fill("#creator", "me").click("#search-go")
+    page.wait_text("A creator id is a UUID", "form")
+    assert page.all(".hit"), "what is no id asks for nothing"
 
 
 def test_a_stuck_video_is_found_and_started_again(page, world):

@@ -155,21 +155,21 @@ function searching(ctx, el) {
     const creator = creatorField(ctx, (id) => {
         ctx.query.creator = id;
         ctx.setQuery(ctx.query);
-    });
+    }, {label: "Creator, or nothing for all"});
     const text = field("What is looked for", h("input", {type: "search", id: "search-text", value: ctx.query.text ?? "", placeholder: "how do I keep wool from felting?"}), {cls: "grow"});
     const go = button("Search", null, {type: "submit", cls: "main", shape: "search", id: "search-go"});
     fill(results, empty("Ask in your own words", "The answer is a place in a video: what is said there, and at which minute.", {picture: "search"}));
     async function find() {
         const value = text.input.value.trim(), id = creator.value();
         text.setError(value === "" ? "Enter what is looked for." : null);
-        if (value === "")
+        if (value === "" || creator.wrong())
             return;
         ctx.query.text = value;
         ctx.setQuery(ctx.query);
         fill(results, loading("Searching"));
         try {
             const hits = await search({creator: id || undefined, text: value}, ctx.signal);
-            fill(results, hits.length === 0 ? empty("Nothing found", "No video of this creator has a passage that comes near.", {picture: "search"})
+            fill(results, hits.length === 0 ? empty("Nothing found", id ? "No video of this creator has a passage that comes near." : "No video has a passage that comes near.", {picture: "search"})
                 : h("ol", {class: "hits"}, hits.map((x) => h("li", {class: "hit"}, h("span", {class: "at", title: "Where in the video"}, position(x.start)),
                     h("div", null, h("div", {class: "row"}, h("a", {href: toVideo(x.video_id)}, x.title || "untitled"), x.similarity !== undefined && h("span", {class: "soft small push num"}, `${Math.round(x.similarity * 100)} % near`)), h("q", {class: "soft"}, x.text.length > 420 ? `${x.text.slice(0, 420)}…` : x.text))))));
         } catch (e) {

@@ -23,7 +23,7 @@ struct why {
     json_t *limit, *holders;
     json_int_t position, length, ahead; /* below 0 = none */
     int64_t since_ms;
-    char reason[1000];
+    char reason[1200];
 };
 
 static json_t *holder_of(const char *id, const struct description *x)
@@ -52,18 +52,18 @@ static bool add_holders(struct why *w, const redisReply *held, struct err *e)
 
 /* A limit as limits_list gives it. */
 struct limit {
-    char name[160];
+    char name[LIMIT_SHOWN_SIZE];
     const char *owner; /* NULL: counted over all */
     bool usd;
     double max, used;
 };
 
 /* "fn/x:8c0e…": no name has a colon. */
-static void split(struct limit *l, const char *full)
+static bool split(struct desk *d, struct limit *l, const char *full, struct err *e)
 {
-    const char *name = limit_shown(full), *colon = strchr(name, ':');
-    (void)snprintf(l->name, sizeof(l->name), "%.*s", (int)strcspn(name, ":"), name);
+    const char *colon = strchr(full, ':');
     l->owner = colon != NULL ? colon + 1 : NULL;
+    return limit_shown(d, full, l->name, e);
 }
 
 static double in_unit(const redisReply *number, bool usd)
@@ -131,16 +131,12 @@ static bool tell_limit(struct why *w, const redisReply *r, struct err *e)
     struct limit l = {.usd = strcmp(r->element[3]->str, "runs") != 0};
     l.max = in_unit(r->element[1], l.usd);
     l.used = in_unit(r->element[2], l.usd);
-    split(&l, full);
-    bool is_nothing = false;
-    if (strncmp(full, "paused/", 7) == 0) {
-        if (!tell_pause(w, e))
-            return false;
-    } else if (l.max == 0 && !is_set_to_nothing(w, full, &is_nothing, e)) {
+    bool paused = strncmp(full, "paused/", 7) == 0, is_nothing = false;
+    if (!split(w->d, &l, full, e) || (paused && !tell_pause(w, e)) ||
+        (!paused && l.max == 0 && !is_set_to_nothing(w, full, &is_nothing, e)))
         return false;
-    } else {
+    if (!paused)
         tell_full(w, &l, is_nothing);
-    }
     json_decref(w->limit);
     w->limit = js_pack("{s:s, s:o, s:f, s:f, s:s}", "name", l.name, "owner", json_text(l.owner),
                        "max", l.max, "used", l.used, "unit", l.usd ? "usd" : "runs");

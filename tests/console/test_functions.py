@@ -115,15 +115,18 @@ def limit(api, name, owner=None):
 
 def test_limits(api):
     creator = str(uuid.uuid4())
-    rule = limit(api, "fn/test-limited")
+    rule = limit(api, "test-limited")
     assert (rule["max"], rule["declared"], rule["set"], rule["per"], rule["functions"]) == (2, 2, None, "owner", ["test-limited"])
     held = run_of(api, send(api, "test/limited", creator, ms=60000), "running")["run_id"]
-    own = api.engine.wait_until(lambda: limit(api, "fn/test-limited", creator), 20, "its owner's row")
+    own = api.engine.wait_until(lambda: limit(api, "test-limited", creator), 20, "its owner's row")
     assert (own["used"], own["max"]) == (1, 2)
-    assert api.post("/v1/limits", {"name": "fn/test-limited", "owner": creator, "max": 7}).status == 200
-    assert (limit(api, "fn/test-limited", creator)["max"], limit(api, "fn/test-limited", creator)["set"]) == (7, 7)
-    assert api.post("/v1/limits", {"name": "fn/test-limited", "owner": creator, "max": None}).status == 200
-    assert limit(api, "fn/test-limited", creator)["set"] is None
+    assert api.post("/v1/limits", {"name": "test-limited", "owner": creator, "max": 7}).status == 200
+    assert (limit(api, "test-limited", creator)["max"], limit(api, "test-limited", creator)["set"]) == (7, 7)
+    for name in ("fn/test-limited", "fn/test-limited:$"):  # as Redis has it
+        assert api.post("/v1/limits", {"name": name, "owner": creator, "max": None}).status == 200
+    made = [a for a in api.get("/v1/audit?target=test-limited").data if a["details"]["owner"] == creator]
+    assert [a["action"] for a in made] == ["limit.clear", "limit.clear", "limit.set"]
+    assert limit(api, "test-limited", creator)["set"] is None
     assert api.post("/v1/weights", {"owner": creator, "weight": 2.5}).status == 200
     assert [w["weight"] for w in api.get("/v1/weights").data if w["owner"] == creator] == [2.5]
     assert api.post("/v1/weights", {"owner": creator, "weight": None}).status == 200
@@ -135,6 +138,16 @@ def test_limits(api):
     assert len(doing) == 1 and doing[0]["function_id"] == "test-limited" and doing[0]["creator_id"] == creator
     assert workers[0]["threads"] >= workers[0]["busy"] and "test-echo" in workers[0]["functions"]
     api.post(f"/v1/runs/{held}/cancel")
+
+
+def test_a_function_that_is_called_as_a_shared_limit_keeps_its_whole_name(api):
+    creator = str(uuid.uuid4())
+    names = {x["name"] for x in api.get("/v1/limits").data}
+    assert {n for n in names if n.startswith("fn/")} == {"fn/test-crowd"} and "test-crowd" in names
+    for name, owner in (("fn/test-crowd", creator), ("test-crowd", None)):
+        for most in (7, None):
+            assert api.post("/v1/limits", {"name": name, "owner": owner, "max": most}).status == 200
+        assert len(api.get(f"/v1/audit?target={name.replace('/', '%2F')}").data) == 2
 
 
 @pytest.mark.parametrize("path, body, field", [
@@ -155,7 +168,7 @@ def test_owners_who_run_are_shown_however_many_maxima_are_set(api):
     api.engine.value("""with made as (insert into chronos.controls (kind, name, value, part)
         select 'limit', 'fn/test-limited:' || gen_random_uuid(), '7', 0 from generate_series(1, 600) returning 1) select count(*) from made""")
     try:
-        assert api.engine.wait_until(lambda: limit(api, "fn/test-limited", creator), 20, "its owner's row")["used"] == 1
+        assert api.engine.wait_until(lambda: limit(api, "test-limited", creator), 20, "its owner's row")["used"] == 1
         assert sum(x["set"] == 7 for x in api.get("/v1/limits").data) >= 600
     finally:
         api.engine.value("with gone as (delete from chronos.controls where name like 'fn/test-limited:%' returning 1) select count(*) from gone")

@@ -11,7 +11,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export function creatorField(ctx, onchange, {label = "Creator"} = {}) {
     const listId = unique("creators");
     const list = h("datalist", {id: listId});
-    const input = h("input", {type: "text", id: "creator", list: listId, spellcheck: "false", autocomplete: "off", placeholder: "Creator id", value: ctx.query.creator ?? lastCreator(), class: "mono"});
+    const input = h("input", {
+        type: "text", id: "creator", list: listId, spellcheck: "false", autocomplete: "off", placeholder: "Creator id",
+        value: ctx.query.creator ?? lastCreator(), class: "mono"});
     const el = field(label, input, {cls: "grow"});
     let known = input.value.trim();
     const wrong = () => input.value.trim() !== "" && !UUID.test(input.value.trim());
@@ -26,7 +28,8 @@ export function creatorField(ctx, onchange, {label = "Creator"} = {}) {
     };
     input.addEventListener("change", take);
     input.addEventListener("input", () => UUID.test(input.value.trim()) && take());
-    get("/v1/overview", null, {signal: ctx.signal}).then((o) => fill(list, o.creators.filter((c) => c.creator_id).map((c) => h("option", {value: c.creator_id})))).catch(() => {});
+    get("/v1/overview", null, {signal: ctx.signal})
+        .then((o) => fill(list, o.creators.filter((c) => c.creator_id).map((c) => h("option", {value: c.creator_id})))).catch(() => {});
     return {el: h("div", {class: "row grow"}, el, list), value: () => (UUID.test(known) ? known : ""), wrong, need: (text) => {
         el.setError(text);
         input.focus();

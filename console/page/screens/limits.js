@@ -14,7 +14,8 @@ const counted = (l) => (l.per === "owner" ? "each creator" : l.per === "key" ? "
 
 export function limits(ctx) {
     const body = h("div", {class: "stack"});
-    fill(ctx.el, head("Limits", {sub: "What functions declare, and what was set here in its place. A change holds at once; runs that have begun go on."}), body);
+    fill(ctx.el, head("Limits", {sub: "What functions declare, and what was set here in its place. A change holds at once; runs that have begun go on."}),
+        body);
     const it = view(ctx, body, {
         every: 5000, on: ["run"],
         load: async (signal) => {
@@ -33,7 +34,9 @@ function limitPanel(ctx, list, after) {
     const rules = list.filter((l) => l.owner === null);
     const rows = rules.flatMap((rule) => [rule, ...list.filter((l) => l.owner !== null && l.name === rule.name).sort((a, b) => b.used - a.used)]);
     return panel("Limits and budgets", scroll("Limits and budgets", h("table", null,
-        h("thead", null, h("tr", null, ["Limit", "Counted for"].map((n) => h("th", {scope: "col"}, n)), ["Used", "Most"].map((n) => h("th", {scope: "col", class: "num"}, n)), h("th", {scope: "col"}, "Functions"), ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
+        h("thead", null, h("tr", null, ["Limit", "Counted for"].map((n) => h("th", {scope: "col"}, n)),
+            ["Used", "Most"].map((n) => h("th", {scope: "col", class: "num"}, n)), h("th", {scope: "col"}, "Functions"),
+            ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
         h("tbody", null, rows.map((l) => limitRow(ctx, l, after))))), {flush: true});
 }
 
@@ -43,12 +46,17 @@ function limitRow(ctx, l, after) {
     return h("tr", {"data-limit": l.name, "data-owner": l.owner ?? ""},
         h("td", null, l.owner === null ? l.name : h("span", {class: "soft"}, l.name)),
         h("td", null, l.owner === null ? h("span", {class: "soft"}, counted(l)) : h("span", {class: "mono small nowrap"}, l.owner)),
-        h("td", {class: "num"}, used ? [inUnit(l.used, l.unit), bar(l.used, l.max, {label: `Used of ${l.name} ${l.owner ?? ""}`, cls: l.used >= l.max ? "full" : ""})] : "–"),
-        h("td", {class: "num"}, most, l.set !== null && h("div", {class: "small soft"}, l.declared === null ? "set here" : `set here, declared ${inUnit(l.declared, l.unit)}`)),
-        h("td", {class: "small soft", title: l.functions.join(", ")}, l.functions.slice(0, SHOWN).join(", "), l.functions.length > SHOWN && ` and ${count(l.functions.length - SHOWN)} more`),
+        h("td", {class: "num"}, used
+            ? [inUnit(l.used, l.unit), bar(l.used, l.max, {label: `Used of ${l.name} ${l.owner ?? ""}`, cls: l.used >= l.max ? "full" : ""})] : "–"),
+        h("td", {class: "num"}, most,
+            l.set !== null && h("div", {class: "small soft"}, l.declared === null ? "set here" : `set here, declared ${inUnit(l.declared, l.unit)}`)),
+        h("td", {class: "small soft", title: l.functions.join(", ")}, l.functions.slice(0, SHOWN).join(", "),
+            l.functions.length > SHOWN && ` and ${count(l.functions.length - SHOWN)} more`),
         ctx.mayChange && h("td", {class: "num"}, h("div", {class: "nowrap"},
-            (l.per === null || l.owner !== null) && button("Change…", () => change(l, after), {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${l.name} ${l.owner ?? ""}`.trim()}), " ",
-            l.owner === null && l.per !== null && button("For one…", () => forOne(l, after), {cls: "small", id: idOf("for-one", l.name), "aria-label": `Set ${l.name} for one ${l.per === "owner" ? "creator" : "key"}`}))));
+            (l.per === null || l.owner !== null) && button("Change…", () => change(l, after),
+                {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${l.name} ${l.owner ?? ""}`.trim()}), " ",
+            l.owner === null && l.per !== null && button("For one…", () => forOne(l, after),
+                {cls: "small", id: idOf("for-one", l.name), "aria-label": `Set ${l.name} for one ${l.per === "owner" ? "creator" : "key"}`}))));
 }
 
 /* "" is null: as it was before anybody set it. undefined, and said, when it is no number within the bounds. */
@@ -115,11 +123,14 @@ async function forOne(l, after) {
 /* ---- weights ---- */
 function weightPanel(ctx, weights, after) {
     const actions = ctx.mayChange && button("Set a weight…", () => weigh(null, after), {cls: "small", id: "weigh"});
-    return panel("Weights", weights.length === 0 ? empty("All creators take turns alike", "One with the weight 2 gets two turns for one of the others.", {picture: "limits", compact: true})
+    return panel("Weights", weights.length === 0
+        ? empty("All creators take turns alike", "One with the weight 2 gets two turns for one of the others.", {picture: "limits", compact: true})
         : scroll("Weights", h("table", null,
-            h("thead", null, h("tr", null, h("th", {scope: "col"}, "Creator"), h("th", {scope: "col", class: "num"}, "Weight"), ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
+            h("thead", null, h("tr", null, h("th", {scope: "col"}, "Creator"), h("th", {scope: "col", class: "num"}, "Weight"),
+                ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
             h("tbody", null, weights.map((w) => h("tr", {"data-weight": w.owner}, h("td", {class: "mono"}, w.owner), h("td", {class: "num"}, String(w.weight)),
-                ctx.mayChange && h("td", {class: "num"}, button("Change…", () => weigh(w, after), {cls: "small", id: idOf("weigh", w.owner), "aria-label": `Change the weight of ${w.owner}`}))))))),
+                ctx.mayChange && h("td", {class: "num"}, button("Change…", () => weigh(w, after),
+                    {cls: "small", id: idOf("weigh", w.owner), "aria-label": `Change the weight of ${w.owner}`}))))))),
     {actions, flush: weights.length > 0});
 }
 

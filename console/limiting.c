@@ -28,6 +28,18 @@ struct table {
     int partitions;
 };
 
+static struct table new_table(void)
+{
+    return (struct table){.list = json_array(), .places = json_object(), .set = json_object()};
+}
+
+static void release(struct table *t)
+{
+    json_decref(t->list);
+    json_decref(t->places);
+    json_decref(t->set);
+}
+
 static const char *place_name(char out[NAME_SIZE], const char *name, const char *owner)
 {
     (void)snprintf(out, NAME_SIZE, "%s %s", name, owner != NULL ? owner : "");
@@ -268,16 +280,40 @@ static bool gather(struct table *t, struct desk *d, struct err *e)
     return ask_used(t, d, e);
 }
 
+static const char *shown_name(const struct table *t, const char *name)
+{
+    return strncmp(name, "fn/", 3) == 0 && find_row(t, name + 3, NULL) == NULL ? name + 3 : name;
+}
+
+static void show_names(const struct table *t)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach (t->list, i, row) {
+        const char *name = js_str(row, "name");
+        (void)json_object_set_new(row, "name", json_string(shown_name(t, name)));
+    }
+}
+
 json_t *limits_list(struct desk *d, struct err *e)
 {
-    struct table t = {.list = json_array(), .places = json_object(), .set = json_object()};
+    struct table t = new_table();
     bool ok = gather(&t, d, e);
-    json_decref(t.places);
-    json_decref(t.set);
-    if (ok)
-        return t.list;
-    json_decref(t.list);
-    return NULL;
+    show_names(&t);
+    json_t *list = ok ? json_incref(t.list) : NULL;
+    release(&t);
+    return list;
+}
+
+bool limit_shown(struct desk *d, const char *name, char out[LIMIT_SHOWN_SIZE], struct err *e)
+{
+    char whole[NAME_SIZE];
+    struct table t = new_table();
+    bool ok = read_declared(&t, d, e);
+    (void)snprintf(whole, sizeof(whole), "%.*s", (int)strcspn(name, ":"), name); /* none has one */
+    (void)snprintf(out, LIMIT_SHOWN_SIZE, "%s", shown_name(&t, whole));
+    release(&t);
+    return ok;
 }
 
 json_t *weights_list(struct desk *d, struct err *e)
@@ -307,12 +343,14 @@ static bool set(struct desk *d, const void *what, struct carrier *ret, struct er
 
 json_t *limit_set(struct desk *d, const char *name, const char *owner, long long max, struct err *e)
 {
-    char text[24];
+    char text[24], shown[LIMIT_SHOWN_SIZE];
+    if (!limit_shown(d, name, shown, e)) /* the audit has one name of it, however it was told */
+        return NULL;
     (void)snprintf(text, sizeof(text), "%lld", max);
     struct order o = {
         max >= 0 ? "set_limit" : "clear_limit", {name, owner, text}, max >= 0 ? 3 : 2};
     return change_make(
-        d, set, &o, max >= 0 ? "limit.set" : "limit.clear", name,
+        d, set, &o, max >= 0 ? "limit.set" : "limit.clear", shown,
         js_pack("{s:s*, s:o}", "owner", owner, "max", max >= 0 ? json_integer(max) : json_null()),
         max >= 0 ? "the limit is set" : "the limit is as its functions declare it", e);
 }

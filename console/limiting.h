@@ -3,6 +3,13 @@
 
 #include "desk.h"
 
+enum { LIMIT_SHOWN_SIZE = 300 };
+
+/* What people call the limit that is "fn/x:8c0e…", "fn/x:$", "fn/x" or "x" in Redis, in a manifest or in what somebody sent: x, the id of
+ * the function whose own it is; a shared one has its name. A function that is called as a shared limit is stays fn/x, since x is
+ * the other. */
+bool limit_shown(struct desk *d, const char *name, char out[LIMIT_SHOWN_SIZE], struct err *e);
+
 json_t *limits_list(struct desk *d, struct err *e);
 /* Owners whose turns do not count 1. */
 json_t *weights_list(struct desk *d, struct err *e);

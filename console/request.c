@@ -54,6 +54,46 @@ bool request_decode_query(struct request *r)
     return !r->long_query && r->bad_query == NULL;
 }
 
+bool request_is_known(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+        if (n == len && memcmp(p, name, n) == 0)
+            return true;
+        p += n + strspn(p + n, ", ");
+    }
+    return false;
+}
+
+static void reply_unknown(struct request *r, const char *what, const char *list, const char *name)
+{
+    if (*list == '\0')
+        reply_error(r, 400, "invalid_input", name, "%.64s is not known: this takes no %s", name,
+                    what);
+    else
+        reply_error(r, 400, "invalid_input", name, "%.64s is not known in the %s; there are %s",
+                    name, what, list);
+}
+
+static enum MHD_Result check_name(void *cls, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    struct request *r = cls;
+    const char *list = r->route->query != NULL ? r->route->query : "";
+    if (request_is_known(list, key))
+        return MHD_YES;
+    reply_unknown(r, "query", list, key);
+    return MHD_NO;
+}
+
+bool request_check_query(struct request *r)
+{
+    if (strncmp(request_route(r), "/v1/", 4) == 0)
+        (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, check_name, r);
+    return r->reply.status == 0;
+}
+
 const char *request_part_name(const struct request *r, int part, char out[PART_NAME_SIZE])
 {
     const char *p = r->route != NULL ? r->route->pattern : "";
@@ -120,15 +160,29 @@ json_t *request_json(struct request *r, const char *root)
     return j;
 }
 
+static bool check_fields(struct request *r, const json_t *body)
+{
+    const char *name, *list = r->route->fields;
+    json_t *v;
+    json_object_foreach ((json_t *)body, name, v) {
+        if (list != NULL && !request_is_known(list, name)) {
+            reply_unknown(r, "body", list, name);
+            return false;
+        }
+    }
+    return true;
+}
+
 json_t *request_object(struct request *r)
 {
     if (r->body.len == 0)
         return json_object();
-    json_t *j = request_json(r, "");
-    if (j == NULL || json_is_object(j))
-        return j;
+    auto_json *j = request_json(r, "");
+    if (j == NULL)
+        return NULL;
+    if (json_is_object(j))
+        return check_fields(r, j) ? steal(&j) : NULL;
     reply_error(r, 400, "invalid_json", "body", "the body must be a JSON object");
-    json_decref(j);
     return NULL;
 }
 

@@ -82,6 +82,11 @@ const char *request_query(const struct request *r, const char *name);
 /* Before values of the query are asked for. Answers 400 and returns false when they cannot be read. */
 bool request_decode_query(struct request *r);
 
+/* Whether a list, as "after, before", has the name. */
+bool request_is_known(const char *list, const char *name);
+/* Of a route of /v1: answers 400 and returns false when the query holds what the route does not know. */
+bool request_check_query(struct request *r);
+
 /* A number in the query, or `otherwise`; false (and answered) when it is none within the bounds. */
 bool request_number(struct request *r, const char *name, long long min, long long max,
                     long long otherwise, long long *ret);
@@ -93,7 +98,8 @@ bool request_uuid(struct request *r, const char *name, const char **ret);
  * The path to that begins with `root` when the body is one object. */
 json_t *request_json(struct request *r, const char *root);
 
-/* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one. */
+/* The body as a JSON object; an empty one when there is no body. NULL (and answered) when it is not one, or holds what the route does
+ * not know. */
 json_t *request_object(struct request *r);
 
 /* Decodes %XX in place; false: an escape is malformed, or hides a control byte, or the whole is no UTF-8. */

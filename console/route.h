@@ -16,6 +16,8 @@ struct route {
     enum access access; /* what the caller must have shown */
     void (*handle)(struct request *r);
     const char *summary;
+    /* Of /v1 only, where a word that is misspelt is refused: "after, before". NULL: there are none in the query; of the body nobody asks. */
+    const char *query, *fields;
     bool quick; /* needs neither store and answers at once: done by the thread that reads */
     bool
         cross_site; /* may be called by pages of other sites, as it takes no cookie; they may read its answers */

@@ -23,7 +23,9 @@ static void set_mode(struct request *r, const char *mode)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    api_answer(r, &d, function_pause(&d, r->parts[0], mode, &e), &e);
+    auto_json *body = request_object(r);
+    if (body != NULL)
+        api_answer(r, &d, function_pause(&d, r->parts[0], mode, &e), &e);
 }
 
 static void pause_function(struct request *r)
@@ -54,7 +56,9 @@ static void retire(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    api_answer(r, &d, function_retire(&d, r->parts[0], &e), &e);
+    auto_json *body = request_object(r);
+    if (body != NULL)
+        api_answer(r, &d, function_retire(&d, r->parts[0], &e), &e);
 }
 
 /* ---- limits ---- */
@@ -115,28 +119,31 @@ const struct route routes_functions[] = {
     {"GET", "/v1/functions/{id}", ACCESS_READ, get_function, "One function",
      .name_of_data = "Function"},
     {"POST", "/v1/functions/{id}/pause", ACCESS_ADMIN, pause_function,
-     "No run of it gets a slot any more; begun ones stop after their step", .name_of_data = "Done"},
+     "No run of it gets a slot any more; begun ones stop after their step", .fields = "",
+     .name_of_data = "Done"},
     {"POST", "/v1/functions/{id}/drain", ACCESS_ADMIN, drain_function,
-     "No run of it begins; begun ones end", .name_of_data = "Done"},
+     "No run of it begins; begun ones end", .fields = "", .name_of_data = "Done"},
     {"POST", "/v1/functions/{id}/resume", ACCESS_ADMIN, resume_function,
-     "Takes back pause and drain", .name_of_data = "Done"},
+     "Takes back pause and drain", .fields = "", .name_of_data = "Done"},
     {"POST", "/v1/functions/{id}/trigger", ACCESS_ADMIN, trigger,
      "Starts it now: a scheduled one as its schedule does (without data), others with data",
-     .name_of_data = "Done"},
+     .fields = "data", .name_of_data = "Done"},
     {"POST", "/v1/functions/{id}/retire", ACCESS_ADMIN, retire,
      "Ends a function that no worker executes any more: it is forgotten, its live runs are "
      "cancelled",
-     .name_of_data = "Done"},
+     .fields = "", .name_of_data = "Done"},
     {"GET", "/v1/limits", ACCESS_READ, list_limits,
      "Limits: maxima, who has set them, and what is used", .name_of_data = "Limit"},
     {"POST", "/v1/limits", ACCESS_ADMIN, set_limit,
-     "Another maximum for a limit, or for one owner's; null: as declared", .name_of_data = "Done"},
+     "Another maximum for a limit, or for one owner's; null: as declared",
+     .fields = "name, owner, max", .name_of_data = "Done"},
     {"POST", "/v1/budgets", ACCESS_ADMIN, set_budget,
      "What an owner's runs may cost in an hour, in US dollars; null: as set for all",
-     .name_of_data = "Done"},
+     .fields = "owner, usd", .name_of_data = "Done"},
     {"GET", "/v1/weights", ACCESS_READ, list_weights, "Whose turns count more or less than 1",
      .name_of_data = "Weight"},
     {"POST", "/v1/weights", ACCESS_ADMIN, set_weight,
-     "How many turns an owner gets compared with others; null: 1", .name_of_data = "Done"},
+     "How many turns an owner gets compared with others; null: 1", .fields = "owner, weight",
+     .name_of_data = "Done"},
     {0},
 };

@@ -9,6 +9,8 @@
 #include "steer.h"
 #include "when.h"
 
+#define FILTER "function, status, creator, after, before, q, event_name"
+
 /* ---- reading ---- */
 
 static void list_events(struct request *r)
@@ -102,14 +104,18 @@ static void retry(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    api_answer(r, &d, run_retry(&d, r->parts[0], &e), &e);
+    auto_json *body = request_object(r);
+    if (body != NULL)
+        api_answer(r, &d, run_retry(&d, r->parts[0], &e), &e);
 }
 
 static void replay(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    api_answer(r, &d, run_replay(&d, r->parts[0], &e), &e);
+    auto_json *body = request_object(r);
+    if (body != NULL)
+        api_answer(r, &d, run_replay(&d, r->parts[0], &e), &e);
 }
 
 /* ---- many ---- */
@@ -147,19 +153,12 @@ static bool read_when(struct request *r, const json_t *filter, const char *name,
 /* A word that is misspelt would mean many more runs than were meant. */
 static bool check_words(struct request *r, const json_t *filter)
 {
-    static const char *const known[] = {"function", "status", "creator",   "after",
-                                        "before",   "q",      "event_name"};
     const char *name;
     json_t *v;
     json_object_foreach ((json_t *)filter, name, v) {
-        bool found = false;
-        for (size_t i = 0; i < ARRAY_LEN(known); i++)
-            found = found || strcmp(known[i], name) == 0;
-        if (!found) {
+        if (!request_is_known(FILTER, name)) {
             reply_error(r, 400, "invalid_input", "filter",
-                        "filter.%.64s is not known; there are function, status, creator, after, "
-                        "before, q, event_name",
-                        name);
+                        "filter.%.64s is not known; there are " FILTER, name);
             return false;
         }
     }
@@ -181,13 +180,31 @@ static bool read_filter(struct request *r, const json_t *filter, struct run_filt
            read_when(r, filter, "before", &f->before_ms);
 }
 
-static bool read_dry_run(struct request *r, const json_t *body, bool *ret)
+static bool read_flag(struct request *r, const json_t *body, const char *name, bool otherwise,
+                      bool *ret)
 {
-    const json_t *v = json_object_get(body, "dry_run");
-    *ret = !json_is_false(v);
+    const json_t *v = json_object_get(body, name);
+    *ret = v != NULL ? json_is_true(v) : otherwise;
     if (v == NULL || json_is_boolean(v))
         return true;
-    reply_error(r, 400, "invalid_input", "dry_run", "dry_run must be true or false");
+    reply_error(r, 400, "invalid_input", name, "%s must be true or false", name);
+    return false;
+}
+
+/* All of the runs are never meant by leaving a word out. */
+static bool check_meant(struct request *r, const struct run_filter *f, bool all)
+{
+    bool is_empty = f->function == NULL && f->status == NULL && f->creator == NULL &&
+                    f->event_name == NULL && f->q == NULL && f->after_ms == 0 && f->before_ms == 0;
+    if (is_empty == all)
+        return true;
+    if (all)
+        reply_error(r, 400, "invalid_input", "all",
+                    "\"all\": true and a filter exclude each other");
+    else
+        reply_error(r, 400, "invalid_input", "filter",
+                    "filter must say which runs, as {\"status\": \"failed\"}; for all of them send "
+                    "\"all\": true in its place");
     return false;
 }
 
@@ -197,12 +214,14 @@ static void bulk(struct request *r)
     struct err e = {0};
     struct run_filter f = {0};
     enum bulk_action action;
-    bool dry;
+    bool dry, all;
     long limit = 1000;
     const char *reason;
     auto_json *body = request_object(r);
     if (body == NULL || !read_action(r, body, &action) ||
-        !read_filter(r, json_object_get(body, "filter"), &f) || !read_dry_run(r, body, &dry) ||
+        !read_filter(r, json_object_get(body, "filter"), &f) ||
+        !read_flag(r, body, "all", false, &all) || !check_meant(r, &f, all) ||
+        !read_flag(r, body, "dry_run", true, &dry) ||
         !api_text(r, body, "reason", false, &reason) ||
         (json_object_get(body, "limit") != NULL && !api_whole(r, body, "limit", 1, 10000, &limit)))
         return;
@@ -212,14 +231,16 @@ static void bulk(struct request *r)
 
 const struct route routes_runs[] = {
     {"GET", "/v1/events", ACCESS_READ, list_events, "Events, newest first",
-     .name_of_data = "Event"},
+     .query = "name, received_after, received_before, limit, cursor", .name_of_data = "Event"},
     {"GET", "/v1/events/{id}", ACCESS_READ, get_event, "One event", .name_of_data = "Event"},
     {"GET", "/v1/events/{id}/runs", ACCESS_READ, get_runs_of_event,
      "The runs that it started, with their outputs", .name_of_data = "Run"},
     {"GET", "/v1/runs", ACCESS_READ, list_runs,
-     "Runs, newest first: live ones and those that have ended", .name_of_data = "Run"},
+     "Runs, newest first: live ones and those that have ended", .query = FILTER ", limit, cursor",
+     .name_of_data = "Run"},
     {"POST", "/v1/runs/bulk", ACCESS_ADMIN, bulk,
-     "The same for all runs that fit a filter; first without doing it", .name_of_data = "Bulk"},
+     "The same for all runs that fit a filter; first without doing it",
+     .fields = "action, filter, all, dry_run, limit, reason", .name_of_data = "Bulk"},
     {"GET", "/v1/runs/{id}", ACCESS_READ, get_run, "One run with its steps and their attempts",
      .name_of_data = "RunDetail"},
     {"DELETE", "/v1/runs/{id}", ACCESS_ADMIN, delete_run,
@@ -229,10 +250,11 @@ const struct route routes_runs[] = {
      "Why it is not running: what blocks it, who holds that, its place, since when",
      .name_of_data = "Why"},
     {"POST", "/v1/runs/{id}/cancel", ACCESS_ADMIN, cancel, "Ends it before its time",
-     .name_of_data = "Done"},
+     .fields = "reason", .name_of_data = "Done"},
     {"POST", "/v1/runs/{id}/retry", ACCESS_ADMIN, retry,
-     "Goes on with it from the step that failed, as a new run", .name_of_data = "Done"},
+     "Goes on with it from the step that failed, as a new run", .fields = "",
+     .name_of_data = "Done"},
     {"POST", "/v1/runs/{id}/replay", ACCESS_ADMIN, replay,
-     "Runs it again from the start, as a new run", .name_of_data = "Done"},
+     "Runs it again from the start, as a new run", .fields = "", .name_of_data = "Done"},
     {0},
 };

@@ -86,6 +86,6 @@ const struct route routes_stream[] = {
      "Server-sent events: run (RunMessage), event (EventMessage), workers ([Worker]), overview "
      "(Overview), reset (what came "
      "before is lost: ask again)",
-     .quick = true},
+     .query = "topics, run", .quick = true},
     {0},
 };

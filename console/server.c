@@ -299,8 +299,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         x = *context = begin(s, connection, url, method);
         if (route_find(&x->request) && x->request.route->quick)
             buf_init(&x->request.body, QUICK_BODY_BYTES);
-        if (x->request.reply.status == 0 && request_decode_query(&x->request))
-            (void)admit(&x->request);
+        if (x->request.reply.status == 0 && request_decode_query(&x->request) && admit(&x->request))
+            (void)request_check_query(&x->request);
         return MHD_YES;
     }
     if (atomic_load(&x->stage) == ANSWERED)

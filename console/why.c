@@ -7,6 +7,7 @@
 #include "describe.h"
 #include "js.h"
 #include "key.h"
+#include "limiting.h"
 #include "row.h"
 #include "runs.h"
 #include "workers.h"
@@ -22,7 +23,7 @@ struct why {
     json_t *limit, *holders;
     json_int_t position, length, ahead; /* below 0 = none */
     int64_t since_ms;
-    char reason[600];
+    char reason[1200];
 };
 
 static json_t *holder_of(const char *id, const struct description *x)
@@ -49,36 +50,97 @@ static bool add_holders(struct why *w, const redisReply *held, struct err *e)
     return true;
 }
 
+/* A limit as limits_list gives it. */
+struct limit {
+    char name[LIMIT_SHOWN_SIZE];
+    const char *owner; /* NULL: counted over all */
+    bool usd;
+    double max, used;
+};
+
+/* "fn/x:8c0e…": no name has a colon. */
+static bool split(struct desk *d, struct limit *l, const char *full, struct err *e)
+{
+    const char *colon = strchr(full, ':');
+    l->owner = colon != NULL ? colon + 1 : NULL;
+    return limit_shown(d, full, l->name, e);
+}
+
 static double in_unit(const redisReply *number, bool usd)
 {
     double v = strtod(number->str, NULL);
     return usd ? v / 1e6 : v;
 }
 
-static void tell_limit(struct why *w, const redisReply *r)
+static bool tell_pause(struct why *w, struct err *e)
 {
-    const char *name = r->element[0]->str;
-    bool usd = strcmp(r->element[3]->str, "runs") != 0;
-    double max = in_unit(r->element[1], usd), used = in_unit(r->element[2], usd);
-    if (*name == '\0') {
+    char prefix[PREFIX_SIZE], key[KEY_SIZE];
+    key_prefix(w->x.partition, prefix);
+    auto_reply *r =
+        kv_cmd(w->d->kv, e, "HGET %s pause/%s", key2(key, prefix, "controls"), w->x.function);
+    if (r == NULL)
+        return false;
+    bool drained = r->type == REDIS_REPLY_STRING && strcmp(r->str, "drain") == 0;
+    (void)snprintf(w->reason, sizeof(w->reason),
+                   "an operator has %s the function %s; chronosctl resume %s lets its runs %s",
+                   drained ? "drained" : "paused", w->x.function, w->x.function,
+                   drained ? "begin" : "go on");
+    return true;
+}
+
+/* By an operator. A partition's share of what all share may be 0, too. */
+static bool is_set_to_nothing(struct why *w, const char *full, bool *ret, struct err *e)
+{
+    auto_result *r = DB_QUERY(w->d->db, e, "list_overrides");
+    *ret = false;
+    for (int i = 0; r != NULL && !*ret && i < PQntuples(r); i++)
+        *ret = strcmp(db_text(r, i, "kind"), "limit") == 0 &&
+               strcmp(db_text(r, i, "name"), full) == 0 && db_int(r, i, "value", -1) == 0;
+    return r != NULL;
+}
+
+static void tell_full(struct why *w, const struct limit *l, bool is_nothing)
+{
+    const char *owner = l->owner != NULL ? l->owner : "", *space = *owner != '\0' ? " " : "",
+               *of = *owner != '\0'     ? " of "
+                     : l->owner != NULL ? " of nobody" /* of events that name no creator */
+                                        : "";
+    if (is_nothing)
+        (void)snprintf(w->reason, sizeof(w->reason),
+                       "an operator has set the limit %s%s%s to 0, which admits nobody; chronosctl "
+                       "limits %s%s%s --clear takes that back",
+                       l->name, of, owner, l->name, space, owner);
+    else if (l->usd)
+        (void)snprintf(w->reason, sizeof(w->reason),
+                       "the %s%s%s is used up: $%.2f of $%.2f in the last hour", l->name, of, owner,
+                       l->used, l->max);
+    else
+        (void)snprintf(w->reason, sizeof(w->reason), "the limit %s%s%s is full: %.0f of %.0f %s",
+                       l->name, of, owner, l->used, l->max,
+                       l->max == 1 ? "run holds it" : "runs hold it");
+}
+
+static bool tell_limit(struct why *w, const redisReply *r, struct err *e)
+{
+    const char *full = r->element[0]->str;
+    if (*full == '\0') {
         (void)snprintf(w->reason, sizeof(w->reason),
                        "it is next: there is room, and its turn comes in a moment");
-        return;
+        return true;
     }
-    if (strncmp(name, "paused/", 7) == 0) {
-        (void)snprintf(w->reason, sizeof(w->reason),
-                       "the function %s is paused or drained by an operator", w->x.function);
-    } else if (usd) {
-        (void)snprintf(w->reason, sizeof(w->reason),
-                       "the budget %s is used up: $%.2f of $%.2f in the last hour", name, used,
-                       max);
-    } else {
-        (void)snprintf(w->reason, sizeof(w->reason), "the limit %s is full: %.0f of %.0f run", name,
-                       used, max);
-    }
+    struct limit l = {.usd = strcmp(r->element[3]->str, "runs") != 0};
+    l.max = in_unit(r->element[1], l.usd);
+    l.used = in_unit(r->element[2], l.usd);
+    bool paused = strncmp(full, "paused/", 7) == 0, is_nothing = false;
+    if (!split(w->d, &l, full, e) || (paused && !tell_pause(w, e)) ||
+        (!paused && l.max == 0 && !is_set_to_nothing(w, full, &is_nothing, e)))
+        return false;
+    if (!paused)
+        tell_full(w, &l, is_nothing);
     json_decref(w->limit);
-    w->limit = js_pack("{s:o, s:f, s:f, s:s}", "name", json_text(name), "max", max, "used", used,
-                       "unit", usd ? "usd" : "runs");
+    w->limit = js_pack("{s:s, s:o, s:f, s:f, s:s}", "name", l.name, "owner", json_text(l.owner),
+                       "max", l.max, "used", l.used, "unit", l.usd ? "usd" : "runs");
+    return true;
 }
 
 static bool ask_wait(struct why *w, struct err *e)
@@ -97,7 +159,8 @@ static bool ask_wait(struct why *w, struct err *e)
         (void)snprintf(w->reason, sizeof(w->reason), "it has just gone on");
         return true;
     }
-    tell_limit(w, r);
+    if (!tell_limit(w, r, e))
+        return false;
     w->position = r->element[4]->integer + 1;
     w->length = r->element[5]->integer;
     w->ahead = r->element[6]->integer;

@@ -20,20 +20,10 @@ const json_t *bulk_ids(const json_t *data, size_t max_ids, struct err *e)
     return ids;
 }
 
-static const char *uuid_of(const json_t *data, const char *field, struct err *e)
-{
-    const char *text = js_str(data, field);
-    if (js_get(data, field) == NULL)
-        return err_null(e, ERR_INPUT, "%s is missing", field);
-    if (text == NULL || !is_uuid(text))
-        return err_null(e, ERR_INPUT, "%s is not a UUID", field);
-    return text;
-}
-
 bool bulk_of_event(const json_t *data, size_t max_ids, struct bulk *ret, struct err *e)
 {
-    struct bulk b = {.operation = uuid_of(data, "operationId", e)};
-    if (b.operation == NULL || (b.creator = uuid_of(data, "creatorId", e)) == NULL)
+    struct bulk b = {.operation = event_uuid(data, "operationId", e)};
+    if (b.operation == NULL || (b.creator = event_uuid(data, "creatorId", e)) == NULL)
         return false;
     if (js_get(data, "videoIds") != NULL && (b.ids = bulk_ids(data, max_ids, e)) == NULL)
         return false;

@@ -31,21 +31,45 @@ bool video_source_parse(const char *name, enum video_source *ret)
 
 /* ---- what the event says ---- */
 
-static const char *uuid_field(const json_t *data, const char *field, struct err *e)
+/* The table that has the ids of a field; NULL: who knows. */
+static const char *table_of(const char *field)
+{
+    static const struct {
+        const char *field, *table;
+    } known[] = {
+        {"videoId", "public.videos"},
+        {"creatorId", "public.creators"},
+        {"operationId", "public.bulk_operations"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(known[i].field, field) == 0)
+            return known[i].table;
+    }
+    return NULL;
+}
+
+const char *event_uuid(const json_t *data, const char *field, struct err *e)
 {
     const json_t *v = js_get(data, field);
-    const char *text = json_string_value(v);
-    if (v == NULL || (text != NULL && *text == '\0'))
-        return err_null(e, ERR_INPUT, "%s is missing", field);
-    if (text == NULL || !is_uuid(text))
-        return err_null(e, ERR_INPUT, "%s is not a UUID", field);
-    return text;
+    const char *text = json_string_value(v), *table = table_of(field);
+    bool missing = v == NULL || (text != NULL && *text == '\0');
+    if (!missing && text != NULL && is_uuid(text))
+        return text;
+    char where[64] = "";
+    if (table != NULL)
+        (void)snprintf(where, sizeof(where), ": %s the id of a row of %s",
+                       missing ? "send" : "take", table);
+    if (missing)
+        return err_null(e, ERR_INPUT, "%s is missing%s", field, where);
+    auto_free char *sent = js_dump(v, NULL);
+    return err_null(e, ERR_INPUT, "%s %.60s is not a UUID%s", field, sent != NULL ? sent : "",
+                    where);
 }
 
 bool video_ids(const json_t *data, struct video_ids *ret, struct err *e)
 {
-    const char *video = uuid_field(data, "videoId", e);
-    const char *creator = video != NULL ? uuid_field(data, "creatorId", e) : NULL;
+    const char *video = event_uuid(data, "videoId", e);
+    const char *creator = video != NULL ? event_uuid(data, "creatorId", e) : NULL;
     if (creator == NULL)
         return false;
     *ret = (struct video_ids){.video = video, .creator = creator};

@@ -26,6 +26,9 @@ struct video_ids {
     const char *creator;
 };
 
+/* An id that an event's data must have, as "creatorId"; borrowed. The error says what was sent, and where such ids are. */
+const char *event_uuid(const json_t *data, const char *field, struct err *e) MUST_CHECK;
+
 /* Both ids out of an event's data; an error names the field. */
 bool video_ids(const json_t *data, struct video_ids *ret, struct err *e) MUST_CHECK;
 

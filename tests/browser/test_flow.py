@@ -178,6 +178,13 @@ def test_runs_are_retried_by_filter_after_a_look(page, world):
     world.wait_until(lambda: world.value(again, owner) == 6, 30, "three new runs")
 
 
+def test_without_a_filter_all_runs_are_looked_at(page, world):
+    world.run("test/permanent", {"creatorId": str(uuid.uuid4())}, function="test-permanent", status="failed")
+    page.open("/runs").title("Runs")
+    page.click("#wholesale").wait_text("this concerns all runs", "dialog")
+    page.click_text("Look first").wait_text("Retry ", "dialog h2")
+
+
 # ---- what the application's people come for ----
 
 def test_videos_are_exported_with_progress_and_the_file_is_downloaded(page, world):
@@ -207,6 +214,13 @@ def test_what_is_said_is_found_with_its_place(page, world):
     assert page.script("return document.querySelector('.hit .at').innerText").count(":") >= 1
     page.click(".hit a").title("Dyeing with plants")
     page.wait_text("Ready")
+    page.open("/videos?tab=search").title("Videos")
+    page.wait_text("Creator, or nothing for all", "form")
+    page.empty("#creator").fill("#search-text", sample.get("question") or sample["title"]).click("#search-go")
+    page.wait(lambda: any("Dyeing with plants" in e.text for e in page.all(".hit")), "the same among all that is said")
+    page.fill("#search-text", "x").fill("#creator", "me").click("#search-go")
+    page.wait_text("A creator id is a UUID", "form")
+    assert page.all(".hit"), "what is no id asks for nothing"
 
 
 def test_a_stuck_video_is_found_and_started_again(page, world):

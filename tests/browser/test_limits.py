@@ -26,14 +26,21 @@ def set_for_one(page, name, owner, most):
 
 def test_a_limit_is_set_for_a_creator_and_taken_back(page, creator):
     page.open("/limits").title("Limits")
-    set_for_one(page, "fn/test-limited", creator, "7")
-    page.wait(lambda: "set here, declared 2" in row(page, "fn/test-limited", creator).text, "the creator's row")
-    page.click(f"#change-fn_test-limited-{creator}").find("dialog")
+    set_for_one(page, "test-limited", creator, "7")
+    page.wait(lambda: "set here, declared 2" in row(page, "test-limited", creator).text, "the creator's row")
+    page.click(f"#change-test-limited-{creator}").find("dialog")
     assert page.focused().startswith("Most runs"), "the dialog begins at its field"
     page.press("many", Keys.ENTER).wait_text("A whole number from 0", "dialog")
     page.press(Keys.CONTROL + "a", Keys.DELETE, Keys.ENTER)
     page.wait(lambda: not page.all("dialog"), "the dialog to be gone")
     page.wait(lambda: not page.all(f'tr[data-owner="{creator}"]'), "the row to be gone: nothing is set, nothing is used")
+
+
+def test_what_is_counted_for_each_is_changed_for_one_only(page):
+    page.open("/limits").title("Limits")
+    page.find('tr[data-limit="test-limited"] [id^=for-one]')
+    assert not page.all('tr[data-limit="test-limited"][data-owner=""] [id^=change]')
+    assert page.all('tr[data-limit="global"] [id^=change]') and not page.all('tr[data-limit="global"] [id^=for-one]')
 
 
 def test_a_budget_and_a_weight(page, creator):

@@ -23,6 +23,38 @@ def test_the_file_has_every_route_and_no_other(api):
     assert api.get("/openapi.json").json == DOCUMENT
 
 
+def names_told(error):
+    """What a refusal lists after "there are", or nothing."""
+    return set(error.partition("there are ")[2].split(", ")) - {""}
+
+
+V1 = [(m.upper(), p, op) for p, ops in PATHS.items() if p.startswith("/v1/") for m, op in ops.items()]
+
+
+@pytest.mark.parametrize("method, pattern, op", V1, ids=[f"{m} {p}" for m, p, _ in V1])
+def test_a_word_of_the_query_that_is_unknown_is_refused(api, method, pattern, op):
+    known = {p["name"] for p in op.get("parameters", []) if p["in"] == "query"}
+    for query in ("?bogus=1", "?bogus"):
+        refusal = is_error(api.call(method, pattern.replace("{id}", "0" * 26) + query), 400, "invalid_input")
+        assert refusal["field"] == "bogus" and "bogus" in refusal["error"] and names_told(refusal["error"]) == known
+
+
+OBJECTS = [(m, p, op) for m, p, op in V1 if m == "POST" and p != "/v1/events"]
+
+
+@pytest.mark.parametrize("method, pattern, op", OBJECTS, ids=[f"{m} {p}" for m, p, _ in OBJECTS])
+def test_a_field_of_the_body_that_is_unknown_is_refused(api, method, pattern, op):
+    known = set(op["requestBody"]["content"]["application/json"]["schema"]["properties"]) if "requestBody" in op else set()
+    refusal = is_error(api.call(method, pattern.replace("{id}", "0" * 26), {"bogus": None}), 400, "invalid_input")
+    assert refusal["field"] == "bogus" and "bogus" in refusal["error"] and names_told(refusal["error"]) == known
+
+
+def test_an_event_may_hold_what_is_not_known(api):
+    """It is as the official SDK sends it."""
+    for path in ("/e/any?bogus=1", "/v1/events"):
+        assert api.post(path, {"name": "test/unheard", "data": {}, "bogus": 1}).status == 200
+
+
 def test_functions_with_their_config_counts_and_schedules(api):
     functions = {f["id"]: f for f in api.get("/v1/functions").data}
     echo, ticking = functions["test-echo"], functions["test-ticking"]
@@ -37,13 +69,18 @@ def test_pause_and_resume(api):
     api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "pause/test-slow") == "pause", 20, "the pause")
     run = run_of(api, send(api, "test/slow", creator, ms=1), "waiting")
     why = api.get(f"/v1/runs/{run['run_id']}/why").data
-    assert "paused" in why["reason"] and why["limit"]["name"] == "paused/test-slow"
+    assert why["reason"] == "an operator has paused the function test-slow; chronosctl resume test-slow lets its runs go on"
+    assert why["limit"]["name"] == "paused/test-slow"
     told = api.engine.wait_until(lambda: (f := api.get("/v1/functions/test-slow").data)["live"]["waiting"] and f, 20, "it to be counted")
     assert told["paused"] == "pause" and told["oldest_queued_at"]
     overview = api.get("/v1/overview").data
     assert overview["backlog"]["runs"] >= 1 and overview["backlog"]["oldest_age_ms"] >= 0
     assert creator in {c["creator_id"] for c in overview["creators"]}
-    assert api.post("/v1/functions/test-slow/drain").status == api.post("/v1/functions/test-slow/resume").status == 200
+    assert api.post("/v1/functions/test-slow/drain").status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "pause/test-slow") == "drain", 20, "the drain")
+    assert api.get(f"/v1/runs/{run['run_id']}/why").data["reason"] == \
+        "an operator has drained the function test-slow; chronosctl resume test-slow lets its runs begin"
+    assert api.post("/v1/functions/test-slow/resume").status == 200
     run_of(api, run["event_id"], "completed")
     assert [a["action"] for a in api.get("/v1/audit?target=test-slow").data] == ["function.resume", "function.drain", "function.pause"]
 
@@ -78,15 +115,18 @@ def limit(api, name, owner=None):
 
 def test_limits(api):
     creator = str(uuid.uuid4())
-    rule = limit(api, "fn/test-limited")
+    rule = limit(api, "test-limited")
     assert (rule["max"], rule["declared"], rule["set"], rule["per"], rule["functions"]) == (2, 2, None, "owner", ["test-limited"])
     held = run_of(api, send(api, "test/limited", creator, ms=60000), "running")["run_id"]
-    own = api.engine.wait_until(lambda: limit(api, "fn/test-limited", creator), 20, "its owner's row")
+    own = api.engine.wait_until(lambda: limit(api, "test-limited", creator), 20, "its owner's row")
     assert (own["used"], own["max"]) == (1, 2)
-    assert api.post("/v1/limits", {"name": "fn/test-limited", "owner": creator, "max": 7}).status == 200
-    assert (limit(api, "fn/test-limited", creator)["max"], limit(api, "fn/test-limited", creator)["set"]) == (7, 7)
-    assert api.post("/v1/limits", {"name": "fn/test-limited", "owner": creator, "max": None}).status == 200
-    assert limit(api, "fn/test-limited", creator)["set"] is None
+    assert api.post("/v1/limits", {"name": "test-limited", "owner": creator, "max": 7}).status == 200
+    assert (limit(api, "test-limited", creator)["max"], limit(api, "test-limited", creator)["set"]) == (7, 7)
+    for name in ("fn/test-limited", "fn/test-limited:$"):  # as Redis has it
+        assert api.post("/v1/limits", {"name": name, "owner": creator, "max": None}).status == 200
+    made = [a for a in api.get("/v1/audit?target=test-limited").data if a["details"]["owner"] == creator]
+    assert [a["action"] for a in made] == ["limit.clear", "limit.clear", "limit.set"]
+    assert limit(api, "test-limited", creator)["set"] is None
     assert api.post("/v1/weights", {"owner": creator, "weight": 2.5}).status == 200
     assert [w["weight"] for w in api.get("/v1/weights").data if w["owner"] == creator] == [2.5]
     assert api.post("/v1/weights", {"owner": creator, "weight": None}).status == 200
@@ -98,6 +138,16 @@ def test_limits(api):
     assert len(doing) == 1 and doing[0]["function_id"] == "test-limited" and doing[0]["creator_id"] == creator
     assert workers[0]["threads"] >= workers[0]["busy"] and "test-echo" in workers[0]["functions"]
     api.post(f"/v1/runs/{held}/cancel")
+
+
+def test_a_function_that_is_called_as_a_shared_limit_keeps_its_whole_name(api):
+    creator = str(uuid.uuid4())
+    names = {x["name"] for x in api.get("/v1/limits").data}
+    assert {n for n in names if n.startswith("fn/")} == {"fn/test-crowd"} and "test-crowd" in names
+    for name, owner in (("fn/test-crowd", creator), ("test-crowd", None)):
+        for most in (7, None):
+            assert api.post("/v1/limits", {"name": name, "owner": owner, "max": most}).status == 200
+        assert len(api.get(f"/v1/audit?target={name.replace('/', '%2F')}").data) == 2
 
 
 @pytest.mark.parametrize("path, body, field", [
@@ -123,7 +173,7 @@ def test_owners_who_run_are_shown_however_many_maxima_are_set(api):
     api.engine.value("""with made as (insert into chronos.controls (kind, name, value, part)
         select 'limit', 'fn/test-limited:' || gen_random_uuid(), '7', 0 from generate_series(1, 600) returning 1) select count(*) from made""")
     try:
-        assert api.engine.wait_until(lambda: limit(api, "fn/test-limited", creator), 20, "its owner's row")["used"] == 1
+        assert api.engine.wait_until(lambda: limit(api, "test-limited", creator), 20, "its owner's row")["used"] == 1
         assert sum(x["set"] == 7 for x in api.get("/v1/limits").data) >= 600
     finally:
         api.engine.value("with gone as (delete from chronos.controls where name like 'fn/test-limited:%' returning 1) select count(*) from gone")

@@ -116,14 +116,56 @@ def test_why_a_run_waits_behind_a_limit(api, creator):
     held = [run_of(api, send(api, "test/limited", creator, ms=60000), "running") for _ in range(2)]
     waiting = [run_of(api, send(api, "test/limited", creator, ms=1), "waiting") for _ in range(2)]
     why = api.get(f"/v1/runs/{waiting[1]['run_id']}/why").data
-    assert why["state"] == "waiting" and why["limit"]["max"] == 2 and why["limit"]["used"] == 2
-    assert creator in why["limit"]["name"] and creator in why["reason"]
+    assert why["state"] == "waiting"
+    assert why["limit"] == {"name": "test-limited", "owner": creator, "max": 2, "used": 2, "unit": "runs"}
+    assert why["reason"] == f"the limit test-limited of {creator} is full: 2 of 2 runs hold it"
     assert {h["run_id"] for h in why["holders"]} == {h["run_id"] for h in held} and why["holders"][0]["since"]
     assert (why["position"], why["queue_length"], why["queues_ahead"]) == (2, 2, 0) and why["since"] == waiting[1]["queued_at"]
     running = api.get(f"/v1/runs/{held[0]['run_id']}/why").data
     assert running["state"] == "running" and running["worker"] and running["workers"] == 1
     for run in held + waiting:
         api.post(f"/v1/runs/{run['run_id']}/cancel", {"reason": "enough"})
+
+
+def test_why_a_run_of_nobody_waits(api):
+    def start(ms):
+        return api.post("/v1/events", {"name": "test/limited", "data": {"ms": ms}}).json["ids"][0]
+
+    held = [run_of(api, start(60000), "running")["run_id"] for _ in range(2)]
+    waiting = run_of(api, start(1), "waiting")["run_id"]
+    why = api.get(f"/v1/runs/{waiting}/why").data
+    assert (why["limit"]["owner"], why["reason"]) == (None, "the limit test-limited of nobody is full: 2 of 2 runs hold it")
+    for run in [*held, waiting]:
+        api.post(f"/v1/runs/{run}/cancel")
+
+
+def test_why_a_run_waits_whose_limit_is_set_to_nothing(api, creator):
+    name = {"name": "test-limited", "owner": creator}
+    assert api.post("/v1/limits", {**name, "max": 0}).status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "limit/fn/test-limited:" + creator) == "0", 20, "the maximum")
+    event = send(api, "test/limited", creator, ms=1)
+    run = run_of(api, event, "waiting")["run_id"]
+    assert api.get(f"/v1/runs/{run}/why").data["reason"] == \
+        f"an operator has set the limit test-limited of {creator} to 0, which admits nobody; chronosctl limits test-limited {creator} --clear takes that back"
+    assert api.post("/v1/limits", {**name, "max": None}).status == 200
+    run_of(api, event, "completed")
+
+
+def test_why_a_run_waits_whose_budget_is_set_to_nothing(api, creator):
+    assert api.post("/v1/budgets", {"owner": creator, "usd": 0}).status == 200
+    api.engine.wait_until(lambda: api.engine.redis.hget("{c0}:controls", "limit/budget:" + creator) == "0", 20, "the budget")
+    event = send(api, "test/paid", creator, usd=0.02)
+    why = api.get(f"/v1/runs/{run_of(api, event, 'waiting')['run_id']}/why").data
+    assert why["reason"] == \
+        f"an operator has set the limit budget of {creator} to 0, which admits nobody; chronosctl limits budget {creator} --clear takes that back"
+    assert (why["limit"]["name"], why["limit"]["owner"], why["limit"]["unit"]) == ("budget", creator, "usd")
+    assert api.post("/v1/budgets", {"owner": creator, "usd": 0.01}).status == 200
+    run_of(api, event, "completed")
+    event = send(api, "test/paid", creator, usd=0.02)
+    why = api.get(f"/v1/runs/{run_of(api, event, 'waiting')['run_id']}/why").data
+    assert why["reason"] == f"the budget of {creator} is used up: $0.02 of $0.01 in the last hour"
+    assert api.post("/v1/budgets", {"owner": creator, "usd": None}).status == 200
+    run_of(api, event, "completed")
 
 
 def test_why_a_run_waits_for_an_outside_service(api, creator):
@@ -181,6 +223,12 @@ def test_bulk_says_first_and_does_then(api, creator):
     assert failed <= {r["run_id"] for r in again["refused"]} and "retried" in again["refused"][0]["error"]
 
 
+def test_bulk_of_all_runs_says_so(api, creator):
+    run = run_of(api, send(api, "test/permanent", creator), "failed")["run_id"]
+    told = api.post("/v1/runs/bulk", {"action": "replay", "all": True}).data
+    assert told["dry_run"] and told["matched"] >= 1 and run in {r["run_id"] for r in told["sample"]}
+
+
 def test_bulk_cancels_live_ones(api, creator):
     live = {run_of(api, send(api, "test/sleeper", creator, ms=60000), "sleeping")["run_id"] for _ in range(3)}
     done = run_of(api, send(api, "test/echo", creator), "completed")["run_id"]
@@ -193,8 +241,11 @@ def test_bulk_cancels_live_ones(api, creator):
 
 @pytest.mark.parametrize("order, field", [
     ({}, "action"), ({"action": "delete"}, "action"), ({"action": "retry", "filter": []}, "filter"),
+    ({"action": "retry"}, "filter"), ({"action": "retry", "filter": {}}, "filter"), ({"action": "retry", "filter": {"creator": None}}, "filter"),
+    ({"action": "retry", "all": False}, "filter"), ({"action": "retry", "all": "yes"}, "all"), ({"action": "retry", "all": True, "filter": {"q": "x"}}, "all"),
     ({"action": "retry", "filter": {"creater": "x"}}, "filter"), ({"action": "retry", "filter": {"creator": 5}}, "creator"),
-    ({"action": "retry", "dry_run": "no"}, "dry_run"), ({"action": "retry", "limit": 10001}, "limit"), ({"action": "retry", "limit": 2.5}, "limit"),
+    ({"action": "retry", "all": True, "dry_run": "no"}, "dry_run"), ({"action": "retry", "all": True, "limit": 10001}, "limit"),
+    ({"action": "retry", "all": True, "limit": 2.5}, "limit"), ({"action": "replay", "status": "failed"}, "status"),
     ({"action": "retry", "filter": {"status": "completed"}}, "filter.status"), ({"action": "cancel", "filter": {"status": "failed"}}, "filter.status"),
     ({"action": "retry", "filter": {"after": "x"}}, "after"), ({"action": "retry", "filter": {"status": "odd"}}, "status")])
 def test_a_bulk_order_that_cannot_be(api, order, field):

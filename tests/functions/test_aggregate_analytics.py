@@ -389,8 +389,9 @@ def test_no_success_when_all_creators_fail(running):
     assert len(output["errors"]) == 1 and running.value("select count(*) from public.analytics_cache") == 0
 
 
-@pytest.mark.parametrize("value, says", [("nobody", "creatorId is not a UUID"), (7, "creatorId is not a UUID"),
-                                         ("'; drop table creators; --", "creatorId is not a UUID"),
+@pytest.mark.parametrize("value, says", [("nobody", 'creatorId "nobody" is not a UUID: take the id of a row of public.creators'),
+                                         (7, "creatorId 7 is not a UUID"),
+                                         ("'; drop table creators; --", "creatorId \"'; drop table creators; --\" is not a UUID"),
                                          ("0b54cc37-2b2e-4d0c-8b3e-2f3f61d7c001", "there is no creator 0b54cc37")])
 def test_a_wrong_creator_is_named(running, value, says):
     running.make_creator()

@@ -201,9 +201,9 @@ def test_a_list_that_is_none_fails_the_operation_with_its_message(shared, videos
 
 
 def test_fields_that_are_missing_are_named(shared):
-    fails(shared, "delete", {"creatorId": shared.make_creator()}, "operationId is missing")
-    fails(shared, "delete", {"operationId": "x"}, "operationId is not a UUID")
-    fails(shared, "delete", {"operationId": str(uuid.uuid4())}, "creatorId is missing")
+    fails(shared, "delete", {"creatorId": shared.make_creator()}, "operationId is missing: send the id of a row of public.bulk_operations")
+    fails(shared, "delete", {"operationId": "x"}, 'operationId "x" is not a UUID: take the id of a row of public.bulk_operations')
+    fails(shared, "delete", {"operationId": str(uuid.uuid4())}, "creatorId is missing: send the id of a row of public.creators")
 
 
 def test_without_a_list_the_rows_own_counts(shared):

@@ -15,6 +15,8 @@
 #define VIDEO   "6f1b1a34-0f0e-4f57-9d0e-6a2b3c4d5e6f"
 #define CREATOR "0a0b0c0d-1111-2222-3333-444455556666"
 
+static const char NO_VIDEO[] = "videoId is missing: send the id of a row of public.videos";
+
 static json_t *parse(const char *text)
 {
     struct err e;
@@ -44,16 +46,20 @@ static void test_bad_ids_are_named_by_their_field(void **state)
     static const struct {
         const char *data, *message;
     } cases[] = {
-        {"{}", "videoId is missing"},
-        {"{\"videoId\":null}", "videoId is missing"},
-        {"{\"videoId\":\"\"}", "videoId is missing"},
-        {"{\"videoId\":7}", "videoId is not a UUID"},
-        {"{\"videoId\":\"x' or 1=1\"}", "videoId is not a UUID"},
-        {"{\"videoId\":[\"" VIDEO "\"]}", "videoId is not a UUID"},
-        {"{\"videoId\":\"" VIDEO "\"}", "creatorId is missing"},
-        {"{\"videoId\":\"" VIDEO "\",\"creatorId\":\"me\"}", "creatorId is not a UUID"},
-        {"[]", "videoId is missing"},
-        {"7", "videoId is missing"},
+        {"{}", NO_VIDEO},
+        {"{\"videoId\":null}", NO_VIDEO},
+        {"{\"videoId\":\"\"}", NO_VIDEO},
+        {"{\"videoId\":7}", "videoId 7 is not a UUID: take the id of a row of public.videos"},
+        {"{\"videoId\":\"…\"}",
+         "videoId \"…\" is not a UUID: take the id of a row of public.videos"},
+        {"{\"videoId\":[\"" VIDEO "\"]}", "videoId [\"" VIDEO "\"] is not a UUID: take the id of a "
+                                          "row of public.videos"},
+        {"{\"videoId\":\"" VIDEO "\"}",
+         "creatorId is missing: send the id of a row of public.creators"},
+        {"{\"videoId\":\"" VIDEO "\",\"creatorId\":\"me\"}",
+         "creatorId \"me\" is not a UUID: take the id of a row of public.creators"},
+        {"[]", NO_VIDEO},
+        {"7", NO_VIDEO},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         auto_json *data = parse(cases[i].data);
@@ -66,7 +72,19 @@ static void test_bad_ids_are_named_by_their_field(void **state)
     struct video_ids ids;
     struct err e;
     assert_false(video_ids(NULL, &ids, &e));
-    assert_string_equal(e.msg, "videoId is missing");
+    assert_string_equal(e.msg, NO_VIDEO);
+}
+
+static void test_an_id_of_any_name_is_read(void **state)
+{
+    (void)state;
+    auto_json *data = parse("{\"lessonId\":\"" VIDEO "\",\"other\":\"\\u0001x\"}");
+    struct err e;
+    assert_string_equal(event_uuid(data, "lessonId", &e), VIDEO);
+    assert_null(event_uuid(data, "other", &e));
+    assert_string_equal(e.msg, "other \"\\u0001x\" is not a UUID");
+    assert_null(event_uuid(data, "else", &e));
+    assert_string_equal(e.msg, "else is missing");
 }
 
 static void test_good_ids_are_taken_as_they_are(void **state)
@@ -197,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uuids_have_one_form),
         cmocka_unit_test(test_bad_ids_are_named_by_their_field),
+        cmocka_unit_test(test_an_id_of_any_name_is_read),
         cmocka_unit_test(test_good_ids_are_taken_as_they_are),
         cmocka_unit_test(test_the_source_of_the_event_must_be_the_videos),
         cmocka_unit_test(test_every_source_has_its_name),

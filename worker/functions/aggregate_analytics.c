@@ -24,10 +24,14 @@ static bool creator_of_event(struct step *s, const char **ret)
     if (id == NULL)
         return true;
     *ret = json_string_value(id);
-    if (*ret == NULL || !is_uuid(*ret))
-        return err_set(&s->err, ERR_INPUT,
-                       "creatorId is not a UUID; leave it out to aggregate all creators");
-    return true;
+    if (*ret != NULL && is_uuid(*ret))
+        return true;
+    auto_free char *sent = js_dump(id, NULL);
+    return err_set(
+        &s->err, ERR_INPUT,
+        "creatorId %.60s is not a UUID: take the id of a row of public.creators, or leave it "
+        "out to aggregate all creators",
+        sent != NULL ? sent : "");
 }
 
 struct totals {

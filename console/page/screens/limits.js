@@ -10,12 +10,12 @@ const SHOWN = 2; /* functions of a limit */
 
 const inUnit = (n, unit) => (unit === "usd" ? usd(n) : count(n));
 const idOf = (...words) => words.filter(Boolean).join("-").replace(/[^\w-]/g, "_");
-const plain = (name) => name.replace(/^fn\//, "");
 const counted = (l) => (l.per === "owner" ? "each creator" : l.per === "key" ? "each key" : "all together");
 
 export function limits(ctx) {
     const body = h("div", {class: "stack"});
-    fill(ctx.el, head("Limits", {sub: "What functions declare, and what was set here in its place. A change holds at once; runs that have begun go on."}), body);
+    fill(ctx.el, head("Limits", {sub: "What functions declare, and what was set here in its place. A change holds at once; runs that have begun go on."}),
+        body);
     const it = view(ctx, body, {
         every: 5000, on: ["run"],
         load: async (signal) => {
@@ -34,7 +34,9 @@ function limitPanel(ctx, list, after) {
     const rules = list.filter((l) => l.owner === null);
     const rows = rules.flatMap((rule) => [rule, ...list.filter((l) => l.owner !== null && l.name === rule.name).sort((a, b) => b.used - a.used)]);
     return panel("Limits and budgets", scroll("Limits and budgets", h("table", null,
-        h("thead", null, h("tr", null, ["Limit", "Counted for"].map((n) => h("th", {scope: "col"}, n)), ["Used", "Most"].map((n) => h("th", {scope: "col", class: "num"}, n)), h("th", {scope: "col"}, "Functions"), ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
+        h("thead", null, h("tr", null, ["Limit", "Counted for"].map((n) => h("th", {scope: "col"}, n)),
+            ["Used", "Most"].map((n) => h("th", {scope: "col", class: "num"}, n)), h("th", {scope: "col"}, "Functions"),
+            ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
         h("tbody", null, rows.map((l) => limitRow(ctx, l, after))))), {flush: true});
 }
 
@@ -42,14 +44,19 @@ function limitRow(ctx, l, after) {
     const used = l.owner !== null || l.per === null;
     const most = l.unit === "usd" && l.owner === null && l.max === 0 ? "no budget" : inUnit(l.max, l.unit);
     return h("tr", {"data-limit": l.name, "data-owner": l.owner ?? ""},
-        h("td", null, l.owner === null ? plain(l.name) : h("span", {class: "soft"}, plain(l.name))),
+        h("td", null, l.owner === null ? l.name : h("span", {class: "soft"}, l.name)),
         h("td", null, l.owner === null ? h("span", {class: "soft"}, counted(l)) : h("span", {class: "mono small nowrap"}, l.owner)),
-        h("td", {class: "num"}, used ? [inUnit(l.used, l.unit), bar(l.used, l.max, {label: `Used of ${plain(l.name)} ${l.owner ?? ""}`, cls: l.used >= l.max ? "full" : ""})] : "–"),
-        h("td", {class: "num"}, most, l.set !== null && h("div", {class: "small soft"}, l.declared === null ? "set here" : `set here, declared ${inUnit(l.declared, l.unit)}`)),
-        h("td", {class: "small soft", title: l.functions.join(", ")}, l.functions.slice(0, SHOWN).join(", "), l.functions.length > SHOWN && ` and ${count(l.functions.length - SHOWN)} more`),
+        h("td", {class: "num"}, used
+            ? [inUnit(l.used, l.unit), bar(l.used, l.max, {label: `Used of ${l.name} ${l.owner ?? ""}`, cls: l.used >= l.max ? "full" : ""})] : "–"),
+        h("td", {class: "num"}, most,
+            l.set !== null && h("div", {class: "small soft"}, l.declared === null ? "set here" : `set here, declared ${inUnit(l.declared, l.unit)}`)),
+        h("td", {class: "small soft", title: l.functions.join(", ")}, l.functions.slice(0, SHOWN).join(", "),
+            l.functions.length > SHOWN && ` and ${count(l.functions.length - SHOWN)} more`),
         ctx.mayChange && h("td", {class: "num"}, h("div", {class: "nowrap"},
-            (l.unit !== "usd" || l.owner !== null) && button("Change…", () => change(l, after), {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${plain(l.name)} ${l.owner ?? ""}`.trim()}), " ",
-            l.owner === null && l.per !== null && button("For one…", () => forOne(l, after), {cls: "small", id: idOf("for-one", l.name), "aria-label": `Set ${plain(l.name)} for one ${l.per === "owner" ? "creator" : "key"}`}))));
+            (l.per === null || l.owner !== null) && button("Change…", () => change(l, after),
+                {cls: "small", id: idOf("change", l.name, l.owner), "aria-label": `Change ${l.name} ${l.owner ?? ""}`.trim()}), " ",
+            l.owner === null && l.per !== null && button("For one…", () => forOne(l, after),
+                {cls: "small", id: idOf("for-one", l.name), "aria-label": `Set ${l.name} for one ${l.per === "owner" ? "creator" : "key"}`}))));
 }
 
 /* "" is null: as it was before anybody set it. undefined, and said, when it is no number within the bounds. */
@@ -94,7 +101,7 @@ async function told(answer, after) {
 
 async function change(l, after) {
     const most = mostField(l);
-    await told(await ask(`${plain(l.name)}${l.owner ? ` of ${l.owner}` : ""}`, most, {
+    await told(await ask(`${l.name}${l.owner ? ` of ${l.owner}` : ""}`, most, {
         confirm: "Set", read: () => {
             const n = mostOf(l, most);
             return n === undefined ? undefined : {n};
@@ -104,7 +111,7 @@ async function change(l, after) {
 
 async function forOne(l, after) {
     const owner = ownerField(l.per === "owner" ? "Creator" : "Key"), most = mostField({...l, set: null});
-    await told(await ask(`${plain(l.name)} for one ${l.per === "owner" ? "creator" : "key"}`, [owner, most], {
+    await told(await ask(`${l.name} for one ${l.per === "owner" ? "creator" : "key"}`, [owner, most], {
         confirm: "Set", read: () => {
             const who = ownerOf(owner);
             const n = who === undefined ? undefined : mostOf(l, most);
@@ -116,11 +123,14 @@ async function forOne(l, after) {
 /* ---- weights ---- */
 function weightPanel(ctx, weights, after) {
     const actions = ctx.mayChange && button("Set a weight…", () => weigh(null, after), {cls: "small", id: "weigh"});
-    return panel("Weights", weights.length === 0 ? empty("All creators take turns alike", "One with the weight 2 gets two turns for one of the others.", {picture: "limits", compact: true})
+    return panel("Weights", weights.length === 0
+        ? empty("All creators take turns alike", "One with the weight 2 gets two turns for one of the others.", {picture: "limits", compact: true})
         : scroll("Weights", h("table", null,
-            h("thead", null, h("tr", null, h("th", {scope: "col"}, "Creator"), h("th", {scope: "col", class: "num"}, "Weight"), ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
+            h("thead", null, h("tr", null, h("th", {scope: "col"}, "Creator"), h("th", {scope: "col", class: "num"}, "Weight"),
+                ctx.mayChange && h("th", {scope: "col"}, h("span", {class: "sr"}, "Actions")))),
             h("tbody", null, weights.map((w) => h("tr", {"data-weight": w.owner}, h("td", {class: "mono"}, w.owner), h("td", {class: "num"}, String(w.weight)),
-                ctx.mayChange && h("td", {class: "num"}, button("Change…", () => weigh(w, after), {cls: "small", id: idOf("weigh", w.owner), "aria-label": `Change the weight of ${w.owner}`}))))))),
+                ctx.mayChange && h("td", {class: "num"}, button("Change…", () => weigh(w, after),
+                    {cls: "small", id: idOf("weigh", w.owner), "aria-label": `Change the weight of ${w.owner}`}))))))),
     {actions, flush: weights.length > 0});
 }
 

@@ -72,7 +72,7 @@ function states(o) {
     return h("ul", {class: "stack"}, rows.map((s) => h("li", {class: "meter"}, h("a", {href: address("/runs", {status: s})}, status(s)), h("span", {class: "num"}, count(o.live[s])), bar(o.live[s], o.live.live, {label: `${s}: share of live runs`}))));
 }
 
-export const limitName = (l) => `${l.name.replace(/^fn\//, "")}${l.owner ? ` · ${shortId(l.owner)}` : l.per ? ` · each ${l.per === "owner" ? "creator" : "key"}` : ""}`;
+export const limitName = (l) => `${l.name}${l.owner ? ` · ${shortId(l.owner)}` : l.per ? ` · each ${l.per === "owner" ? "creator" : "key"}` : ""}`;
 
 function limits(o) {
     const list = o.limits.filter((l) => l.used > 0 || !l.per).sort((a, b) => b.used / b.max - a.used / a.max).slice(0, 10);

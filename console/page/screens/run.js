@@ -120,7 +120,8 @@ function waiting(why) {
         h("p", null, why.reason),
         h("div", {class: "row small"},
             why.since && h("span", null, "since ", since(why.since)), why.due_at && h("span", null, "goes on ", since(why.due_at)),
-            why.limit && h("span", null, `limit ${why.limit.name}: ${why.limit.unit === "usd" ? `${usd(why.limit.used)} of ${usd(why.limit.max)}` : `${count(why.limit.used)} of ${count(why.limit.max)}`}`),
+            why.limit?.max > 0 && h("span", null, `limit ${why.limit.name}: `,
+                why.limit.unit === "usd" ? `${usd(why.limit.used)} of ${usd(why.limit.max)}` : `${count(why.limit.used)} of ${count(why.limit.max)}`),
             why.position && h("span", null, `place ${why.position} of ${why.queue_length ?? "?"}${why.queues_ahead ? `, ${why.queues_ahead} other queues before it` : ""}`)),
         why.holders?.length > 0 && h("div", {class: "row small"}, "Held by ", why.holders.slice(0, 6).map((x) => h("a", {href: toRun(x.run_id), class: "mono"}, shortId(x.run_id))), why.holders.length > 6 && `and ${why.holders.length - 6} more`));
 }

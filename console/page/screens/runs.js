@@ -61,8 +61,11 @@ export function runs(ctx) {
         mark: ctx.mayChange ? marks : null,
         match: (r) => fits(q, r),
         empty: () => empty(Object.keys(q).length > 0 ? "No run fits these filters" : "No runs yet",
-            Object.keys(q).length > 0 ? "Take a filter away, or look at a longer time." : "An event that a function listens to starts one. Send a test event to see it here at once.",
-            {action: Object.keys(q).length > 0 ? h("a", {class: "button", href: "#/runs", onclick: () => setTimeout(() => location.reload(), 0)}, "Take all filters away") : h("a", {class: "button main", href: "#/events"}, "Send an event")}),
+            Object.keys(q).length > 0 ? "Take a filter away, or look at a longer time."
+                : "An event that a function listens to starts one. Send a test event to see it here at once.",
+            {action: Object.keys(q).length > 0
+                ? h("a", {class: "button", href: "#/runs", onclick: () => setTimeout(() => location.reload(), 0)}, "Take all filters away")
+                : h("a", {class: "button main", href: "#/events"}, "Send an event")}),
     });
 
     const actions = h("div", {class: "row"});
@@ -88,7 +91,8 @@ export function runs(ctx) {
                 problem = e;
             }
         }
-        toast(problem ? `${done} of ${list.length} done; ${problem.message}` : `${done} ${done === 1 ? "run" : "runs"}: ${action} asked for`, problem ? "bad" : "");
+        toast(problem ? `${done} of ${list.length} done; ${problem.message}` : `${done} ${done === 1 ? "run" : "runs"}: ${action} asked for`,
+            problem ? "bad" : "");
         table.reload();
     }
 
@@ -107,7 +111,8 @@ export function runs(ctx) {
         clearTimeout(typing);
         typing = setTimeout(() => apply({[name]: e.target.value.trim()}), 300);
     };
-    const functionSelect = select([["", "All functions"], ...(q.function ? [[q.function, q.function]] : [])], q.function, (v) => apply({function: v}), {id: "filter-function"});
+    const functionSelect = select([["", "All functions"], ...(q.function ? [[q.function, q.function]] : [])], q.function, (v) => apply({function: v}),
+        {id: "filter-function"});
     get("/v1/functions", null, {signal: ctx.signal}).then((list) => {
         const known = list.map((f) => [f.id, f.id]);
         if (q.function && !known.some(([id]) => id === q.function))
@@ -122,8 +127,12 @@ export function runs(ctx) {
             segments("Status", VIEWS, view, (v) => apply({status: v})),
             field("Function", functionSelect, {hidden: true}),
             field("Time", select(PERIODS, q.period, (v) => apply({period: v}), {id: "filter-period"}), {hidden: true}),
-            field("Creator", h("input", {type: "search", placeholder: "Creator id", value: q.creator ?? "", oninput: typed("creator"), id: "filter-creator"}), {hidden: true}),
-            field("Text in the error", h("input", {type: "search", placeholder: "Text in the error", value: q.q ?? "", oninput: typed("q"), id: "filter-q"}), {hidden: true, cls: "grow"})),
+            field("Creator",
+                h("input", {type: "search", placeholder: "Creator id", value: q.creator ?? "", oninput: typed("creator"), id: "filter-creator"}),
+                {hidden: true}),
+            field("Text in the error",
+                h("input", {type: "search", placeholder: "Text in the error", value: q.q ?? "", oninput: typed("q"), id: "filter-q"}),
+                {hidden: true, cls: "grow"})),
         table.el);
     table.reload();
 
@@ -139,7 +148,8 @@ export function runs(ctx) {
                 known.attempts = Math.max(now.attempts ?? 0, m.attempt);
             table.change(m.run_id, known);
         } else if (fits(q, m)) {
-            table.insert({run_id: m.run_id, function_id: m.function_id, creator_id: m.creator_id, queued_at: m.at, run_started_at: m.state === "running" ? m.at : null,
+            table.insert({run_id: m.run_id, function_id: m.function_id, creator_id: m.creator_id, queued_at: m.at,
+                run_started_at: m.state === "running" ? m.at : null,
                 ended_at: ENDED.has(m.state) ? m.at : null, attempts: m.attempt ?? 0, ...known});
         }
     });
@@ -153,13 +163,15 @@ export function runs(ctx) {
 
 /* The same for all runs that fit the filters: first without doing it. */
 async function wholesale(filter, table) {
+    const which = Object.keys(filter).length > 0 ? {filter} : {all: true};
     const action = select([["retry", "Retry from the step that failed"], ["replay", "Replay from the start"], ["cancel", "Cancel"]], "retry", null);
     const reason = h("input", {type: "text", maxlength: "500"});
     const chosen = await ask("For all runs that fit the filters", h("div", {class: "form"}, field("What", action),
         field("Reason", reason, {hint: "For the record of changes; of a cancellation it is shown in the runs."}),
-        h("p", {class: "soft"}, Object.keys(filter).length === 0 ? "No filter is set: this concerns all runs." : `Filters: ${Object.entries(filter).map(([k, v]) => `${k} ${v}`).join(", ")}`)),
+        h("p", {class: "soft"}, Object.keys(filter).length === 0 ? "No filter is set: this concerns all runs."
+            : `Filters: ${Object.entries(filter).map(([k, v]) => `${k} ${v}`).join(", ")}`)),
     {confirm: "Look first", read: () => ({action: action.value, reason: reason.value.trim() || undefined}),
-        act: async (v) => ({...v, would: await post("/v1/runs/bulk", {...v, filter, dry_run: true})})});
+        act: async (v) => ({...v, would: await post("/v1/runs/bulk", {...v, ...which, dry_run: true})})});
     if (!chosen)
         return;
     const {would, ...order} = chosen;
@@ -168,11 +180,14 @@ async function wholesale(filter, table) {
         return;
     }
     const done = await ask(`${words(order.action)} ${would.matched}${would.matched_all ? "" : " or more"} ${would.matched === 1 ? "run" : "runs"}?`,
-        h("ul", {class: "stack"}, would.sample.slice(0, 8).map((r) => h("li", {class: "row"}, status(r.state), h("span", {class: "clip"}, r.function_id), h("span", {class: "push small soft"}, since(r.queued_at)))),
+        h("ul", {class: "stack"},
+            would.sample.slice(0, 8).map((r) => h("li", {class: "row"}, status(r.state), h("span", {class: "clip"}, r.function_id),
+                h("span", {class: "push small soft"}, since(r.queued_at)))),
             would.matched > 8 && h("li", {class: "soft"}, `and ${would.matched - 8} more`)),
-        {confirm: words(order.action), danger: order.action === "cancel", act: () => post("/v1/runs/bulk", {...order, filter, dry_run: false})});
+        {confirm: words(order.action), danger: order.action === "cancel", act: () => post("/v1/runs/bulk", {...order, ...which, dry_run: false})});
     if (done) {
-        toast(`${done.done} done${done.refused.length > 0 ? `, ${done.refused.length} refused: ${done.refused[0].error}` : ""}${done.matched_all ? "" : "; there are more, ask again"}`);
+        const refused = done.refused.length > 0 ? `, ${done.refused.length} refused: ${done.refused[0].error}` : "";
+        toast(`${done.done} done${refused}${done.matched_all ? "" : "; there are more, ask again"}`);
         table.reload();
     }
 }

@@ -320,13 +320,14 @@ def test_trigger(world, ctl):
 
 
 def test_limits_are_set_and_taken_back(world, ctl):
+    world.wait_until(lambda: world.rows("select 1 from chronos.functions where id = 'test-limited'"), 20, "the functions")
     assert ctl("limits", "test-limited", "shell-owner", "--set", "5").code == 0
     row, = ctl.json("limits", "test-limited", "shell-owner")
-    assert (row["name"], row["owner"], row["max"], row["set"]) == ("fn/test-limited", "shell-owner", 5, 5)
+    assert (row["name"], row["owner"], row["max"], row["set"]) == ("test-limited", "shell-owner", 5, 5)
     assert "shell-owner" in ctl("limits", "test-limited").out
     # of whom nothing is set the rule is shown
     row, = ctl.json("limits", "test-limited", "nobody")
-    assert (row["name"], row["owner"], row["max"]) == ("fn/test-limited", None, 2)
+    assert (row["name"], row["owner"], row["max"]) == ("test-limited", None, 2)
     assert [row["name"] for row in ctl.json("limits", "test-all")] == ["test-all"]
     assert world.value("select value from chronos.controls where kind = 'limit' and name like '%%shell-owner'") == "5"
     assert ctl("limits", "test-limited", "shell-owner", "--clear").code == 0

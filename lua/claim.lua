@@ -40,7 +40,7 @@ for f = 3, #ARGV do
     if string.sub(found.err, 1, 7) == 'NOGROUP' then
       return found -- Redis has lost its data: what was delivered in this call is read again
     end
-    failure = failure or found
+    failure = failure or { err = found.err .. ' (' .. stream .. ')' }
   elseif found then
     for _, entry in ipairs(found[1][2]) do
       local id = entry[2][2]

@@ -119,15 +119,16 @@ static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
     auto_reply *functions = kv_cmd(d->kv, e, "HKEYS %s", KEY_FUNCTIONS);
     if (functions == NULL)
         return false;
+    bool ok = true;
     for (int p = 0; p < d->conf->partitions; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
         for (size_t f = 0; f < functions->elements; f++) {
-            if (!reap_stream(d, prefix, functions->element[f]->str, e))
-                return false;
+            struct err later; /* one stream that cannot be read is no reason to leave the others */
+            ok = reap_stream(d, prefix, functions->element[f]->str, ok ? e : &later) && ok;
         }
     }
-    return true;
+    return ok;
 }
 
 static const struct {

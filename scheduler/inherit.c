@@ -116,11 +116,12 @@ static bool look_for_dead(struct routing *r, struct err *e)
 {
     if (!kv_ping(r->kv, e))
         return false;
+    bool ok = true;
     for (int s = 0; s < r->streams->count && kv_may_judge(r->kv, r->conf->lease_ms); s++) {
-        if (!look_at(r, s, e))
-            return false;
+        struct err later; /* one stream that cannot be read is no reason to leave the others */
+        ok = look_at(r, s, ok ? e : &later) && ok;
     }
-    return true;
+    return ok;
 }
 
 static void *heir_loop(void *arg)

@@ -154,8 +154,8 @@ static bool load_entry(struct leases *l, const struct function *fn, int partitio
 }
 
 /* A read of all ready streams of a partition; its streams, for the caller to free, are named in *ret. */
-static struct kv_args read_command(const struct leases *l, int partition, long count,
-                                   int64_t block_ms, const char *from, char (**ret)[KEY_SIZE])
+static struct kv_args read_command(const struct leases *l, int partition, int64_t block_ms,
+                                   char (**ret)[KEY_SIZE])
 {
     struct kv_args a;
     char prefix[PREFIX_SIZE], (*streams)[KEY_SIZE];
@@ -170,16 +170,14 @@ static struct kv_args read_command(const struct leases *l, int partition, long c
     kv_adds(&a, GROUP_WORKERS);
     kv_adds(&a, l->worker_id);
     kv_adds(&a, "COUNT");
-    kv_addi(&a, count);
-    if (block_ms > 0) {
-        kv_adds(&a, "BLOCK");
-        kv_addi(&a, block_ms);
-    }
+    kv_addi(&a, 1);
+    kv_adds(&a, "BLOCK");
+    kv_addi(&a, block_ms);
     kv_adds(&a, "STREAMS");
     for (size_t f = 0; f < functions; f++)
         kv_adds(&a, key3(streams[f], prefix, "ready", registry_at(f)->id));
     for (size_t f = 0; f < functions; f++)
-        kv_adds(&a, from);
+        kv_adds(&a, ">");
     *ret = streams;
     return a;
 }
@@ -201,12 +199,10 @@ static bool load_stream(struct leases *l, const struct function *fn, int partiti
     return true;
 }
 
-/* Reads entries of a partition that are or become ours, and loads their runs. */
-static bool read_entries(struct leases *l, int partition, long count, int64_t block_ms,
-                         const char *from, const struct inhand_snapshot *held, struct err *e)
+bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e)
 {
     char(*streams)[KEY_SIZE];
-    struct kv_args a = read_command(l, partition, count, block_ms, from, &streams);
+    struct kv_args a = read_command(l, partition, block_ms, &streams);
     auto_reply *r = kv_call(l->kv, &a, block_ms, e);
     kv_args_release(&a);
     bool ok = r != NULL;
@@ -217,16 +213,33 @@ static bool read_entries(struct leases *l, int partition, long count, int64_t bl
                strcmp(streams[f], stream->element[0]->str) != 0)
             f++;
         ok = is_stream(stream) && f < registry_count()
-                 ? load_stream(l, registry_at(f), partition, stream->element[1], held, e)
+                 ? load_stream(l, registry_at(f), partition, stream->element[1], NULL, e)
                  : strange("XREADGROUP", e);
     }
     free(streams);
     return ok;
 }
 
-bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e)
+static bool recover_function(struct leases *l, int partition, const struct function *fn,
+                             const struct inhand_snapshot *held, struct err *e)
 {
-    return read_entries(l, partition, 1, block_ms, ">", NULL, e);
+    char prefix[PREFIX_SIZE], stream[KEY_SIZE];
+    key_prefix(partition, prefix);
+    key3(stream, prefix, "ready", fn->id);
+    auto_reply *r = kv_cmd(l->kv, e, "XREADGROUP GROUP %s %s COUNT %d STREAMS %s 0", GROUP_WORKERS,
+                           l->worker_id, MANY, stream);
+    if (r == NULL && e->code == ERR_REDIS && !e->is_missing) {
+        /* of the wrong type, say: no reason to leave alone what the others have */
+        log_warn("a ready stream cannot be read", "key", stream, "error", e->msg, LOG_END);
+        return true;
+    }
+    if (r == NULL)
+        return false;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements == 0)
+        return true;
+    return is_stream(r->element[0])
+               ? load_stream(l, fn, partition, r->element[0]->element[1], held, e)
+               : strange("XREADGROUP", e);
 }
 
 /* What is in hand is looked at before what Redis lists, and only this thread adds to it, so an entry that is listed and was
@@ -234,7 +247,9 @@ bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e
 bool lease_recover(struct leases *l, int partition, struct err *e)
 {
     struct inhand_snapshot *held = inhand_snapshot(l->inhand);
-    bool ok = read_entries(l, partition, MANY, 0, "0", held, e);
+    bool ok = true;
+    for (size_t f = 0; ok && f < registry_count(); f++)
+        ok = recover_function(l, partition, registry_at(f), held, e);
     inhand_snapshot_free(held);
     return ok;
 }

@@ -19,3 +19,22 @@ def test_a_run_whose_input_is_gone_fails_and_gives_its_slots_back(engine):
     assert engine.event(entry)["run_ids"] == [run_id]
     assert (run["status"], run["error_code"], run["error_message"]) == ("failed", "bug", "the run's input is missing")
     check_promises(engine)
+
+
+def test_a_ready_stream_of_the_wrong_type_stops_no_other_function(engine):
+    """Neither new runs of others nor those of a worker that has died."""
+    engine.start(workers=2)
+    engine.run("test/echo")
+    engine.redis.delete("{c0}:ready:test-napper")
+    engine.redis.set("{c0}:ready:test-napper", "by hand")
+    entries = [engine.send("test/slow", {"ms": 1000}) for _ in range(2)]
+    entries += [engine.send("test/echo", {"n": n}) for n in range(20)]
+    engine.wait_for(function="test-slow", what="start")
+    engine.daemon("worker-1").kill()
+    for entry in entries:
+        engine.wait_for_run(entry, status="completed", deadline=40)
+    assert engine.log_contains("code=(claim-failed|ready-unreadable).*{c0}:ready:test-napper", "worker-2")
+    engine.redis.delete("{c0}:ready:test-napper")
+    engine.daemon("worker-2").restart()
+    napper = engine.send("test/napper", {"naps": 1})
+    engine.wait_until(lambda: engine.runs_of(napper), 20, "the run of the function whose stream it was")

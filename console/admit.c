@@ -22,6 +22,45 @@ static bool is_loopback_host(const char *host)
     return false;
 }
 
+/* What says where a body ends. */
+struct framing {
+    int lengths, codings;
+    bool chunked;   /* all of the codings are that */
+    bool odd_names; /* "Content-Length : 2": a field of that name for some */
+};
+
+static enum MHD_Result look_at_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    struct framing *f = cls;
+    bool is_coding = strcasecmp(name, "Transfer-Encoding") == 0;
+    f->lengths += strcasecmp(name, "Content-Length") == 0;
+    f->codings += is_coding;
+    f->chunked = f->chunked && (!is_coding || (value != NULL && strcasecmp(value, "chunked") == 0));
+    f->odd_names = f->odd_names || name[strcspn(name, " \t")] != '\0';
+    return MHD_YES;
+}
+
+bool admit_framing(struct request *r)
+{
+    struct framing f = {.chunked = true};
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, look_at_framing, &f);
+    if (f.odd_names)
+        reply_error(r, 400, "invalid_head", NULL, "the name of a header holds white space");
+    else if (f.lengths > 1)
+        reply_error(r, 400, "invalid_head", "Content-Length",
+                    "the request has %d Content-Length headers", f.lengths);
+    else if (f.codings > 1 || !f.chunked)
+        reply_error(r, 400, "invalid_head", "Transfer-Encoding",
+                    "Transfer-Encoding must be chunked, once");
+    else if (f.codings > 0 && f.lengths > 0)
+        reply_error(r, 400, "invalid_head", "Transfer-Encoding",
+                    "the request has both Transfer-Encoding and Content-Length");
+    if (r->reply.status != 0)
+        reply_header(r, "Connection", "close");
+    return r->reply.status == 0;
+}
+
 static enum MHD_Result count_host(void *cls, enum MHD_ValueKind kind, const char *name,
                                   const char *value)
 {

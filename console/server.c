@@ -27,8 +27,10 @@ enum {
     HEAD_BYTES = 32768, /* request line and header fields */
     MOST_DROPPED =
         64 << 20, /* of a body that is too large: read and forgotten, so that the answer arrives */
-    QUICK_BODY_BYTES = 4096, /* what the thread that reads for everybody may be asked to parse */
-    IDLE_MS = 75000,         /* a connection that is kept open for another request */
+    /* What the thread that reads for everybody may be asked to parse, and what is kept of who has shown no key. */
+    QUICK_BODY_BYTES = 4096,
+    UNREAD_BODY_BYTES = 4096, /* of a body that no handler reads: forgotten without a word */
+    IDLE_MS = 75000,          /* a connection that is kept open for another request */
     WATCH_MS = 100,
     LOOKS_APART = 10, /* in which of them idle connections are asked whether a request has begun */
     STRAY_MS = 50,    /* what came so shortly before a connection was idle may be of the last one */
@@ -65,6 +67,7 @@ struct server {
     atomic_int busy; /* requests that have come and are not fetched */
     pthread_t watcher;
     atomic_bool stopping;
+    size_t bodies;        /* bytes of them that are kept; only the thread that reads knows */
     pthread_mutex_t lock; /* guards the peers */
     struct peer *peers;
 };
@@ -214,6 +217,12 @@ static struct exchange *begin(struct server *s, struct MHD_Connection *connectio
     return x;
 }
 
+static void forget_body(struct exchange *x)
+{
+    x->server->bodies -= x->request.body.len;
+    buf_release(&x->request.body);
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code)
 {
@@ -225,6 +234,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     set_idle(x->peer, IDLE_MS);
     (void)pthread_mutex_unlock(&x->server->lock);
     atomic_fetch_sub(&x->server->busy, 1);
+    forget_body(x);
     request_release(&x->request);
     free(x);
     *context = NULL;
@@ -242,21 +252,54 @@ static void on_answer(struct request *r)
 
 static enum MHD_Result send_answer(struct exchange *x)
 {
+    forget_body(x);
     /* a stream goes on for as long as somebody reads it */
     set_end(x->server, x->peer,
             x->request.reply.made != NULL ? 0 : x->server->console->conf->console_request_ms);
     return answer_send(&x->request);
 }
 
+/* One of the largest size fits in any case. */
+static size_t most_of_all_bodies(const struct conf *c)
+{
+    return (size_t)(c->console_bodies_bytes > c->console_max_body_bytes
+                        ? c->console_bodies_bytes
+                        : c->console_max_body_bytes);
+}
+
+/* Who has no key where one is needed has an answer already, so nothing of theirs comes here. */
+static void keep_body(struct exchange *x, const char *data, size_t len)
+{
+    struct request *r = &x->request;
+    struct server *s = x->server;
+    if (strcmp(r->route->method, "POST") != 0) {
+        x->dropped += len;
+        if (x->dropped > UNREAD_BODY_BYTES)
+            reply_error(r, 413, "too_large", "body",
+                        "%s takes no body here, and this one has more than %d bytes", r->method,
+                        UNREAD_BODY_BYTES);
+    } else if (len > r->body.max_bytes - r->body.len) {
+        reply_error(r, 413, "too_large", "body", "the body has more than %ld bytes",
+                    (long)r->body.max_bytes);
+    } else if (s->bodies + len > most_of_all_bodies(s->console->conf) ||
+               !buf_add(&r->body, data, len)) {
+        reply_error(r, 503, "busy", NULL,
+                    "the bodies of other requests take all that is kept of them "
+                    "(CHRONOS_CONSOLE_BODIES_BYTES); try again");
+        reply_header(r, "Retry-After", "1");
+    } else {
+        s->bodies += len;
+    }
+}
+
 /* What is read of a body after the answer is known is forgotten. */
 static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *len)
 {
     struct request *r = &x->request;
-    if (r->reply.status == 0 && !buf_add(&r->body, data, *len))
-        reply_error(r, 413, "too_large", "body", "the body has more than %ld bytes",
-                    (long)r->body.max_bytes);
+    if (r->reply.status == 0)
+        keep_body(x, data, *len);
     if (r->reply.status != 0) {
-        buf_release(&r->body);
+        forget_body(x);
         x->dropped += *len;
     }
     *len = 0;
@@ -297,7 +340,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct exchange *x = *context;
     if (x == NULL) {
         x = *context = begin(s, connection, url, method);
-        if (route_find(&x->request) && x->request.route->quick)
+        if (!admit_framing(&x->request))
+            return send_answer(x); /* at once: its body has no end that can be waited for */
+        if (route_find(&x->request) &&
+            (x->request.route->quick || x->request.route->access == ACCESS_PUBLIC))
             buf_init(&x->request.body, QUICK_BODY_BYTES);
         if (x->request.reply.status == 0 && request_decode_query(&x->request) && admit(&x->request))
             (void)request_check_query(&x->request);

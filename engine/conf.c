@@ -90,6 +90,7 @@ static const struct setting settings[] = {
     {"CHRONOS_CONSOLE_CONNECTIONS_PER_ADDRESS", NUMBER, AT(console_connections_per_address), "-1", -1, 65536, "connections", CONF_CONSOLE, "the same of one address; -1 = three quarters of all, 0 = no limit, as behind a proxy, where all come from one"},
     {"CHRONOS_CONSOLE_STREAMS", NUMBER, AT(console_streams), "1024", 1, 65536, "streams", CONF_CONSOLE, "open event streams among them"},
     {"CHRONOS_CONSOLE_MAX_BODY_BYTES", NUMBER, AT(console_max_body_bytes), "8388608", 1024, 67108864, "bytes", CONF_CONSOLE, "largest body of a request"},
+    {"CHRONOS_CONSOLE_BODIES_BYTES", NUMBER, AT(console_bodies_bytes), "268435456", 1024, 17179869184, "bytes", CONF_CONSOLE, "bodies that are kept of all requests together; what is more is answered with 503. One of the largest size always fits"},
     {"CHRONOS_CONSOLE_REQUEST_MS", NUMBER, AT(console_request_ms), "30000", 100, 600000, "ms", CONF_CONSOLE, "longest a request may take to arrive, and its answer to be fetched"},
     {"CHRONOS_CONSOLE_RATE", NUMBER, AT(console_rate), "2000", 1, 1000000, "per second", CONF_CONSOLE, "requests of one key; more are answered with 429"},
     {"OTEL_EXPORTER_OTLP_ENDPOINT", URL, AT(otlp_endpoint), "", 0, 0, "", CONF_WORKER, "collector that spans go to, as OTLP over HTTP in JSON; /v1/traces is added. Empty = none are made"},

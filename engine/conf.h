@@ -62,6 +62,7 @@ struct conf {
     long console_connections_per_address; /* -1 = three quarters of all, 0 = no limit */
     long console_streams;
     long console_max_body_bytes;
+    long console_bodies_bytes;
     long console_request_ms;
     long console_rate;
     struct services services;

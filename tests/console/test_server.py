@@ -290,6 +290,115 @@ def test_a_login_is_short(web):
     is_error(web.post("/login", {"key": "x" * 5000}), 413, "too_large")
 
 
+def resident_mb(daemon):
+    with open(f"/proc/{daemon.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024
+
+
+def all_is_read(port):
+    """Of what clients have sent there nothing waits in the kernel any more."""
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(name) as f:
+            for line in list(f)[1:]:
+                _, local, other, _, queues = line.split()[:5]
+                if f":{port:04X}" in (local[-5:], other[-5:]) and queues != "00000000:00000000" and not other.endswith(":0000"):
+                    return False
+    return True
+
+
+def hold(w, head, size):
+    """A connection whose request lacks only the last byte of its body."""
+    c = w.connect()
+    c.sendall(f"{head}Host: 127.0.0.1\r\nContent-Length: {size + 1}\r\n\r\n".encode() + b" " * size)
+    return c
+
+
+def grown_mb(w, heads, size):
+    """What the console takes more while the requests lack only the last bytes of their bodies."""
+    before = resident_mb(w.daemon.process)
+    kept = []
+    try:
+        kept.extend(hold(w, head, size) for head in heads)
+        w.engine.wait_until(lambda: all_is_read(w.port), 60, "all to be read")
+        return resident_mb(w.daemon.process) - before
+    finally:
+        for c in kept:
+            c.close()
+
+
+def paths_of(w):
+    """[(method, path, access)] of every route, and a file of the page."""
+    return [(method, re.sub("{[^}]*}", "x", pattern), access) for method, pattern, access in w.routes()] + [("GET", "/", "public")]
+
+
+def test_a_body_that_nobody_reads_is_not_kept(console):
+    """Neither where no body is read, whoever asks, nor of who has shown no key."""
+    key, setting = new_key("admin")
+    w = console(CHRONOS_ADMIN_KEYS=setting)
+    many, size, public = 24, 2 << 20, [(m, p) for m, p, access in paths_of(w) if access == "public"]
+    assert ("GET", "/ready") in public and ("GET", "/storage/x") in public and len(public) > 6
+    groups = {f"{method} {path}": [f"{method} {path} HTTP/1.1\r\n"] * many for method, path in public}
+    groups["HEAD"] = ["HEAD /ready HTTP/1.1\r\n"] * many
+    groups["no route"] = ["POST /nothing HTTP/1.1\r\n", "PUT /ready HTTP/1.1\r\n"] * (many // 2)
+    groups["without a key"] = [f"{m} {p} HTTP/1.1\r\n" for m, p, access in paths_of(w) if access != "public"]
+    groups["no body is read"] = [f"{m} {p} HTTP/1.1\r\nAuthorization: Bearer {key}\r\n" for m, p, _ in paths_of(w) if m != "POST"]
+    assert all(len(heads) >= many for heads in groups.values())
+    assert grown_mb(w, groups["HEAD"], 1000) < 16, "the first connections of all"
+    grown = {name: grown_mb(w, heads, size) for name, heads in groups.items()}
+    assert max(grown.values()) < 16, grown
+
+
+def test_a_body_where_none_is_read(console):
+    """A short one is overlooked, as clients send {} everywhere."""
+    w = console()
+    for method, path, _ in paths_of(w):
+        if method not in ("POST", "OPTIONS") and path != "/v1/stream":
+            told = is_error(w.call(method, path, " " * 4097), 413, "too_large")
+            assert told["field"] == "body" and f"{method} takes no body" in told["error"]
+            assert w.call(method, path, "{}").status == w.call(method, path).status, path
+    assert w.call("OPTIONS", "/e/x", "{}").status == 204 and w.call("OPTIONS", "/e/x", " " * 4097).status == 413
+
+
+def test_a_body_may_have_its_size_wherever_one_is_read(console):
+    """The bytes are counted, whatever they say."""
+    w = console(CHRONOS_CONSOLE_MAX_BODY_BYTES=65536)
+    for method, path, access in paths_of(w):
+        if method == "POST":
+            most = 65536 if access != "public" else 4096
+            assert w.post(path, "{}" + " " * (most - 2)).status != 413, path
+            is_error(w.post(path, "{}" + " " * (most - 1)), 413, "too_large")
+
+
+def test_a_body_of_the_largest_size(web):
+    for path in ("/e/key", "/v1/events"):
+        event = '{"name": "test/nobody", "data": {}}'
+        assert len(web.post(path, event + " " * (8388608 - len(event))).json["ids"]) == 1
+        is_error(web.post(path, event + " " * (8388609 - len(event))), 413, "too_large")
+
+
+def test_all_bodies_together_have_a_limit(console):
+    w = console(CHRONOS_CONSOLE_MAX_BODY_BYTES=65536, CHRONOS_CONSOLE_BODIES_BYTES=131072)
+    head, body = "POST /v1/runs/bulk HTTP/1.1\r\n", "{}" + " " * 20000
+    kept = [hold(w, head, 60000) for _ in range(2)]
+    w.engine.wait_until(lambda: all_is_read(w.port), 20, "all to be read")
+    answer = w.post("/v1/runs/bulk", body)
+    assert "CHRONOS_CONSOLE_BODIES_BYTES" in is_error(answer, 503, "busy")["error"] and answer.headers["Retry-After"] == "1"
+    is_error(w.post("/v1/runs/bulk", {}), 400, "invalid_input")
+    kept.pop().close()
+    w.engine.wait_until(lambda: w.post("/v1/runs/bulk", body).status == 400, 20, "what a client that has gone had sent to be forgotten")
+    kept[0].sendall(b" ")
+    assert kept[0].recv(65536).startswith(b"HTTP/1.1 400")
+    for _ in range(4):  # on one connection: what was answered counts no more
+        kept[0].sendall(f"{head}Host: 127.0.0.1\r\nContent-Length: 65536\r\n\r\n".encode() + b" " * 65536)
+        assert kept[0].recv(65536).startswith(b"HTTP/1.1 400")
+    kept[0].close()
+
+
+def test_one_body_of_the_largest_size_always_fits(console):
+    w = console(CHRONOS_CONSOLE_MAX_BODY_BYTES=65536, CHRONOS_CONSOLE_BODIES_BYTES=1024)
+    is_error(w.post("/v1/runs/bulk", "{}" + " " * 65534), 400, "invalid_input")
+
+
 def test_a_query_with_too_many_values_is_refused(web):
     """One that is left out without a word could be the filter that matters."""
     told = is_error(web.get("/v1/runs?" + "&".join(f"a{i}=1" for i in range(20)) + "&limit=bad"), 400, "invalid_query")
@@ -313,6 +422,41 @@ def test_two_hosts_are_refused(web):
             c.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nhost: " + other + b"\r\n\r\n")
             answer = c.recv(65536)
             assert answer.startswith(b"HTTP/1.1 400") and b'"field":"Host"' in answer
+
+
+@pytest.mark.parametrize("path", ["GET /health", "POST /login", "POST /nothing", "POST /e/key", "PUT /ready"])
+@pytest.mark.parametrize("fields, field, body", [
+    (["Content-Length: 2", "Content-Length: 40"], "Content-Length", b"{}"), (["Content-Length: 40", "Content-Length: 2"], "Content-Length", b"{}"),
+    (["Content-Length: 2", "content-length: 2"], "Content-Length", b"{}"),
+    (["Content-Length: 5", "Transfer-Encoding: chunked"], "Transfer-Encoding", b"0\r\n\r\n"),
+    (["transfer-encoding: chunked", "content-length: 5"], "Transfer-Encoding", b"0\r\n\r\n"),
+    (["Transfer-Encoding: identity", "Transfer-Encoding: chunked"], "Transfer-Encoding", b"0\r\n\r\n"),
+    (["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], "Transfer-Encoding", b"0\r\n\r\n"),
+    (["Transfer-Encoding: xchunked"], "Transfer-Encoding", b"0\r\n\r\n"), (["Transfer-Encoding: gzip, chunked"], "Transfer-Encoding", b"0\r\n\r\n"),
+    (["Transfer-Encoding: chunked", "Content-Length: 5", "Content-Length: 6"], "Content-Length", b"0\r\n\r\n")])
+def test_a_body_whose_end_is_not_plain_is_refused(web, path, fields, field, body):
+    """What follows is for one the rest of the body, for another the next request: it is not answered."""
+    with web.connect() as c:
+        c.sendall("\r\n".join([f"{path} HTTP/1.1", "Host: 127.0.0.1", *fields, "", ""]).encode() + body + b"GET /robots.txt HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = read_all(c)
+    assert answer.startswith(b"HTTP/1.1 400") and b"Connection: close" in answer and answer.count(b"HTTP/1.1") == 1, answer
+    assert b'"code":"invalid_head"' in answer and f'"field":"{field}"'.encode() in answer, answer
+
+
+@pytest.mark.parametrize("field", [b"Content-Length : 40", b"Content-Length\t: 40", b"Transfer-Encoding : chunked", b"X: y\r\n Content-Length: 40"])
+def test_a_name_with_white_space_is_refused(web, field):
+    """For us it is a field that means nothing; a proxy before us may have read it as the one without."""
+    with web.connect() as c:
+        c.sendall(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + field + b"\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = read_all(c)
+    assert answer.startswith(b"HTTP/1.1 400") and b"white space" in answer and answer.count(b"HTTP/1.1") == 1, answer
+
+
+def test_a_body_whose_end_is_plain_is_read(web):
+    with web.connect() as c:
+        for framing in (b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"):
+            c.sendall(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + framing)
+            assert b'"field":"key"' in c.recv(65536)
 
 
 def test_an_outside_service_that_hangs_holds_up_searches_alone(console, web):

@@ -12,7 +12,9 @@
 
 enum {
     BATCH = 64, /* outcomes in one call: a script must stay far below a millisecond per outcome */
-    BACKLOG = 4096, /* outcomes that may wait before threads are held back */
+    BATCH_BYTES = 4 << 20, /* of them; one that is larger goes alone */
+    BACKLOG = 4096,        /* outcomes that may wait before threads are held back */
+    BACKLOG_BYTES = 256 << 20,
     RETRY_MS = 100,
     REFUSED_DELAY_MS = 5 * 60 * 1000, /* time for a person to mend what Redis refuses */
     LINE_MAX_BYTES = 1 << 16,
@@ -29,7 +31,7 @@ struct committer {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work, room;
     struct outcome *first, **last;
-    size_t waiting;
+    size_t waiting, waiting_bytes;
     bool stopping;
     int64_t stop_by_ms; /* monotonic; valid when stopping */
 
@@ -64,6 +66,23 @@ static void add_outcome(struct kv_args *a, const struct outcome *o)
     kv_add(a, o->body.data, o->body.len);
 }
 
+static size_t bytes_of_pairs(const struct pair *pairs, int count)
+{
+    size_t sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += strlen(pairs[i].name) + strlen(pairs[i].value);
+    return sum;
+}
+
+/* When it is submitted and nobody else is held up. */
+static void count_bytes(struct outcome *o)
+{
+    o->bytes = bytes_of_pairs(o->fields, o->field_count) +
+               bytes_of_pairs(o->results, o->result_count) +
+               bytes_of_pairs(o->events, o->event_count) +
+               bytes_of_pairs(o->extras, o->extra_count) + o->body.len;
+}
+
 /* To the end of the queue again; for the committer's own thread, which must not wait for room. */
 static void append(struct committer *c, struct outcome *o)
 {
@@ -71,10 +90,12 @@ static void append(struct committer *c, struct outcome *o)
     *c->last = o;
     c->last = &o->next;
     c->waiting++;
+    c->waiting_bytes += o->bytes;
 }
 
 static void send_again(struct committer *c, struct outcome *o)
 {
+    count_bytes(o);
     (void)pthread_mutex_lock(&c->lock);
     append(c, o);
     (void)pthread_mutex_unlock(&c->lock);
@@ -136,7 +157,7 @@ static void settle(struct committer *c, struct outcome *o, enum commit_code code
     }
 }
 
-/* One call for up to BATCH outcomes of one partition. false: nothing is known, send again. */
+/* One call for outcomes of one partition. false: nothing is known, send again. */
 static bool commit_batch(struct committer *c, struct outcome **batch, size_t n, struct err *e)
 {
     char prefix[PREFIX_SIZE];
@@ -192,10 +213,11 @@ static void wait_for_work(struct committer *c)
     (void)pthread_cond_timedwait(&c->work, &c->lock, &until);
 }
 
-/* Takes up to BATCH outcomes of one partition off the queue; 0 when stopping and all is done. */
+/* Takes outcomes of one partition off the queue, as many as one call may have; 0 when stopping and all is done. One that does
+ * not fit is the first of a later call. */
 static size_t take_batch(struct committer *c, struct outcome **batch)
 {
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
     (void)pthread_mutex_lock(&c->lock);
     struct outcome **at = find_sendable(c);
     while (*at == NULL && (c->first != NULL || !c->stopping)) {
@@ -208,13 +230,17 @@ static size_t take_batch(struct committer *c, struct outcome **batch)
             at = &o->next;
             continue;
         }
+        if (n > 0 && bytes + o->bytes > BATCH_BYTES)
+            break;
         *at = o->next;
         batch[n++] = o;
+        bytes += o->bytes;
     }
     c->last = &c->first;
     while (*c->last != NULL)
         c->last = &(*c->last)->next;
     c->waiting -= n;
+    c->waiting_bytes -= bytes;
     (void)pthread_cond_broadcast(&c->room);
     (void)pthread_mutex_unlock(&c->lock);
     return n;
@@ -351,8 +377,9 @@ void committer_free(struct committer *c)
 
 static void enqueue(struct committer *c, struct outcome *o)
 {
+    count_bytes(o);
     (void)pthread_mutex_lock(&c->lock);
-    while (c->waiting >= BACKLOG && !c->stopping)
+    while ((c->waiting >= BACKLOG || c->waiting_bytes >= BACKLOG_BYTES) && !c->stopping)
         (void)pthread_cond_wait(&c->room, &c->lock);
     append(c, o);
     (void)pthread_cond_signal(&c->work);

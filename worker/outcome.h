@@ -62,6 +62,7 @@ struct outcome {
     struct pair extras[MAX_EXTRAS];
     int field_count, result_count, event_count, extra_count;
     struct buf body; /* lines for the archive, see history.h */
+    size_t bytes;    /* of all that is sent of it: the committer's */
     struct attempted attempted;
     struct ending ending;
     bool refused; /* once: the committer's */

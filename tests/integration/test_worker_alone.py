@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import signal
 import time
 
@@ -497,6 +498,26 @@ def test_what_the_operator_sets_is_published(engine):
     assert [(l["name"], l["max"]) for l in keyed["limits"]] == [("fn/test-keyed:$", 7), ("fn/test-keyed/2:$2", 4)]
     assert "usd" not in keyed
     assert not engine.log_contains("no function here has")
+
+
+# ---- what goes to Redis together ----
+
+def test_large_outcomes_are_not_committed_together(alone):
+    """While Redis does not answer they pile up. Each has 3 MB."""
+    redis = alone.engine.stack.redis.process
+    runs = {alone.start("test-mailer", {"count": 3, "bytes": 1_000_000}) for _ in range(8)}
+    alone.wait_for(len(runs), what="start")
+    redis.pause()
+    try:
+        with open(os.path.join(alone.engine.stack.folder, "work", "post"), "x", encoding="utf-8"):
+            alone.wait_for(len(runs), what="end")
+    finally:
+        redis.resume()
+    for run in runs:
+        alone.wait_end(run)
+    assert len(alone.sent(name="test/unheard")) == 3 * len(runs)
+    calls = [entry["run"].split() for entry in alone.history("lines")]  # a commit makes one entry of all its outcomes
+    assert sorted(map(len, calls)) == [1] * len(runs), calls
 
 
 # ---- which function is next ----

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "end_event.h"
 #include "event.h"
 #include "js.h"
 #include "key.h"
@@ -153,7 +154,7 @@ static bool send(struct untold *u, const char *name, const char *id, struct err 
                   "run", x->id, "fn", x->function, "error", x->why.msg, LOG_END);
         return true;
     }
-    auto_free char *text = js_dump(data, NULL);
+    auto_free char *text = end_event_text(data);
     key_prefix(live_start(&x->run)->partition, prefix);
     if (!seen_forget(u->kv, id, e))
         return false;

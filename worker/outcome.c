@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "copy.h"
+#include "end_event.h"
 #include "history.h"
 #include "history_row.h"
 #include "id.h"
@@ -455,7 +456,7 @@ static void add_failure_event(struct outcome *o, const struct run *run, const st
     double unbilled_usd = usd_round(run->cost_usd + run->branch_usd - run->billed_usd);
     if (unbilled_usd > 0)
         (void)json_object_set_new(data, "cost_usd", json_real(unbilled_usd));
-    add_event(o, "inngest/function.failed", js_dump(data, NULL));
+    add_event(o, "inngest/function.failed", end_event_text(data));
     add_trace(o, run);
 }
 

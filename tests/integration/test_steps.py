@@ -2,10 +2,11 @@
 
 import json
 import time
+import uuid
 
 import pytest
 
-from promises import overlap
+from promises import check_promises, overlap
 
 
 def step_rows(world, run):
@@ -254,6 +255,32 @@ def test_a_failed_batch_tells_all_its_events(engine):
     event = engine.wait_until(lambda: failure_events(engine, run), 10, "the failure event")[0]
     assert [e["data"]["n"] for e in event["data"]["events"]] == [1, 2, 3]
     assert event["data"]["event"] == event["data"]["events"][0]
+
+
+@pytest.mark.parametrize("kind", ["failed", "cancelled"])
+def test_however_much_a_run_had_collected_its_end_is_heard(engine, kind):
+    """Together its events are far larger than one may be, and in the data of a failure one of them is twice."""
+    engine.start(CHRONOS_MAX_EVENT_BYTES=100_000)
+    if kind == "cancelled":
+        engine.wait_until(lambda: engine.rows("select id from chronos.functions where id = 'test-debounce-all'"), 10,
+                          "the function")
+        engine.value("select chronos.pause('test-debounce-all')")
+        engine.wait_until(lambda: all(engine.redis.hexists(p + ":controls", "pause/test-debounce-all")
+                                      for p in engine.prefixes), 10, "the pause")
+    ids = [str(uuid.uuid4()) for _ in range(2500)]
+    data = [{"key": "d", "n": n, "never": True, "video_ids": ids} for n in range(12)]
+    engine.daemon("scheduler-1").pause()  # so that they come together
+    entries = [engine.send("test/debounce-all", json.dumps(d, separators=(",", ":"))) for d in data]
+    engine.daemon("scheduler-1").resume()
+    run, = engine.wait_until(lambda: engine.event(entries[-1]), 10, "the event")["run_ids"]
+    if kind == "cancelled":
+        engine.wait_until(lambda: not engine.keys("gather:*"), 10, "the run to be due")
+        engine.rows("select chronos.cancel(%s, %s)", run, "no longer wanted")
+    handled, = engine.wait_for_function("test-handler-collected")
+    assert handled["output"] == {"of": run, "numbers": list(range(12))}
+    assert handled["event_name"] == f"inngest/function.{kind}"
+    assert not engine.rows("select reason from chronos.rejected_events")
+    check_promises(engine)
 
 
 def test_debounced_events_are_seen_whole_or_by_their_last(engine):

@@ -115,6 +115,35 @@ static void test_an_event_of_the_outbox_is_held_to_the_rules_of_the_public_door(
     }
 }
 
+/* A run's end names all the events that the run began with: no setting says how large they are together. */
+static void test_what_the_engine_tells_may_be_far_larger_than_what_is_sent(void **state)
+{
+    (void)state;
+    struct event ev;
+    struct err e;
+    enum { SIZE = 3 << 20 };
+    static char large[SIZE + 1];
+    memset(large, ' ', SIZE);
+    large[0] = '{';
+    large[SIZE - 1] = '}';
+    static const char *const own[] = {EVENT_FAILED, EVENT_CANCELLED, "inngest/function.invoked"};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        READ(&ev, ENGINE, &e, "name", own[i], "data", large);
+        assert_true(ok);
+        DONE(&ev);
+    }
+    {
+        READ(&ev, ENGINE, &e, "name", EVENT_FAILED, "data", large, "from", "outbox", "fn", "f");
+        assert_false(ok);
+        DONE(&ev);
+    }
+    {
+        READ(&ev, ENGINE, &e, "name", "a/b", "data", large);
+        assert_false(ok);
+        DONE(&ev);
+    }
+}
+
 static void test_an_operator_may_send_the_engines_own_event_again(void **state)
 {
     (void)state;
@@ -271,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_an_entry_of_the_engine_says_what_is_to_be_done),
         cmocka_unit_test(test_an_id_is_one_to_its_last_character),
         cmocka_unit_test(test_an_event_of_the_outbox_is_held_to_the_rules_of_the_public_door),
+        cmocka_unit_test(test_what_the_engine_tells_may_be_far_larger_than_what_is_sent),
         cmocka_unit_test(test_an_operator_may_send_the_engines_own_event_again),
         cmocka_unit_test(test_an_invocation_has_the_id_that_its_step_gives_it),
         cmocka_unit_test(test_of_a_runs_end_there_is_one_event_however_often_it_is_sent),

@@ -446,6 +446,31 @@ static void test_a_failure_names_all_the_events_of_its_run(void **state)
     outcome_free(o);
 }
 
+/* Twelve fit beside the 20 MB that `event` has, and thirteen do not. */
+static void test_a_failure_leaves_out_the_last_events_when_it_would_be_too_large(void **state)
+{
+    struct fixture *x = *state;
+    struct err e;
+    (void)err_set(&e, ERR_PERMANENT, "no");
+    auto_free char *text = calloc(1, (20 << 20) + 1);
+    assert_non_null(text);
+    memset(text, 'x', 20 << 20);
+    (void)json_object_set_new(x->run.event, "large", json_string(text));
+    x->run.events = json_array();
+    for (int i = 0; i < 40; i++)
+        (void)json_array_append_new(x->run.events,
+                                    js_pack("{s:i, s:s#}", "n", i, "text", text, (1 << 20) - 4096));
+    struct outcome *o = outcome_failed(&x->run, NULL, NULL, &e, "w");
+    auto_json *data = json_loads(o->events[0].value, 0, NULL);
+    const json_t *events = json_object_get(data, "events");
+    assert_int_equal(json_array_size(events), 12);
+    assert_int_equal(js_int(json_array_get(events, 11), "n", -1), 11);
+    assert_int_equal(js_int(data, "events_left_out", -1), 28);
+    assert_true(json_equal(json_object_get(data, "event"), x->run.event));
+    assert_int_equal(json_array_size(x->run.events), 40);
+    outcome_free(o);
+}
+
 static void test_who_invoked_the_run_is_answered(void **state)
 {
     struct fixture *x = *state;
@@ -593,6 +618,7 @@ int main(void)
         TEST(test_branches_count_in_the_line_of_their_run),
         TEST(test_failed),
         TEST(test_a_failure_names_all_the_events_of_its_run),
+        TEST(test_a_failure_leaves_out_the_last_events_when_it_would_be_too_large),
         TEST(test_who_invoked_the_run_is_answered),
         TEST(test_a_branch_ends_with_its_item),
         TEST(test_a_branch_tells_its_run_what_it_used),

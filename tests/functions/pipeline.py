@@ -163,7 +163,12 @@ def wait_quiet(chronos, deadline=60.0):
     def quiet():
         streams = [k for k in chronos.redis.scan_iter("{c0}:*", _type="stream")] + ["chronos:events"]
         queues = [k for k in chronos.redis.scan_iter("{c0}:*", _type="zset") if ":timers" in k or ":wait" in k]
-        return not (any(map(chronos.redis.xlen, streams)) or any(map(chronos.redis.zcard, queues)) or slots(chronos))
+        look = chronos.redis.pipeline(transaction=True)  # all at one moment: what leaves one of them may enter another
+        for key in streams:
+            look.xlen(key)
+        for key in queues:
+            look.zcard(key)
+        return not (any(look.execute()) or slots(chronos))
 
     chronos.wait_until(quiet, deadline, "the engine to be idle", interval=0.05)
 

@@ -153,14 +153,22 @@ static bool load_entry(struct leases *l, const struct function *fn, int partitio
                 run_from_replies(fn, partition, entry_id, ref, hash, input, steps), e);
 }
 
-/* A read of all ready streams of a partition; its streams, for the caller to free, are named in *ret. */
-static struct kv_args read_command(const struct leases *l, int partition, int64_t block_ms,
-                                   char (**ret)[KEY_SIZE])
+/* What is read of ready streams: those of some functions of the registry, so many entries of each from an id on. */
+struct reading {
+    size_t first, functions;
+    long entries;
+    const char *from;
+    int64_t block_ms;                   /* 0: not at all */
+    const struct inhand_snapshot *held; /* left out; may be NULL */
+};
+
+/* A read of ready streams of a partition, those of `count` functions from `first` on; they are named in *ret, for the caller to free. */
+static struct kv_args read_command(const struct leases *l, int partition,
+                                   const struct reading *what, char (**ret)[KEY_SIZE])
 {
     struct kv_args a;
     char prefix[PREFIX_SIZE], (*streams)[KEY_SIZE];
-    size_t functions = registry_count();
-    streams = calloc(functions, sizeof(*streams));
+    streams = calloc(what->functions, sizeof(*streams));
     if (streams == NULL)
         abort();
     key_prefix(partition, prefix);
@@ -170,14 +178,16 @@ static struct kv_args read_command(const struct leases *l, int partition, int64_
     kv_adds(&a, GROUP_WORKERS);
     kv_adds(&a, l->worker_id);
     kv_adds(&a, "COUNT");
-    kv_addi(&a, 1);
-    kv_adds(&a, "BLOCK");
-    kv_addi(&a, block_ms);
+    kv_addi(&a, what->entries);
+    if (what->block_ms > 0) {
+        kv_adds(&a, "BLOCK");
+        kv_addi(&a, what->block_ms);
+    }
     kv_adds(&a, "STREAMS");
-    for (size_t f = 0; f < functions; f++)
-        kv_adds(&a, key3(streams[f], prefix, "ready", registry_at(f)->id));
-    for (size_t f = 0; f < functions; f++)
-        kv_adds(&a, ">");
+    for (size_t f = 0; f < what->functions; f++)
+        kv_adds(&a, key3(streams[f], prefix, "ready", registry_at(what->first + f)->id));
+    for (size_t f = 0; f < what->functions; f++)
+        kv_adds(&a, what->from);
     *ret = streams;
     return a;
 }
@@ -199,57 +209,68 @@ static bool load_stream(struct leases *l, const struct function *fn, int partiti
     return true;
 }
 
-bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e)
+/* Reads entries of a partition that are or become ours, and loads their runs. */
+static bool read_entries(struct leases *l, int partition, const struct reading *what, struct err *e)
 {
     char(*streams)[KEY_SIZE];
-    struct kv_args a = read_command(l, partition, block_ms, &streams);
-    auto_reply *r = kv_call(l->kv, &a, block_ms, e);
+    struct kv_args a = read_command(l, partition, what, &streams);
+    auto_reply *r = kv_call(l->kv, &a, what->block_ms, e);
     kv_args_release(&a);
     bool ok = r != NULL;
     for (size_t s = 0; ok && r->type == REDIS_REPLY_ARRAY && s < r->elements; s++) {
         const redisReply *stream = r->element[s];
         size_t f = 0;
-        while (is_stream(stream) && f < registry_count() &&
+        while (is_stream(stream) && f < what->functions &&
                strcmp(streams[f], stream->element[0]->str) != 0)
             f++;
-        ok = is_stream(stream) && f < registry_count()
-                 ? load_stream(l, registry_at(f), partition, stream->element[1], NULL, e)
+        ok = is_stream(stream) && f < what->functions
+                 ? load_stream(l, registry_at(what->first + f), partition, stream->element[1],
+                               what->held, e)
                  : strange("XREADGROUP", e);
     }
     free(streams);
     return ok;
 }
 
-static bool recover_function(struct leases *l, int partition, const struct function *fn,
-                             const struct inhand_snapshot *held, struct err *e)
+bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e)
 {
-    char prefix[PREFIX_SIZE], stream[KEY_SIZE];
-    key_prefix(partition, prefix);
-    key3(stream, prefix, "ready", fn->id);
-    auto_reply *r = kv_cmd(l->kv, e, "XREADGROUP GROUP %s %s COUNT %d STREAMS %s 0", GROUP_WORKERS,
-                           l->worker_id, MANY, stream);
-    if (r == NULL && e->code == ERR_REDIS && !e->is_missing) {
-        /* of the wrong type, say: no reason to leave alone what the others have */
-        log_warn("a ready stream cannot be read", "key", stream, "error", e->msg, LOG_END);
-        return true;
+    const struct reading next = {
+        .functions = registry_count(), .entries = 1, .from = ">", .block_ms = block_ms};
+    return read_entries(l, partition, &next, e);
+}
+
+static bool is_refused(const struct err *e)
+{
+    return e->code == ERR_REDIS && !e->is_missing;
+}
+
+/* One stream that cannot be read, for being of another type, say, is no reason to leave alone what is in the others. */
+static bool read_one_by_one(struct leases *l, int partition, const struct reading *all,
+                            struct err *e)
+{
+    for (size_t f = 0; f < all->functions; f++) {
+        struct reading one = *all;
+        one.first = f;
+        one.functions = 1;
+        if (read_entries(l, partition, &one, e))
+            continue;
+        if (!is_refused(e))
+            return false;
+        log_warn("a ready stream cannot be read", "fn", registry_at(f)->id, "error", e->msg,
+                 LOG_END);
     }
-    if (r == NULL)
-        return false;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements == 0)
-        return true;
-    return is_stream(r->element[0])
-               ? load_stream(l, fn, partition, r->element[0]->element[1], held, e)
-               : strange("XREADGROUP", e);
+    return true;
 }
 
 /* What is in hand is looked at before what Redis lists, and only this thread adds to it, so an entry that is listed and was
- * not in hand was lost. */
+ * not in hand was lost. All streams in one call: its answer may be lost as well. */
 bool lease_recover(struct leases *l, int partition, struct err *e)
 {
     struct inhand_snapshot *held = inhand_snapshot(l->inhand);
-    bool ok = true;
-    for (size_t f = 0; ok && f < registry_count(); f++)
-        ok = recover_function(l, partition, registry_at(f), held, e);
+    const struct reading ours = {
+        .functions = registry_count(), .entries = MANY, .from = "0", .held = held};
+    bool ok = read_entries(l, partition, &ours, e) ||
+              (is_refused(e) && read_one_by_one(l, partition, &ours, e));
     inhand_snapshot_free(held);
     return ok;
 }

@@ -192,6 +192,12 @@ static struct kv_args read_command(const struct leases *l, int partition,
     return a;
 }
 
+/* Redis is well, and what it was asked for is not as it must be. */
+static bool is_refused(const struct err *e)
+{
+    return e->code == ERR_REDIS && !e->is_missing;
+}
+
 /* Loads the runs of the entries of one stream, but for those that are in hand. */
 static bool load_stream(struct leases *l, const struct function *fn, int partition,
                         const redisReply *entries, const struct inhand_snapshot *held,
@@ -203,8 +209,13 @@ static bool load_stream(struct leases *l, const struct function *fn, int partiti
             return strange("XREADGROUP", e);
         if (held != NULL && inhand_has(held, partition, fn->id, entry->element[0]->str))
             continue;
-        if (!load_entry(l, fn, partition, entry, e))
+        if (load_entry(l, fn, partition, entry, e))
+            continue;
+        if (!is_refused(e))
             return false;
+        /* its keys are of another type, say: those behind it are not to wait for that */
+        log_warn("a ready run cannot be read and waits", "fn", fn->id, "entry",
+                 entry->element[0]->str, "error", e->msg, LOG_END);
     }
     return true;
 }
@@ -239,20 +250,28 @@ bool lease_wait(struct leases *l, int partition, int64_t block_ms, struct err *e
     return read_entries(l, partition, &next, e);
 }
 
-static bool is_refused(const struct err *e)
+/* What is in hand is looked at before what Redis lists, and only this thread adds to it, so an entry that is listed and was
+ * not in hand was lost. */
+static bool recover(struct leases *l, int partition, size_t first, size_t functions, struct err *e)
 {
-    return e->code == ERR_REDIS && !e->is_missing;
+    struct inhand_snapshot *held = inhand_snapshot(l->inhand);
+    const struct reading ours = {
+        .first = first, .functions = functions, .entries = MANY, .from = "0", .held = held};
+    bool ok = read_entries(l, partition, &ours, e);
+    inhand_snapshot_free(held);
+    return ok;
 }
 
-/* One stream that cannot be read, for being of another type, say, is no reason to leave alone what is in the others. */
-static bool read_one_by_one(struct leases *l, int partition, const struct reading *all,
-                            struct err *e)
+/* All streams in one call, since its answer may be lost as well. Where one of them cannot be read, for being of another type, say,
+ * that is no reason to leave alone what is in the others. */
+bool lease_recover(struct leases *l, int partition, struct err *e)
 {
-    for (size_t f = 0; f < all->functions; f++) {
-        struct reading one = *all;
-        one.first = f;
-        one.functions = 1;
-        if (read_entries(l, partition, &one, e))
+    if (recover(l, partition, 0, registry_count(), e))
+        return true;
+    if (!is_refused(e))
+        return false;
+    for (size_t f = 0; f < registry_count(); f++) {
+        if (recover(l, partition, f, 1, e))
             continue;
         if (!is_refused(e))
             return false;
@@ -260,17 +279,4 @@ static bool read_one_by_one(struct leases *l, int partition, const struct readin
                  LOG_END);
     }
     return true;
-}
-
-/* What is in hand is looked at before what Redis lists, and only this thread adds to it, so an entry that is listed and was
- * not in hand was lost. All streams in one call: its answer may be lost as well. */
-bool lease_recover(struct leases *l, int partition, struct err *e)
-{
-    struct inhand_snapshot *held = inhand_snapshot(l->inhand);
-    const struct reading ours = {
-        .functions = registry_count(), .entries = MANY, .from = "0", .held = held};
-    bool ok = read_entries(l, partition, &ours, e) ||
-              (is_refused(e) && read_one_by_one(l, partition, &ours, e));
-    inhand_snapshot_free(held);
-    return ok;
 }

@@ -38,3 +38,25 @@ def test_a_ready_stream_of_the_wrong_type_stops_no_other_function(engine):
     engine.daemon("worker-2").restart()
     napper = engine.send("test/napper", {"naps": 1})
     engine.wait_until(lambda: engine.runs_of(napper), 20, "the run of the function whose stream it was")
+
+
+def test_a_run_that_cannot_be_read_stops_no_other(engine):
+    """Nor is any of the others executed twice, which were delivered together with it."""
+    engine.start(workers=1)
+    engine.run("test/echo")
+    worker = engine.daemon("worker-1")
+    worker.stop()
+    entries = [engine.send("test/once", {"key": f"k{n}"}) for n in range(20)]
+    engine.wait_until(lambda: engine.redis.xlen("{c0}:ready:test-once") == 20, 10, "the runs to be ready")
+    ready = [fields["run"] for _, fields in engine.redis.xrange("{c0}:ready:test-once")]
+    engine.redis.delete("{c0}:run:" + ready[10])
+    engine.redis.set("{c0}:run:" + ready[10], "by hand")
+    worker.start()
+    others = set(ready) - {ready[10]}
+    engine.wait_until(lambda: engine.run_ids("test-once") >= others, 30, "the other runs", seen=lambda: engine.run_ids("test-once"))
+    for run in others:
+        assert engine.value("select count(*) from chronos.run_steps where run_id = %s", run) == \
+            engine.value("select count(distinct step) from chronos.run_steps where run_id = %s", run)
+    steps = [(h.run, h.step, h.attempt) for h in engine.happenings(what="start", function="test-once")]
+    assert len(steps) == len(set(steps)), "a step ran twice"
+    assert len(entries) == 20

@@ -243,10 +243,19 @@ static bool work(struct bulk *b, struct err *e)
         (void)json_array_clear(b->sample);
         return go_through(b, e);
     }
-    b->matched = first.matched;
-    b->newest_ms = first.newest_ms;
-    b->all = true;
-    return cancel_as_one(b, e);
+    struct bulk one = *b;
+    one.matched = first.matched;
+    one.newest_ms = first.newest_ms;
+    one.all = true;
+    if (cancel_as_one(&one, e)) {
+        *b = one;
+        return true;
+    }
+    if (e->code != ERR_INPUT)
+        return false;
+    (void)json_array_clear(
+        b->sample); /* of a function that is forgotten each run can be cancelled by itself */
+    return go_through(b, e);
 }
 
 /* What can be done only to live runs, and what only to ended ones. */

@@ -13,7 +13,7 @@
  * A lost connection is opened again by the next call outside a transaction; inside one, everything up to the
  * rollback fails with ERR_UNAVAILABLE. Failures are classed by SQLSTATE: connection trouble, shutdown, too many
  * connections, out of disk, read-only -> ERR_UNAVAILABLE (costs no attempt); serialization, deadlock,
- * lock/statement timeout -> ERR_POSTGRES (try again); data and constraint errors (22xxx, 23xxx) -> ERR_INPUT;
+ * lock/statement timeout -> ERR_POSTGRES (try again); data and constraint errors (22xxx, 23xxx), what a trigger refuses -> ERR_INPUT;
  * the rest -> ERR_BUG. The message names the query and Postgres' own primary message, never the parameters. */
 #pragma once
 
@@ -60,7 +60,7 @@ bool db_in_transaction(const struct db *db);
 bool db_copy(struct db *db, const char *name, const char *bytes, size_t len,
              struct err *e) MUST_CHECK;
 
-/* Whether what failed last with ERR_INPUT was refused as a row with its key is there already. */
+/* Whether what failed last with ERR_INPUT was refused as a row with its primary key is there already. */
 bool db_found_duplicate(const struct db *db);
 
 /* Waits up to timeout_ms for NOTIFY on channels listened to; true when one arrived. */

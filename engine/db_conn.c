@@ -147,11 +147,19 @@ void db_conn_drop(struct db *db)
     db->listening = false;
 }
 
+/* Postgres' own name for it, also of a partition; an index that somebody has added has another. */
+static bool is_primary_key(const PGresult *r)
+{
+    const char *name = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+    size_t len = name != NULL ? strlen(name) : 0;
+    return len > 5 && strcmp(name + len - 5, "_pkey") == 0;
+}
+
 bool db_conn_failed(struct db *db, const char *what, const PGresult *r, struct err *e)
 {
     db_error_set(e, what, db->conn, r);
     const char *sqlstate = r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-    db->found_duplicate = sqlstate != NULL && strcmp(sqlstate, "23505") == 0;
+    db->found_duplicate = sqlstate != NULL && strcmp(sqlstate, "23505") == 0 && is_primary_key(r);
     if (PQstatus(db->conn) != CONNECTION_OK || db_error_spoils_connection(sqlstate))
         db_conn_drop(db);
     return false;

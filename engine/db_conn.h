@@ -25,7 +25,7 @@ struct db {
     bool listening;        /* this connection has executed a LISTEN */
     bool
         listen_lost; /* a connection that listened is gone, and db_wait_notify has not said so yet */
-    bool found_duplicate; /* what failed last violated a unique key */
+    bool found_duplicate; /* what failed last violated a primary key */
     bool patient;         /* migrations: no deadline on our side */
     int64_t patience_ms;  /* the longest we wait for one statement; 0 = for ever */
     int wake_fd;          /* eventfd written by db_cancel: the only field another thread touches */

@@ -1,6 +1,7 @@
 #include "id.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,10 @@ int64_t id_ms(const char *id)
 uint64_t id_random(void)
 {
     uint64_t r;
-    if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+    ssize_t n;
+    while ((n = getrandom(&r, sizeof(r), 0)) < 0 && errno == EINTR) {
+    }
+    if (n != (ssize_t)sizeof(r))
         abort(); /* a kernel without it: ids could come twice */
     return r;
 }

@@ -19,6 +19,7 @@
 enum {
     BLOCK_MS = 500,
     RETRY_MS = 200,
+    TELL_AGAIN_MS = 60000,
     ID_TEXT = 48,
     UNLINK_AT_ONCE = 100,
     LAST_BATCHES = 100,    /* at the stop */
@@ -359,18 +360,22 @@ static void archive_rest(struct archiver *a)
 static void *archive_loop(void *arg)
 {
     struct archiver *a = arg;
-    struct err told = {.msg = ""};
+    enum err_code told = ERR_NONE;
+    int64_t told_ms = 0;
     while (!atomic_load(a->stopping)) {
         struct err e, later;
         bool looked = look_for_history(a, &e);
         if (archive_all(a, looked ? &e : &later) >= 0 && looked) {
-            told.msg[0] = '\0';
+            told = ERR_NONE;
             continue;
         }
         frozen_writers_end(a->db, &e);
-        if (strcmp(told.msg, e.msg) != 0) /* also when it waits for something else by now */
+        if (told != e.code || mono_ms() - told_ms >= TELL_AGAIN_MS) {
+            /* also when it waits for something else by now */
             log_warn("history waits in redis until it can be archived", "error", e.msg, LOG_END);
-        told = e;
+            told_ms = mono_ms();
+        }
+        told = e.code;
         sleep_ms(RETRY_MS);
     }
     archive_rest(a);

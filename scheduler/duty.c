@@ -91,6 +91,10 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
     char stream[KEY_SIZE], key[KEY_SIZE];
     key3(stream, prefix, "ready", fn);
     auto_reply *consumers = kv_cmd(d->kv, e, "XINFO CONSUMERS %s %s", stream, GROUP_WORKERS);
+    if (consumers == NULL && e->code == ERR_REDIS && !e->is_missing) {
+        log_warn("a ready stream cannot be read", "fn", fn, "error", e->msg, LOG_END);
+        return true;
+    }
     if (consumers == NULL) /* no such stream or group yet: nobody works on this function */
         return e->is_missing;
     for (size_t i = 0; i < consumers->elements; i++) {
@@ -123,7 +127,7 @@ static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
     for (int p = 0; p < d->conf->partitions; p++) {
         char prefix[PREFIX_SIZE];
         key_prefix(p, prefix);
-        for (size_t f = 0; f < functions->elements; f++) {
+        for (size_t f = 0; f < functions->elements && !atomic_load(d->stopping); f++) {
             struct err later; /* one stream that cannot be read is no reason to leave the others */
             ok = reap_stream(d, prefix, functions->element[f]->str, ok ? e : &later) && ok;
         }

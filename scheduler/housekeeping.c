@@ -43,7 +43,8 @@ struct housekeeping {
     struct buf servers; /* that hold the data, as was seen last; empty before */
     bool is_forgetful;  /* they are new, and what they may have forgotten was not looked for yet */
     bool is_ahead;      /* the event stream's ids are, of the clock */
-    uint64_t records;   /* that are to be written before, since their runs may be forgotten, too */
+    struct refused_pass refused;
+    uint64_t records; /* that are to be written before, since their runs may be forgotten, too */
 };
 
 static bool check_redis(struct housekeeping *h, struct err *e)
@@ -104,7 +105,7 @@ static bool bound_rejected(struct housekeeping *h, struct err *e)
 
 static bool retry_refused(struct housekeeping *h, struct err *e)
 {
-    return refused_retry(h->db, h->stopping, e);
+    return refused_retry(&h->refused, h->db, h->stopping, e);
 }
 
 static bool forget_ordered(struct housekeeping *h, struct err *e)
@@ -229,7 +230,7 @@ static const struct {
     {"make partitions", 3600000, 5000, make_partitions},
     {"drop partitions", 3600000, 5000, drop_partitions},
     {"bound rejected events", 10000, 5000, bound_rejected},
-    {"retry refused rows", 3600000, 5000, retry_refused},
+    {"retry refused rows", 1000, 5000, retry_refused},
     {"forget orders", 3600000, 5000, forget_orders},
     {"forget creators", 2000, 2000, forget_ordered},
     {"tell settings", 3600000, 5000, tell_settings},
@@ -267,8 +268,11 @@ struct housekeeping *housekeeping_start(const struct conf *c, struct identity *i
     struct housekeeping *h = calloc(1, sizeof(*h));
     if (h == NULL)
         abort();
-    *h = (struct housekeeping){
-        .conf = c, .identity = identity, .recorder = recorder, .stopping = stopping};
+    *h = (struct housekeeping){.conf = c,
+                               .identity = identity,
+                               .recorder = recorder,
+                               .stopping = stopping,
+                               .refused = {.after = "0"}};
     h->kv = kv_new(c->redis_url, e);
     if (h->kv == NULL) {
         free(h);

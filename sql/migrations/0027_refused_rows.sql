@@ -18,24 +18,35 @@ create table chronos.refused_rows (
 -- a line that is sent again, as its batch did not get through as a whole, is here once
 create unique index refused_rows_line on chronos.refused_rows (query, md5(line));
 
--- Deletes what names the creator, or begins with the id of a run that is the creator's, and says how much that was: before
--- erase_history, which deletes the runs.
+-- The id that a line begins with: of an event, or of a run.
+create function chronos.id_of_line(line bytea) returns text
+language sql immutable strict
+as $fn$ select encode(substring(line for greatest(position('\x09'::bytea in line) - 1, 0)), 'escape') $fn$;
+
+-- Deletes what names the creator or belongs to a run that is the creator's, and says how much that was. Before erase_history, which
+-- deletes the runs. Of a run whose own row was refused nobody else knows whose its steps are.
 create function chronos.erase_refused_rows(creator text) returns jsonb
 language plpgsql
 as $fn$
 declare
+    name constant bytea := convert_to(creator, 'UTF8');
+    orphans text[];
     n bigint;
+    steps bigint;
 begin
+    select coalesce(array_agg(chronos.id_of_line(w.line)), '{}') into orphans
+    from chronos.refused_rows w
+    where w.query = 'copy_runs' and position(name in w.line) > 0;
+    delete from chronos.run_steps s where s.run_id = any (orphans);
+    get diagnostics steps = row_count;
+    delete from chronos.step_ledger l where l.run_id = any (orphans);
     delete from chronos.refused_rows w
-    where position(convert_to(creator, 'UTF8') in w.line) > 0
+    where position(name in w.line) > 0
         or position(creator in w.reason) > 0
-        or exists (
-            select from chronos.runs r
-            where r.creator_id = creator
-                and substring(w.line for greatest(position('\x09'::bytea in w.line) - 1, 0)) = convert_to(r.id, 'UTF8')
-        );
+        or chronos.id_of_line(w.line) = any (orphans)
+        or exists (select from chronos.runs r where r.creator_id = creator and r.id = chronos.id_of_line(w.line));
     get diagnostics n = row_count;
-    return jsonb_build_object('refused_rows', n);
+    return jsonb_build_object('refused_rows', n, 'steps_of_refused_runs', steps);
 end
 $fn$;
 

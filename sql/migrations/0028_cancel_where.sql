@@ -59,7 +59,8 @@ begin
         revoke execute on function chronos.cancel_where(text, text, timestamptz, timestamptz, text, boolean) from public;
     end if;
     for caller in
-        select case when a.grantee = 0 then 'public' else quote_ident(r.rolname) end as name
+        select case when a.grantee = 0 then 'public' else quote_ident(r.rolname) end
+                   || case when a.is_grantable then ' with grant option' else '' end as name
         from pg_catalog.pg_proc p
         cross join lateral aclexplode(p.proacl) a
         left join pg_catalog.pg_roles r on r.oid = a.grantee

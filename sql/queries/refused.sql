@@ -15,6 +15,7 @@ from chronos.refused_rows
 where id > $1::bigint
 order by id
 limit 1
+for update skip locked
 
 -- name: drop_refused_row :exec
 -- It is in its table.

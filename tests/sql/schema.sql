@@ -1411,18 +1411,24 @@ CREATE FUNCTION chronos.erase_refused_rows(creator text) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
 declare
+    name constant bytea := convert_to(creator, 'UTF8');
+    orphans text[];
     n bigint;
+    steps bigint;
 begin
+    select coalesce(array_agg(chronos.id_of_line(w.line)), '{}') into orphans
+    from chronos.refused_rows w
+    where w.query = 'copy_runs' and position(name in w.line) > 0;
+    delete from chronos.run_steps s where s.run_id = any (orphans);
+    get diagnostics steps = row_count;
+    delete from chronos.step_ledger l where l.run_id = any (orphans);
     delete from chronos.refused_rows w
-    where position(convert_to(creator, 'UTF8') in w.line) > 0
+    where position(name in w.line) > 0
         or position(creator in w.reason) > 0
-        or exists (
-            select from chronos.runs r
-            where r.creator_id = creator
-                and substring(w.line for greatest(position('\x09'::bytea in w.line) - 1, 0)) = convert_to(r.id, 'UTF8')
-        );
+        or chronos.id_of_line(w.line) = any (orphans)
+        or exists (select from chronos.runs r where r.creator_id = creator and r.id = chronos.id_of_line(w.line));
     get diagnostics n = row_count;
-    return jsonb_build_object('refused_rows', n);
+    return jsonb_build_object('refused_rows', n, 'steps_of_refused_runs', steps);
 end
 $$;
 CREATE TABLE chronos.events (
@@ -1633,6 +1639,9 @@ CREATE FUNCTION chronos.held_partitions(keep jsonb) RETURNS SETOF chronos.partit
     select *
     from chronos.droppable_partitions(keep)
 $$;
+CREATE FUNCTION chronos.id_of_line(line bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    AS $$ select encode(substring(line for greatest(position('\x09'::bytea in line) - 1, 0)), 'escape') $$;
 CREATE FUNCTION chronos.invoke(fn text, data jsonb DEFAULT '{}'::jsonb) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'

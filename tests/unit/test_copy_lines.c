@@ -38,7 +38,8 @@ static void retry(struct db *db)
 {
     struct err e = {0};
     const atomic_bool stopping = false;
-    if (!refused_retry(db, &stopping, &e))
+    struct refused_pass pass = {.after = "0"};
+    if (!refused_retry(&pass, db, &stopping, &e))
         fail_msg("%s", e.msg);
 }
 
@@ -118,6 +119,24 @@ static void test_a_query_of_another_release_is_in_nobodys_way(void **state)
                      1);
 }
 
+static void test_an_index_of_somebody_else_is_no_key_of_the_table(void **state)
+{
+    NEEDS_POSTGRES();
+    run_sql("delete from chronos.refused_rows");
+    run_sql("delete from chronos.rejected_events");
+    run_sql("create unique index mine on chronos.rejected_events (reason, rejected_at)");
+    copy(*state, GOOD);
+    copy(*state, GOOD_TOO);
+    assert_int_equal(ask("select count(*) from chronos.refused_rows where reason ~ 'duplicate'"),
+                     1);
+    retry(*state);
+    assert_int_equal(ask("select count(*) from chronos.refused_rows"), 1);
+    run_sql("drop index chronos.mine");
+    retry(*state);
+    assert_int_equal(ask("select count(*) from chronos.refused_rows"), 0);
+    assert_int_equal(ask("select count(*) from chronos.rejected_events"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_it_is_kept_until_it_is_taken),
         cmocka_unit_test(test_what_was_stored_meanwhile_is_kept_no_longer),
         cmocka_unit_test(test_a_query_of_another_release_is_in_nobodys_way),
+        cmocka_unit_test(test_an_index_of_somebody_else_is_no_key_of_the_table),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
 }

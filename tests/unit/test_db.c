@@ -69,7 +69,8 @@ static void test_sqlstates_are_classed(void **state)
         {"40P01", ERR_POSTGRES},    {"55P03", ERR_POSTGRES},    {"57014", ERR_POSTGRES},
         {"22P02", ERR_INPUT},       {"22021", ERR_INPUT},       {"23505", ERR_INPUT},
         {"23514", ERR_INPUT},       {"42P01", ERR_BUG},         {"25P02", ERR_BUG},
-        {"42501", ERR_BUG},         {"XX000", ERR_BUG},         {"P0001", ERR_BUG},
+        {"42501", ERR_BUG},         {"XX000", ERR_BUG},         {"P0001", ERR_INPUT},
+        {"54000", ERR_INPUT},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_int_equal(db_error_class(cases[i].sqlstate), cases[i].code);

@@ -1,5 +1,5 @@
 /* Entries that could not be read as events: why, what came, and a way to send them mended. */
-import {address, toEvent} from "../lib/address.js";
+import {address} from "../lib/address.js";
 import {get, page, post} from "../lib/api.js";
 import {fill, h} from "../lib/dom.js";
 import {bytes, fullTime} from "../lib/format.js";
@@ -74,10 +74,7 @@ export function oneRejected(ctx) {
         if (done) {
             toast(done.done);
             touched = false;
-            if (done.event_id)
-                ctx.go(toEvent(done.event_id));
-            else
-                it.reload();
+            it.reload(); // the event itself is on its way yet
         }
     }
 }

@@ -7,6 +7,12 @@
 #include "id.h"
 #include "js.h"
 
+bool change_carried_by(const PGresult *r, const char *name, struct carrier *ret)
+{
+    *ret = (struct carrier){name, r != NULL ? db_int(r, 0, "row_id", 0) : 0};
+    return r != NULL;
+}
+
 bool change_end(struct desk *d, const char *action, const char *target, const json_t *details,
                 long long *ret_audit, struct err *e)
 {

@@ -9,6 +9,9 @@ struct carrier {
     long long id;     /* 0 = nothing does: it is done */
 };
 
+/* Of the answer to an order, whose `row_id` it is; r may be NULL, then it returns false. */
+bool change_carried_by(const PGresult *r, const char *name, struct carrier *ret);
+
 /* What changes something; runs inside a transaction. *ret may be filled. */
 typedef bool change_fn(struct desk *d, const void *what, struct carrier *ret, struct err *e);
 

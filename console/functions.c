@@ -139,16 +139,14 @@ static bool do_start(struct desk *d, const void *what, struct carrier *ret, stru
     const struct order *o = what;
     auto_result *r = o->data == NULL ? DB_QUERY(d->db, e, "trigger_function", o->id)
                                      : DB_QUERY(d->db, e, "invoke_function", o->id, o->data);
-    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "outbox_id", ret);
 }
 
 static bool do_retire(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "retire_function", o->id);
-    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "command_id", ret);
 }
 
 json_t *function_pause(struct desk *d, const char *id, const char *mode, struct err *e)

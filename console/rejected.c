@@ -187,8 +187,7 @@ static bool send(struct desk *d, const void *what, struct carrier *ret, struct e
     (void)snprintf(ts, sizeof(ts), "%lld", (long long)ev->ts_ms);
     auto_result *r = DB_QUERY(d->db, e, "resend_event", ev->name, ev->data, ev->id,
                               ev->ts_ms != 0 ? ts : NULL, ev->user, ev->v);
-    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "outbox_id", ret);
 }
 
 static bool check_known(struct desk *d, const char *id, struct err *e)

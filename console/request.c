@@ -186,6 +186,14 @@ json_t *request_object(struct request *r)
     return NULL;
 }
 
+bool request_check_no_fields(struct request *r)
+{
+    if (r->route->fields == NULL || *r->route->fields != '\0')
+        return true;
+    auto_json *none = request_object(r);
+    return none != NULL;
+}
+
 static int hex(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'

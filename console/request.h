@@ -87,6 +87,9 @@ bool request_is_known(const char *list, const char *name);
 /* Of a route of /v1: answers 400 and returns false when the query holds what the route does not know. */
 bool request_check_query(struct request *r);
 
+/* Of a route whose body has no fields: answers 400 and returns false when some are there. */
+bool request_check_no_fields(struct request *r);
+
 /* A number in the query, or `otherwise`; false (and answered) when it is none within the bounds. */
 bool request_number(struct request *r, const char *name, long long min, long long max,
                     long long otherwise, long long *ret);

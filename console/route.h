@@ -16,7 +16,8 @@ struct route {
     enum access access; /* what the caller must have shown */
     void (*handle)(struct request *r);
     const char *summary;
-    /* Of /v1 only, where a word that is misspelt is refused: "after, before". NULL: there are none in the query; of the body nobody asks. */
+    /* Of /v1 only, where a word that is misspelt is refused: "after, before". NULL: there are none in the query; of the body nobody asks. Whose body has
+     * no fields ("") is asked for none before it is handled. */
     const char *query, *fields;
     bool quick; /* needs neither store and answers at once: done by the thread that reads */
     bool

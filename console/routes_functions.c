@@ -23,9 +23,7 @@ static void set_mode(struct request *r, const char *mode)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    auto_json *body = request_object(r);
-    if (body != NULL)
-        api_answer(r, &d, function_pause(&d, r->parts[0], mode, &e), &e);
+    api_answer(r, &d, function_pause(&d, r->parts[0], mode, &e), &e);
 }
 
 static void pause_function(struct request *r)
@@ -56,9 +54,7 @@ static void retire(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    auto_json *body = request_object(r);
-    if (body != NULL)
-        api_answer(r, &d, function_retire(&d, r->parts[0], &e), &e);
+    api_answer(r, &d, function_retire(&d, r->parts[0], &e), &e);
 }
 
 /* ---- limits ---- */

@@ -104,18 +104,14 @@ static void retry(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    auto_json *body = request_object(r);
-    if (body != NULL)
-        api_answer(r, &d, run_retry(&d, r->parts[0], &e), &e);
+    api_answer(r, &d, run_retry(&d, r->parts[0], &e), &e);
 }
 
 static void replay(struct request *r)
 {
     struct desk d = api_desk(r);
     struct err e = {0};
-    auto_json *body = request_object(r);
-    if (body != NULL)
-        api_answer(r, &d, run_replay(&d, r->parts[0], &e), &e);
+    api_answer(r, &d, run_replay(&d, r->parts[0], &e), &e);
 }
 
 /* ---- many ---- */

@@ -21,24 +21,21 @@ static bool cancel(struct desk *d, const void *what, struct carrier *ret, struct
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "cancel_run", o->id, o->reason);
-    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "command_id", ret);
 }
 
 static bool retry(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "retry_run", o->id);
-    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "outbox_id", ret);
 }
 
 static bool replay(struct desk *d, const void *what, struct carrier *ret, struct err *e)
 {
     const struct order *o = what;
     auto_result *r = DB_QUERY(d->db, e, "replay_run", o->id);
-    *ret = (struct carrier){"outbox_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "outbox_id", ret);
 }
 
 /* There is such a run: else the caller is told so, and not only that it cannot be done. */
@@ -206,8 +203,7 @@ static bool cancel_where(struct desk *d, const void *what, struct carrier *ret, 
     const struct run_filter *f = what;
     auto_result *r = DB_QUERY(d->db, e, "cancel_where", f->function, f->creator,
                               time_of(f->after_ms, since), time_of(f->before_ms, until));
-    *ret = (struct carrier){"command_id", r != NULL ? db_int(r, 0, "row_id", 0) : 0};
-    return r != NULL;
+    return change_carried_by(r, "command_id", ret);
 }
 
 static json_t *when(int64_t ms)

@@ -112,7 +112,7 @@ static void answer(struct threads *t, struct request *taken[], size_t n, struct 
     }
     if (n > 1)
         taken[0]->route->handle_bundle(taken, n);
-    else
+    else if (request_check_no_fields(taken[0]))
         taken[0]->route->handle(taken[0]);
     if (db_in_transaction(db))
         db_rollback(db);

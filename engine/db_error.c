@@ -15,13 +15,13 @@ static const struct {
     {"26000", ERR_POSTGRES, true},    /* the prepared statement is gone (DISCARD ALL by a pooler) */
     {"40003", ERR_UNAVAILABLE, true}, /* statement completion unknown */
     {"40", ERR_POSTGRES, false},      /* serialization failure, deadlock */
-    {"54000", ERR_INPUT, false},      /* a value that is too large for an index or for jsonb */
     {"53", ERR_UNAVAILABLE, false},   /* disk, memory or connections used up */
+    {"54000", ERR_INPUT, false},      /* a value that is too large for an index or for jsonb */
     {"55P03", ERR_POSTGRES, false},   /* lock timeout */
     {"57014", ERR_POSTGRES, false},   /* statement timeout, or cancelled by an operator */
     {"57", ERR_UNAVAILABLE, true},    /* shutdown, crash recovery, starting up, database dropped */
-    {"P0001", ERR_INPUT, false},      /* a trigger of somebody's own refuses the row */
     {"58", ERR_UNAVAILABLE, false},   /* I/O error outside Postgres itself */
+    {"P0001", ERR_INPUT, false},      /* a trigger of somebody's own refuses the row */
 };
 
 static size_t find(const char *sqlstate)

@@ -70,5 +70,11 @@ const redisReply *kv_field(const redisReply *flat, const char *name);
 /* An element of an array reply as a number. */
 long long kv_int_at(const redisReply *r, size_t i, long long otherwise);
 
+/* Whether Redis is well, and what it was asked about is there and not as it must be: a key of another type, a right that is not given. */
+static inline bool kv_is_refusal(const struct err *e)
+{
+    return e->code == ERR_REDIS && !e->is_missing;
+}
+
 void kv_cleanup_reply(redisReply **r);
 #define auto_reply CLEANUP(kv_cleanup_reply) redisReply

@@ -81,12 +81,15 @@ static bool read_pages(struct archiver *a, const char *after, struct err *e)
             kv_cmd(a->kv, e, "XRANGE %s:history (%s + COUNT %ld", a->prefix, after, count);
         if (r == NULL)
             return false;
+        p->more = (long)r->elements == count;
+        if (r->elements == 0) {
+            freeReplyObject(r);
+            return true;
+        }
         p->list[p->count++] = r;
         p->entries += (long)r->elements;
         p->bytes += record_reply_bytes(r);
-        p->more = (long)r->elements == count;
-        if (r->elements > 0)
-            after = last_id(r);
+        after = last_id(r);
     }
     return true;
 }
@@ -272,14 +275,11 @@ static long archive_batch(struct archiver *a, struct err *e)
         return -1;
     bool ok = DB_EXEC(a->db, e, "bound_archive_batch") && lock_cursor(a, cursor, e) &&
               forget_leftovers(a, cursor, e) && read_pages(a, cursor, e);
-    if (!ok || a->pages.entries == 0) {
+    if (!ok || a->pages.count == 0) {
         db_rollback(a->db);
         return ok ? 0 : -1;
     }
-    size_t p = a->pages.count - 1;
-    while (a->pages.list[p]->elements == 0)
-        p--;
-    const char *last = last_id(a->pages.list[p]);
+    const char *last = last_id(a->pages.list[a->pages.count - 1]);
     ok = write_pages(a, last, e);
     adapt(a, ok);
     if (!ok)

@@ -91,7 +91,7 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
     char stream[KEY_SIZE], key[KEY_SIZE];
     key3(stream, prefix, "ready", fn);
     auto_reply *consumers = kv_cmd(d->kv, e, "XINFO CONSUMERS %s %s", stream, GROUP_WORKERS);
-    if (consumers == NULL && e->code == ERR_REDIS && !e->is_missing) {
+    if (consumers == NULL && kv_is_refusal(e)) {
         log_warn("a ready stream cannot be read", "fn", fn, "error", e->msg, LOG_END);
         return true;
     }
@@ -112,6 +112,18 @@ static bool reap_stream(struct duties *d, const char *prefix, const char *fn, st
     return true;
 }
 
+static bool reap_partition(struct duties *d, int partition, const redisReply *functions,
+                           struct err *e)
+{
+    char prefix[PREFIX_SIZE];
+    key_prefix(partition, prefix);
+    for (size_t f = 0; f < functions->elements && !atomic_load(d->stopping); f++) {
+        if (!reap_stream(d, prefix, functions->element[f]->str, e))
+            return false;
+    }
+    return true;
+}
+
 /* Everybody's heartbeat runs out while Redis is away: after a pause the workers get the time to come back first. */
 static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
 {
@@ -125,12 +137,8 @@ static bool reap_workers(struct duties *d, int64_t *ret_soon_ms, struct err *e)
         return false;
     bool ok = true;
     for (int p = 0; p < d->conf->partitions; p++) {
-        char prefix[PREFIX_SIZE];
-        key_prefix(p, prefix);
-        for (size_t f = 0; f < functions->elements && !atomic_load(d->stopping); f++) {
-            struct err later; /* one stream that cannot be read is no reason to leave the others */
-            ok = reap_stream(d, prefix, functions->element[f]->str, ok ? e : &later) && ok;
-        }
+        struct err later; /* the others may be on another server */
+        ok = reap_partition(d, p, functions, ok ? e : &later) && ok;
     }
     return ok;
 }

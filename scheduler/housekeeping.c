@@ -98,9 +98,7 @@ static bool drop_partitions(struct housekeeping *h, struct err *e)
 
 static bool bound_rejected(struct housekeeping *h, struct err *e)
 {
-    const struct conf *c = h->conf;
-    long days = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
-    return rejected_bound(h->kv, days, e);
+    return rejected_bound(h->kv, retention_days(h->conf, h->conf->retention_rejected_days), e);
 }
 
 static bool retry_refused(struct housekeeping *h, struct err *e)

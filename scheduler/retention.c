@@ -97,9 +97,8 @@ static bool delete_audit(const struct conf *c, struct db *db, const atomic_bool 
                          struct err *e)
 {
     char days[16], most[16];
-    long keep = c->retention_audit_days != 0 ? c->retention_audit_days : c->retention_days;
     long long deleted, sum = 0;
-    (void)snprintf(days, sizeof(days), "%ld", keep);
+    (void)snprintf(days, sizeof(days), "%ld", retention_days(c, c->retention_audit_days));
     (void)snprintf(most, sizeof(most), "%d", AUDIT_ROWS);
     do {
         auto_result *r = DB_QUERY(db, e, "delete_old_audit", days, most);
@@ -115,8 +114,7 @@ static bool delete_audit(const struct conf *c, struct db *db, const atomic_bool 
 static bool delete_refused(const struct conf *c, struct db *db, struct err *e)
 {
     char days[16];
-    long keep = c->retention_rejected_days != 0 ? c->retention_rejected_days : c->retention_days;
-    (void)snprintf(days, sizeof(days), "%ld", keep);
+    (void)snprintf(days, sizeof(days), "%ld", retention_days(c, c->retention_rejected_days));
     return DB_EXEC(db, e, "delete_old_refused_rows", days);
 }
 

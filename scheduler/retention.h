@@ -10,6 +10,12 @@
 #include "db.h"
 #include "err.h"
 
+/* The days that a table of its own setting is kept: 0 = as all the others. */
+static inline long retention_days(const struct conf *c, long own)
+{
+    return own != 0 ? own : c->retention_days;
+}
+
 /* Makes the partitions of the next days. */
 bool retention_make(struct db *db, struct err *e);
 

@@ -271,15 +271,6 @@ static bool sample_outbox(struct sampler *s, struct err *e)
     return true;
 }
 
-static bool sample_refused_rows(struct sampler *s, struct err *e)
-{
-    auto_result *r = DB_QUERY(s->db, e, "metrics_refused_rows");
-    if (r == NULL)
-        return false;
-    metric_set(METRIC_ROWS_REFUSED, strtod(db_text(r, 0, "rows"), NULL));
-    return true;
-}
-
 static bool sample_providers(struct sampler *s, struct err *e)
 {
     auto_result *r = DB_QUERY(s->db, e, "metrics_paused_providers");
@@ -291,21 +282,23 @@ static bool sample_providers(struct sampler *s, struct err *e)
     return true;
 }
 
-static bool sample_canary(struct sampler *s, struct err *e)
+/* What is one number of one query. */
+static bool sample_numbers(struct sampler *s, struct err *e)
 {
-    auto_result *r = DB_QUERY(s->db, e, "metrics_canary");
-    if (r == NULL)
-        return false;
-    metric_set(METRIC_CANARY_LAST, strtod(db_text(r, 0, "finished"), NULL));
-    return true;
-}
-
-static bool sample_rebuild(struct sampler *s, struct err *e)
-{
-    auto_result *r = DB_QUERY(s->db, e, "metrics_rebuild");
-    if (r == NULL)
-        return false;
-    metric_set(METRIC_REDIS_REBUILT, strtod(db_text(r, 0, "rebuilt"), NULL));
+    static const struct {
+        const char *query, *column;
+        enum metric metric;
+    } numbers[] = {
+        {"metrics_refused_rows", "rows", METRIC_ROWS_REFUSED},
+        {"metrics_canary", "finished", METRIC_CANARY_LAST},
+        {"metrics_rebuild", "rebuilt", METRIC_REDIS_REBUILT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        auto_result *r = DB_QUERY(s->db, e, numbers[i].query);
+        if (r == NULL)
+            return false;
+        metric_set(numbers[i].metric, strtod(db_text(r, 0, numbers[i].column), NULL));
+    }
     return true;
 }
 
@@ -322,9 +315,8 @@ static bool sample_budgets(struct sampler *s, struct err *e)
 
 static bool sample_postgres(struct sampler *s, struct err *e)
 {
-    if (!sample_server(s, e) || !sample_outbox(s, e) || !sample_refused_rows(s, e) ||
-        !sample_providers(s, e) || !sample_canary(s, e) || !sample_rebuild(s, e) ||
-        !sample_budgets(s, e))
+    if (!sample_server(s, e) || !sample_outbox(s, e) || !sample_providers(s, e) ||
+        !sample_numbers(s, e) || !sample_budgets(s, e))
         return false;
     atomic_store(&postgres_seen_ms, mono_ms());
     metric_set(METRIC_SAMPLED, (double)wall_ms() / 1000, "postgres");

@@ -162,7 +162,7 @@ struct reading {
     const struct inhand_snapshot *held; /* left out; may be NULL */
 };
 
-/* A read of ready streams of a partition, those of `count` functions from `first` on; they are named in *ret, for the caller to free. */
+/* That read, of a partition; its streams, for the caller to free, are named in *ret. */
 static struct kv_args read_command(const struct leases *l, int partition,
                                    const struct reading *what, char (**ret)[KEY_SIZE])
 {
@@ -192,12 +192,6 @@ static struct kv_args read_command(const struct leases *l, int partition,
     return a;
 }
 
-/* Redis is well, and what it was asked for is not as it must be. */
-static bool is_refused(const struct err *e)
-{
-    return e->code == ERR_REDIS && !e->is_missing;
-}
-
 /* Loads the runs of the entries of one stream, but for those that are in hand. */
 static bool load_stream(struct leases *l, const struct function *fn, int partition,
                         const redisReply *entries, const struct inhand_snapshot *held,
@@ -211,7 +205,7 @@ static bool load_stream(struct leases *l, const struct function *fn, int partiti
             continue;
         if (load_entry(l, fn, partition, entry, e))
             continue;
-        if (!is_refused(e))
+        if (!kv_is_refusal(e))
             return false;
         /* its keys are of another type, say: those behind it are not to wait for that */
         log_warn("a ready run cannot be read and waits", "fn", fn->id, "entry",
@@ -268,12 +262,12 @@ bool lease_recover(struct leases *l, int partition, struct err *e)
 {
     if (recover(l, partition, 0, registry_count(), e))
         return true;
-    if (!is_refused(e))
+    if (!kv_is_refusal(e))
         return false;
     for (size_t f = 0; f < registry_count(); f++) {
         if (recover(l, partition, f, 1, e))
             continue;
-        if (!is_refused(e))
+        if (!kv_is_refusal(e))
             return false;
         log_warn("a ready stream cannot be read", "fn", registry_at(f)->id, "error", e->msg,
                  LOG_END);

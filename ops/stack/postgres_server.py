@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 
-from .process import Process, stat_fields
+from .process import Process, processes
 from .waiting import StackError, free_port, tail, wait_until
 
 DURABLE = {}  # Postgres' own defaults
@@ -207,17 +207,8 @@ class PostgresServer:
 
     def backends(self):
         """Pids of its children, which run in sessions of their own."""
-        found = []
         parent = self.process.pid
-        for name in os.listdir("/proc"):
-            if not name.isdigit():
-                continue
-            try:
-                if int(stat_fields(f"/proc/{name}/stat")[1]) == parent:
-                    found.append(int(name))
-            except OSError:
-                continue
-        return found
+        return [pid for pid, fields in processes() if int(fields[1]) == parent]
 
     def restart(self):
         self.stop()

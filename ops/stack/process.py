@@ -31,19 +31,18 @@ def start_time(pid):
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def processes():
+    """(pid, fields of its stat file) of all that there are."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            yield int(name), stat_fields(f"/proc/{name}/stat")
+        except OSError:  # it has ended meanwhile
+            continue
+
+
 def session_members(pid):
     """Pids of the living processes of the session that `pid` began."""
-    members = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            fields = stat_fields(f"/proc/{name}/stat")
-        except OSError:
-            continue
-        if fields[0] not in "ZX" and int(fields[3]) == pid:
-            members.append(int(name))
-    return members
+    return [member for member, fields in processes() if fields[0] not in "ZX" and int(fields[3]) == pid]
 
 
 def is_stopped(pid):

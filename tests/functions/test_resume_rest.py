@@ -116,8 +116,8 @@ def test_reprocessing_by_an_operator_survives_a_crash_at_every_point(crashes):
         one["entry"] = chronos.send_event("video/embeddings.batch-reprocess", {"videoIds": one["asked"], "reason": "why"})
 
     def run_of(one):
-        return chronos.rows("select r.* from chronos.runs r join chronos.events e on e.id = r.event_id where e.stream_id = %s",
-                            one["entry"])
+        return chronos.rows("select r.* from chronos.runs r join chronos.events e on e.id = r.event_id where e.stream_id = %s"
+                            " and e.name = 'video/embeddings.batch-reprocess'", one["entry"])  # other streams have the same ids
 
     def seen(one):
         (run,) = run_of(one)
